@@ -1,0 +1,36 @@
+# Each target creates what it needs, so that any of them works on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+TORCH  ?= torch==2.13.0
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: install demo test test-slow lint bench clean
+
+install: $(VENV)/.installed
+
+# torch comes first and by version: plain `pip install torch` may take a CUDA build of several GB.
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+demo: install
+	$(BIN)/bouncegrad demo --out demo
+
+test: install
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m pytest benchmarks -m "" --benchmark-only -o addopts=-q
+
+clean:
+	rm -rf $(VENV) demo

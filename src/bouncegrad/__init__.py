@@ -1,0 +1,1 @@
+"""Infers who interacts with whom, and how, from recorded trajectories."""

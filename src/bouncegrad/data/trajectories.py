@@ -1,0 +1,224 @@
+"""The one container for recorded systems: `Trajectories`, and the scaling that is fitted on the training part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from bouncegrad.data.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """M tasks, each T evenly spaced frames of N entities with D features.
+
+    Only the shapes are checked here, since frames after the context may hold anything; `require_finite` checks values.
+
+    Args:
+        x: states, `Float[M, T, N, D]`, in the user's units.
+        mask: `Bool[M, T, N]`, true where an entity was observed; None when every cell was.
+        edges: the true edge types, `Int[M, N, N]`, `[source, target]`, zero diagonal; None when unknown. Only metrics read it.
+        dt: seconds (or the user's unit of time) from one frame to the next.
+        features: D names, by default x, y, vx, vy for D = 4 and x0, x1, ... otherwise.
+        entities: N names, by default 0, 1, ...
+        units: D units, empty where unknown.
+        tasks: M names, by default 0, 1, ...
+        source: the file or command that the data came from, for messages.
+
+    Raises:
+        InputError: a wrong number of axes, no task, fewer than 2 frames or 2 entities, or parts that do not fit together.
+
+    Example:
+        >>> t = Trajectories(np.zeros((3, 49, 5, 4)), dt=0.1)
+        >>> print(t.summary())
+        3 tasks, 49 frames, 5 entities, 4 features (x, y, vx, vy), truth unknown
+    """
+
+    x: Float[np.ndarray, "M T N D"]
+    mask: Bool[np.ndarray, "M T N"] | None = None
+    edges: Int[np.ndarray, "M N N"] | None = None
+    dt: float = 1.0
+    features: tuple[str, ...] = ()
+    entities: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    source: str = "array"
+
+    def __post_init__(self) -> None:
+        x = np.asarray(self.x)
+        if x.ndim != 4:
+            raise InputError(
+                f"{self.source}: states need 4 axes (task, frame, entity, feature), found shape {x.shape}; "
+                "add the missing axes or transpose"
+            )
+        if x.dtype.kind not in "fiu":
+            raise InputError(f"{self.source}: states must be numbers, found dtype {x.dtype}; convert them to float")
+        m, t, n, d = x.shape
+        for size, least, word, remedy in (
+            (m, 1, "task", "give at least one recording"),
+            (t, 2, "frame", "a change needs at least two frames"),
+            (n, 2, "entity", "an interaction needs at least two entities"),
+            (d, 1, "feature", "give at least one number per entity"),
+        ):
+            if size < least:
+                raise InputError(f"{self.source}: {size} {plural(word, size)} in shape {x.shape}; {remedy}")
+        object.__setattr__(self, "x", x if x.dtype.kind == "f" else x.astype(np.float64))
+        self._set_names("features", d, ("x", "y", "vx", "vy") if d == 4 else tuple(f"x{i}" for i in range(d)))
+        self._set_names("entities", n, tuple(map(str, range(n))))
+        self._set_names("units", d, ("",) * d)
+        self._set_names("tasks", m, tuple(map(str, range(m))))
+        if not (np.isfinite(self.dt) and self.dt > 0):
+            raise InputError(f"{self.source}: dt is {self.dt}; give the positive time between two frames")
+        if self.mask is not None and (np.shape(self.mask) != (m, t, n) or np.asarray(self.mask).dtype != bool):
+            raise InputError(
+                f"{self.source}: mask must be boolean of shape {(m, t, n)} (task, frame, entity), "
+                f"found {np.asarray(self.mask).dtype} {np.shape(self.mask)}"
+            )
+        if self.edges is not None:
+            object.__setattr__(self, "edges", self._checked_edges(np.asarray(self.edges), m, n))
+
+    def _set_names(self, field: str, count: int, default: tuple[str, ...]) -> None:
+        names = tuple(map(str, getattr(self, field))) or default
+        if len(names) != count:
+            raise InputError(f"{self.source}: {len(names)} names in {field} for {count}; give one name each")
+        if field != "units" and len(set(names)) < count:
+            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            raise InputError(f"{self.source}: the name {twice!r} stands twice in {field}; names must differ")
+        object.__setattr__(self, field, names)
+
+    def _checked_edges(self, edges: np.ndarray, m: int, n: int) -> np.ndarray:
+        if edges.shape != (m, n, n):
+            raise InputError(
+                f"{self.source}: edges must have shape {(m, n, n)} (task, source, target), found {edges.shape}"
+            )
+        if edges.dtype.kind not in "iu":
+            whole = edges.dtype.kind in "fb" and np.array_equal(edges, np.round(edges.astype(float)))
+            if not whole:
+                raise InputError(f"{self.source}: edges must be whole numbers 0, 1, ..., found dtype {edges.dtype}")
+        edges = edges.astype(np.int64)
+        if edges.min() < 0:
+            at = tuple(int(i) for i in np.argwhere(edges < 0)[0])
+            raise InputError(f"{self.source}: edge type {edges[at]} at (task, source, target) {at}; types count from 0")
+        if np.einsum("mii->mi", edges).any():
+            task, entity = np.argwhere(np.einsum("mii->mi", edges))[0]
+            raise InputError(
+                f"{self.source}: task {task} has an edge from entity {entity} to itself; set the diagonal to 0"
+            )
+        return edges
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(M, T, N, D)."""
+        m, t, n, d = self.x.shape
+        return m, t, n, d
+
+    def summary(self) -> str:
+        """One line: counts, feature names and whether the truth is known."""
+        m, t, n, d = self.shape
+        truth = "truth unknown" if self.edges is None else f"truth for {n * (n - 1)} edges"
+        count = [f"{k} {plural(w, k)}" for k, w in ((m, "task"), (t, "frame"), (n, "entity"), (d, "feature"))]
+        return f"{', '.join(count)} ({', '.join(self.features)}), {truth}"
+
+    def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
+        """The tasks of these indices, in this order."""
+        index = np.arange(len(self.tasks))[tasks]
+        return replace(
+            self,
+            x=self.x[index],
+            mask=None if self.mask is None else self.mask[index],
+            edges=None if self.edges is None else self.edges[index],
+            tasks=tuple(self.tasks[i] for i in index),
+        )
+
+    def frames(self, start: int, stop: int | None = None) -> Trajectories:
+        """Frames `start` to `stop` (exclusive) of every task."""
+        return replace(self, x=self.x[:, start:stop], mask=None if self.mask is None else self.mask[:, start:stop])
+
+    def split(self, share: float, seed: int) -> tuple[Trajectories, Trajectories]:
+        """Two parts, tasks drawn at random: the rest, and `round(share * M)` tasks held out, each in file order."""
+        m = len(self.tasks)
+        held = round(share * m)
+        if not 0 < held < m:
+            raise InputError(
+                f"{self.source}: a share of {share} of {m} {plural('task', m)} leaves {m - held} to train "
+                f"and {held} to hold out; change the share"
+            )
+        order = np.random.default_rng(seed).permutation(m)
+        return self.select(np.sort(order[held:])), self.select(np.sort(order[:held]))
+
+    def require_finite(self) -> Trajectories:
+        """Itself, if every observed number is finite.
+
+        Raises:
+            InputError: names the first task, frame, entity and feature that is not.
+        """
+        bad = ~np.isfinite(self.x)
+        if self.mask is not None:
+            bad &= self.mask[..., None]
+        if bad.any():
+            task, frame, entity, feature = np.argwhere(bad)[0]
+            raise InputError(
+                f"{self.source}: {self.x[task, frame, entity, feature]} at task {self.tasks[task]}, frame {frame}, "
+                f"entity {self.entities[entity]}, feature {self.features[feature]} ({int(bad.sum())} such "
+                f"{plural('value', int(bad.sum()))}); fill or cut these frames"
+            )
+        return self
+
+    def without_edges(self) -> Trajectories:
+        """The same recordings, the truth removed: what training and search are given."""
+        return replace(self, edges=None)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Shift and scale of each feature, and the size of one-step changes; fitted on the training part only.
+
+    `scaled = (x - shift) / scale`, and changes are measured in units of `change`, all `Float[D]`.
+    `low` and `high` are the training minimum and maximum of each feature's group (positions together, velocities together,
+    any other feature alone): the published errors are normalised to [-1, 1] with them.
+    """
+
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+    change: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, data: Trajectories) -> Scaling:
+        """From every observed frame of `data`. A constant feature gets scale 1, so nothing is divided by zero."""
+        x = np.asarray(data.x, dtype=np.float64)
+        seen = np.ones(x.shape[:3], bool) if data.mask is None else data.mask
+        both = seen[:, 1:] & seen[:, :-1]
+        rows, moves = x[seen], np.diff(x, axis=1)[both]
+        scale, change = rows.std(0), moves.std(0)
+        low, high = rows.min(0), rows.max(0)
+        for group in feature_groups(data.features):
+            low[group], high[group] = low[group].min(), high[group].max()
+        tiny = 1e-12 * np.maximum(1.0, np.abs(rows).max(0))
+        scale = np.where(scale > tiny, scale, 1.0)
+        change = np.where(change > tiny, change, scale)
+        return cls(*(tuple(map(float, v)) for v in (rows.mean(0), scale, change, low, high)))
+
+    def published(self) -> Float[np.ndarray, " D"]:
+        """Factors that turn differences in user units into the published normalisation, `2 / (high - low)`."""
+        width = np.subtract(self.high, self.low)
+        return 2.0 / np.where(width > 0, width, 2.0)
+
+
+def feature_groups(features: Sequence[str]) -> list[list[int]]:
+    """Indices of features that share one range: x, y, z together, vx, vy, vz together, every other alone."""
+    position = [i for i, name in enumerate(features) if name in ("x", "y", "z")]
+    velocity = [i for i, name in enumerate(features) if name in ("vx", "vy", "vz")]
+    alone = [[i] for i in range(len(features)) if i not in position + velocity]
+    return [group for group in (position, velocity, *alone) if group]
+
+
+def plural(word: str, count: int) -> str:
+    """The word for a count: `plural("entity", 5)` is entities."""
+    if count == 1:
+        return word
+    return word[:-1] + "ies" if word.endswith("y") else word + "s"
