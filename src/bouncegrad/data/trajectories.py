@@ -20,7 +20,8 @@ class Trajectories:
     Args:
         x: states, `Float[M, T, N, D]`, in the user's units.
         mask: `Bool[M, T, N]`, true where an entity was observed; None when every cell was.
-        edges: the true edge types, `Int[M, N, N]`, `[source, target]`, zero diagonal; None when unknown. Only metrics read it.
+        edges: the true edge types, `Int[M, N, N]`, `[source, target]`, zero diagonal; None when unknown.
+            Only metrics read it.
         dt: seconds (or the user's unit of time) from one frame to the next.
         features: D names, by default x, y, vx, vy for D = 4 and x0, x1, ... otherwise.
         entities: N names, by default 0, 1, ...
@@ -29,7 +30,7 @@ class Trajectories:
         source: the file or command that the data came from, for messages.
 
     Raises:
-        InputError: a wrong number of axes, no task, fewer than 2 frames or 2 entities, or parts that do not fit together.
+        InputError: a wrong number of axes, no task, fewer than 2 frames or entities, or parts that do not fit.
 
     Example:
         >>> t = Trajectories(np.zeros((3, 49, 5, 4)), dt=0.1)
@@ -177,8 +178,8 @@ class Scaling:
     """Shift and scale of each feature, and the size of one-step changes; fitted on the training part only.
 
     `scaled = (x - shift) / scale`, and changes are measured in units of `change`, all `Float[D]`.
-    `low` and `high` are the training minimum and maximum of each feature's group (positions together, velocities together,
-    any other feature alone): the published errors are normalised to [-1, 1] with them.
+    `low` and `high` are the training minimum and maximum of each feature's group (positions together, velocities
+    together, any other alone): the published errors are normalised to [-1, 1] with them.
     """
 
     shift: tuple[float, ...]
