@@ -175,9 +175,10 @@ class Trajectories:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Shift and scale of each feature, and the size of one-step changes; fitted on the training part only.
+    """Shift and scale of each feature, and the size of changes and differences; fitted on the training part.
 
-    `scaled = (x - shift) / scale`, and changes are measured in units of `change`, all `Float[D]`.
+    `scaled = (x - shift) / scale`; one-step changes are measured in units of `change`, differences between two entities
+    at one instant in units of `difference`, all `Float[D]`.
     `low` and `high` are the training minimum and maximum of each feature's group (positions together, velocities
     together, any other alone): the published errors are normalised to [-1, 1] with them.
     """
@@ -185,6 +186,7 @@ class Scaling:
     shift: tuple[float, ...]
     scale: tuple[float, ...]
     change: tuple[float, ...]
+    difference: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
 
@@ -202,7 +204,10 @@ class Scaling:
         tiny = 1e-12 * np.maximum(1.0, np.abs(rows).max(0))
         scale = np.where(scale > tiny, scale, 1.0)
         change = np.where(change > tiny, change, scale)
-        return cls(*(tuple(map(float, v)) for v in (rows.mean(0), scale, change, low, high)))
+        # Two independent entities differ by twice the variance found within a frame.
+        within = np.sqrt(2 * np.nanmean(np.nanvar(np.where(seen[..., None], x, np.nan), axis=2), axis=(0, 1)))
+        difference = np.where(within > tiny, within, scale)
+        return cls(*(tuple(map(float, v)) for v in (rows.mean(0), scale, change, difference, low, high)))
 
     def published(self) -> Float[np.ndarray, " D"]:
         """Factors that turn differences in user units into the published normalisation, `2 / (high - low)`."""

@@ -1,0 +1,107 @@
+"""Annealers: what sets the temperature at which structures are accepted or drawn.
+
+geometric   T = start (end / start)^(progress / cooling) while progress < cooling, then end
+tracked     T is divided or multiplied by 1.1 a pass so that worse moves are accepted at the rate exp(-1 - 5 pass / 800)
+fixed       T stays
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Protocol
+
+from bouncegrad.core.search import Move
+
+
+class Clock(NamedTuple):
+    """Where a run stands: passes over the tasks so far, and the share of the run that is behind it, 0 to 1."""
+
+    epoch: int
+    progress: float
+
+
+class Annealer(Protocol):
+    """Holds a temperature and sets it anew from what the moves did."""
+
+    temperature: float
+
+    def update(self, clock: Clock, move: Move) -> None:
+        """Called once after every move."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes it up again."""
+
+
+class Geometric:
+    """Cools by a constant factor per unit of progress, then stays at the end temperature.
+
+    Args:
+        start: the first temperature, on the summed log-likelihood (nats).
+        end: the last one; at 1 structures are drawn from their conditional probabilities.
+        cooling: the share of the run after which `end` is reached, in (0, 1].
+    """
+
+    def __init__(self, start: float = 300.0, end: float = 1.0, cooling: float = 0.6) -> None:
+        self.start, self.end, self.cooling = start, end, cooling
+        self.temperature = start
+
+    def update(self, clock: Clock, move: Move) -> None:
+        share = min(clock.progress / self.cooling, 1.0)
+        self.temperature = self.start * (self.end / self.start) ** share
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"temperature": self.temperature}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.temperature = state["temperature"]
+
+
+class Fixed(Geometric):
+    """One temperature throughout."""
+
+    def __init__(self, temperature: float = 1.0) -> None:
+        super().__init__(temperature, temperature, 1.0)
+
+
+class Tracked:
+    """Keeps the rate at which worse moves are accepted on a falling curve (the paper).
+
+    Once a pass: the rate of the pass before is compared with `exp(-1 - 5 pass / horizon)`; above it the temperature is
+    divided by 1.1, below it multiplied.
+
+    Args:
+        start: the first temperature, on the mean squared error; exp(-9.8) in the published code.
+        horizon: passes over which the wanted rate falls from exp(-1) to exp(-6).
+        floor: the temperature never falls below it.
+
+    Source: Alet et al. 2019, released code; figures in its README.
+    """
+
+    def __init__(self, start: float = math.exp(-9.8), horizon: float = 800.0, floor: float = 1e-12) -> None:
+        self.temperature, self.horizon, self.floor = start, horizon, floor
+        self.epoch, self.worse, self.accepted = 0, 0, 0
+
+    def update(self, clock: Clock, move: Move) -> None:
+        if clock.epoch != self.epoch:
+            self._adjust()
+            self.epoch = clock.epoch
+        worse = move.loss_proposed > move.loss_before
+        self.worse += int(worse.sum())
+        self.accepted += int((worse & move.accepted).sum())
+
+    def _adjust(self) -> None:
+        if self.worse:
+            wanted = math.exp(-1 - 5 * self.epoch / self.horizon)
+            factor = 1 / 1.1 if self.accepted / self.worse > wanted else 1.1
+            self.temperature = max(self.temperature * factor, self.floor)
+        self.worse, self.accepted = 0, 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {k: getattr(self, k) for k in ("temperature", "epoch", "worse", "accepted")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for key, value in state.items():
+            setattr(self, key, value)

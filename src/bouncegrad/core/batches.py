@@ -1,0 +1,58 @@
+"""What one visit to some tasks sees: scaled tracks and the segments of frames drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.data.trajectories import Scaling, Trajectories
+
+
+class Batch(NamedTuple):
+    """B tasks: their numbers, their whole tracks and the C segments of R + 1 frames of this visit (scaled units)."""
+
+    index: Int[Tensor, " B"]
+    tracks: Float[Tensor, "B T N D"]
+    segments: Float[Tensor, "B C R+1 N D"]
+
+
+def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N D"]:
+    """`(x - shift) / scale`, computed in double precision, stored in single."""
+    x = (np.asarray(data.x, dtype=np.float64) - np.array(scaling.shift)) / np.array(scaling.scale)
+    return torch.from_numpy(x.astype(np.float32))
+
+
+def whole_tracks(tracks: Float[Tensor, "B T N D"], index: Int[Tensor, " B"]) -> Batch:
+    """A visit that looks at every frame: T - 1 segments of one step."""
+    return Batch(index, tracks, torch.stack([tracks[:, :-1], tracks[:, 1:]], 2))
+
+
+class RandomFrames:
+    """Visits of `segments` random segments of `steps` steps in random batches of tasks; one pass is an epoch.
+
+    Args:
+        tracks: `Float[M, T, N, D]`, scaled.
+        batch: tasks a batch, at most; batches of one epoch are of nearly equal size.
+        segments: C, segments drawn per task and visit; None takes them from every R-th frame on (the paper).
+        steps: R, steps a segment.
+    """
+
+    def __init__(self, tracks: Float[Tensor, "M T N D"], batch: int, segments: int | None, steps: int = 1) -> None:
+        self.tracks, self.batch, self.segments, self.steps = tracks, batch, segments, steps
+
+    def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
+        m, t = self.tracks.shape[:2]
+        order = torch.randperm(m, generator=generator)
+        every = torch.arange(0, t - self.steps, self.steps)
+        for index in order.chunk(-(-m // self.batch)):
+            if self.segments is None:
+                start = every.expand(len(index), -1)
+            else:
+                start = torch.randint(t - self.steps, (len(index), self.segments), generator=generator)
+            frames = start[:, :, None] + torch.arange(self.steps + 1)
+            yield Batch(index, self.tracks[index], self.tracks[index[:, None, None], frames])

@@ -1,0 +1,85 @@
+"""BounceGrad, the loop: bounce (a search move on structures), then grad (a gradient step on modules).
+
+    for every epoch, for every batch of tasks:
+        z  <-  search move at temperature T                        (no gradient)
+        modules  <-  modules - step * ∇ loss(batch, z)             (if there is an optimizer)
+        the proposal learns from the move, the annealer sets T
+
+The same loop trains (the optimizer holds the modules) and infers new tasks (there is none).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from bouncegrad.core.annealing import Annealer, Clock
+from bouncegrad.core.batches import Batch
+from bouncegrad.core.proposals import Proposal
+from bouncegrad.core.search import Move, Search
+
+
+@dataclass
+class BounceGrad:
+    """All that a run holds: the parts, the structures of all tasks and the source of randomness.
+
+    Args:
+        composition: modules and how they are wired; a `Composition` that is an `nn.Module`.
+        search: the move.
+        proposal: what suggests structures to it.
+        annealer: sets the temperature.
+        z: `Int[M, S]`, changed in place.
+        generator: every random draw comes from it.
+        optimizer: holds what is learned by gradient; None at inference.
+        clip: gradients are scaled down to this norm; a step whose gradient is not finite is skipped.
+    """
+
+    composition: nn.Module
+    search: Search
+    proposal: Proposal
+    annealer: Annealer
+    z: Int[Tensor, "M S"]
+    generator: torch.Generator
+    optimizer: torch.optim.Optimizer | None = None
+    clip: float = 10.0
+    skipped: int = 0
+
+    def run(
+        self,
+        clocks: Iterable[Clock],
+        batches: Callable[[torch.Generator], Iterator[Batch]],
+        report: Callable[[Clock, Batch, Move, Tensor | None], None],
+    ) -> None:
+        """One epoch per clock; `report(clock, batch, move, loss)` after every batch, and all output hangs on it."""
+        for clock in clocks:
+            for batch in batches(self.generator):
+                move = self.search(
+                    self.composition,
+                    self.proposal,
+                    batch,
+                    self.z[batch.index],
+                    self.annealer.temperature,
+                    self.generator,
+                )
+                self.z[batch.index] = move.z
+                loss = self.step(batch, move.z) if self.optimizer else None
+                self.proposal.learn(batch, move)
+                self.annealer.update(clock, move)
+                report(clock, batch, move, loss)
+
+    def step(self, batch: Batch, z: Int[Tensor, "B S"]) -> Tensor:
+        """One gradient step on the mean loss of the batch; returns the loss of each task."""
+        losses = self.composition.loss(batch, z)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.mean().backward()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, self.clip)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        else:
+            self.skipped += 1
+        return losses.detach()

@@ -1,0 +1,37 @@
+"""What a composition promises to search and to the loop."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.batches import Batch
+
+
+class Composition(Protocol):
+    """Wires modules into one model per task, given a structure `z: Int[B, S]`. Knows nothing of search or annealing."""
+
+    @property
+    def slots(self) -> int:
+        """S."""
+
+    @property
+    def choices(self) -> int:
+        """K: how many modules may fill a slot."""
+
+    @property
+    def groups(self) -> Int[Tensor, "G degree"]:
+        """Slots that belong together (for a graph: the edges into one entity), padded with S."""
+
+    def loss(self, batch: Batch, z: Int[Tensor, "B S"]) -> Float[Tensor, " B"]:
+        """Mean loss of each task per observed number; differentiable in the modules."""
+
+    def conditional_losses(
+        self, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
+    ) -> Float[Tensor, "B G fillings"]:
+        """Summed negative log-likelihood of every filling of `groups[g, columns[g]]`, the other slots as in `z`.
+
+        Exact only where the loss is a sum over groups, each term depending on its own group's slots alone.
+        """

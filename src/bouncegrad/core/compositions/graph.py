@@ -1,0 +1,206 @@
+"""The graph composition: messages along edges, a change for every entity, rollouts and the one-step likelihood.
+
+    m_{s->t}  = edge_{z(s->t)}(x_s, x_t, x_s - x_t)
+    x_t'      = x_t + change(Σ_s m_{s->t}, x_t)
+
+One-step predictions split by target entity, so the loss of *every* filling of the edges into one entity follows
+from sums of messages. The node module's first layer is linear: each message is projected through it once, and a
+filling is a sum of projected messages.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from bouncegrad.core.batches import Batch
+from bouncegrad.core.modules import Activation, ModulePool, Path
+from bouncegrad.core.structures import edge_index, incoming_edges
+from bouncegrad.data.trajectories import Scaling
+
+Likelihood = Literal["learned", "shared"]
+LOG_VARIANCE = (-16.0, 6.0)
+
+
+class GraphComposition(nn.Module):
+    """Entities that act on each other along edges; the edge type says which edge module carries the message.
+
+    Args:
+        entities: N.
+        features: D.
+        edge_types: K.
+        scaling: of the training part; its sizes of changes and of differences between entities are kept as buffers.
+        generator: draws the first weights.
+        edge_hidden: widths of the hidden layers of the edge modules.
+        node_hidden: the same for the node module.
+        message: width of a message.
+        likelihood: "learned": the node module has a second head, the log-variance of each feature's change, and the
+            loss is the one-step Gaussian negative log-likelihood. "shared": the loss is the squared error of rollouts
+            (the paper); for inference a feature has one variance, the running mean of its squared one-step error.
+        activation: "silu" or "relu".
+        path: how the edge modules are evaluated, see `ModulePool`.
+        pairs: candidate pairs `Int[2, E]` (source, target), ordered by target; None for all of them.
+
+    Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
+    """
+
+    def __init__(
+        self,
+        entities: int,
+        features: int,
+        edge_types: int,
+        scaling: Scaling,
+        generator: torch.Generator,
+        edge_hidden: Sequence[int] = (64, 64),
+        node_hidden: Sequence[int] = (64, 64),
+        message: int = 16,
+        likelihood: Likelihood = "learned",
+        activation: Activation = "silu",
+        path: Path = "grouped",
+        pairs: Int[Tensor, "2 E"] | None = None,
+    ) -> None:
+        super().__init__()
+        heads = 2 if likelihood == "learned" else 1
+        self.likelihood = likelihood
+        self.edge = ModulePool(edge_types, (3 * features, *edge_hidden, message), generator, activation, path)
+        self.node = ModulePool(1, (message + features, *node_hidden, heads * features), generator, activation)
+        scale = torch.tensor(scaling.scale)
+        self.register_buffer("change", torch.tensor(scaling.change) / scale)
+        self.register_buffer("difference", torch.tensor(scaling.difference) / scale)
+        self.register_buffer("variance", torch.ones(features))
+        self.place(entities, pairs)
+
+    def place(self, entities: int, pairs: Int[Tensor, "2 E"] | None = None) -> GraphComposition:
+        """Puts the same modules on another number of entities or another list of candidate pairs."""
+        self.entities = entities
+        self.pairs = edge_index(entities) if pairs is None else pairs
+        self.groups = incoming_edges(self.pairs, entities)
+        return self
+
+    @property
+    def slots(self) -> int:
+        """E, the number of candidate pairs."""
+        return self.pairs.shape[1]
+
+    @property
+    def choices(self) -> int:
+        """K, the number of edge types."""
+        return self.edge.modules_count
+
+    def forward(self, x: Float[Tensor, "B C N D"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B C N D"]:
+        """The states one frame later (scaled units)."""
+        return x + self.change * self.predict_change(x, z)[0]
+
+    def rollout(self, x: Float[Tensor, "B C N D"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
+        """R = `steps` frames, free-running from the states `x`."""
+        frames = []
+        for _ in range(steps):
+            x = self(x, z)
+            frames.append(x)
+        return torch.stack(frames, 2)
+
+    def predict_change(
+        self, x: Float[Tensor, "B C N D"], z: Int[Tensor, "B E"]
+    ) -> tuple[Float[Tensor, "B C N D"], Float[Tensor, "B C N D"]]:
+        """Mean and log-variance of each feature's change, in units of the training part's changes."""
+        b, c, n, d = x.shape
+        which = z[:, None, :].expand(b, c, self.slots).reshape(-1)
+        message = self.edge(self.edge_input(x), which).view(b * c, self.slots, -1)
+        total = self.sum_by_target(message)
+        return self.heads(
+            self.node.one(torch.cat([total, x.reshape(b * c, n, d)], -1).view(b * c * n, -1), 0), (b, c, n)
+        )
+
+    def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
+        """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""
+        x = batch.segments
+        if self.likelihood == "learned":
+            before, after = x[:, :, :-1].flatten(1, 2), x[:, :, 1:].flatten(1, 2)
+            mean, log_variance = self.predict_change(before, z)
+            return gaussian_loss((after - before) / self.change - mean, log_variance).mean((1, 2, 3))
+        path = self.rollout(x[:, :, 0], z, x.shape[2] - 1)
+        if self.training and torch.is_grad_enabled():
+            with torch.no_grad():
+                error = (path[:, :, 0] - x[:, :, 1]) / self.change
+                self.variance.lerp_(error.square().mean((0, 1, 2)), 0.01)
+        return (path - x[:, :, 1:]).square().mean((1, 2, 3, 4))
+
+    @torch.no_grad()
+    def conditional_losses(
+        self, batch: Batch, z: Int[Tensor, "B E"], columns: Int[Tensor, "N block"]
+    ) -> Float[Tensor, "B N fillings"]:
+        """Summed one-step negative log-likelihood of every filling of a block of edges into each entity.
+
+        The other edges are as in `z`; with all incoming edges in the block this is the exact conditional. Segments of
+        R steps count as R observed steps.
+        """
+        segments = batch.segments
+        before, after = segments[:, :, :-1].flatten(1, 2), segments[:, :, 1:].flatten(1, 2)
+        b, c, n, d = before.shape
+        degree, block = self.groups.shape[1], columns.shape[1]
+        message = self.edge.all(self.edge_input(before))
+        weight = self.node.weights[0][0]
+        width = message.shape[-1]
+        projected = (message.transpose(0, 1).reshape(-1, width) @ weight[:width]).view(b, c, self.slots, self.choices, -1)
+        if self.slots < self.groups.numel():
+            # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
+            projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
+        base = torch.addmm(self.node.biases[0][0], before.reshape(-1, d), weight[width:]).view(b, c, n, -1)
+        chosen = self.groups.gather(1, columns)
+        if block < degree:
+            kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)
+            rest = self.groups[kept].view(n, degree - block)
+            padded = nn.functional.pad(z, (0, 1))
+            index = padded[:, rest]
+            rows = torch.arange(b)[:, None, None]
+            base = base + projected.permute(0, 2, 3, 1, 4)[rows, rest, index].sum(2).transpose(1, 2)
+        hidden = outer_sum([projected[:, :, chosen[:, i]] for i in range(block)], base)
+        hidden = self.node.activation(hidden, inplace=True).view(1, b * c * n * hidden.shape[3], -1)
+        count = self.choices**block
+        mean, log_variance = self.heads(self.node.layers(hidden, first=1)[0], (b, c, n, count))
+        error = ((after - before) / self.change)[:, :, :, None] - mean
+        return gaussian_loss(error, log_variance).sum(-1).sum(1, dtype=torch.float64)
+
+    def edge_input(self, x: Float[Tensor, "B C N D"]) -> Float[Tensor, "B*C*E 3*D"]:
+        """Source, target and their difference, each in units of its standard deviation."""
+        source, target = x[:, :, self.pairs[0]], x[:, :, self.pairs[1]]
+        return torch.cat([source, target, (source - target) / self.difference], -1).flatten(0, 2)
+
+    def sum_by_target(self, message: Float[Tensor, "rows E width"]) -> Float[Tensor, "rows N width"]:
+        """What arrives at each entity."""
+        rows, slots, width = message.shape
+        if slots == self.groups.numel():
+            return message.view(rows, self.entities, -1, width).sum(2)
+        return message.new_zeros(rows, self.entities, width).index_add(1, self.pairs[1], message)
+
+    def heads(self, output: Tensor, shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """Splits the node module's output into mean and log-variance."""
+        if self.likelihood == "shared":
+            mean = output.view(*shape, -1)
+            return mean, self.variance.log().expand_as(mean)
+        mean, raw = output.view(*shape, 2, -1).unbind(-2)
+        low, high = LOG_VARIANCE
+        return mean, low + (high - low) * torch.sigmoid((raw - low - (high - low) / 2) * 4 / (high - low))
+
+
+def gaussian_loss(error: Tensor, log_variance: Tensor) -> Tensor:
+    """Negative log-density of a normal distribution: `(log 2π + log v + error² / v) / 2`."""
+    return (error.square() * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi)) / 2
+
+
+def outer_sum(parts: list[Float[Tensor, "B C N K H"]], base: Float[Tensor, "B C N H"]) -> Float[Tensor, "B C N F H"]:
+    """Sums of one choice of each part plus the base, for all F = K^block fillings, in the order of `fillings`.
+
+    The halves are summed first and then combined, so that the large result is written once.
+    """
+    if len(parts) == 1:
+        return parts[0] + base[..., None, :]
+    half = len(parts) // 2
+    left = outer_sum(parts[:half], base)
+    right = parts[half] if len(parts) - half == 1 else outer_sum(parts[half:], torch.zeros_like(base))
+    return (left[..., :, None, :] + right[..., None, :, :]).flatten(3, 4)

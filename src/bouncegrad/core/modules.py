@@ -1,0 +1,91 @@
+"""Modules: K small networks of one shape whose weights are stacked, called as one with one more argument.
+
+y_r = W_L[k] act(... act(W_1[k] x_r + b_1[k]) ...) + b_L[k],    k = which_r
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Path = Literal["grouped", "dense"]
+Activation = Literal["silu", "relu"]
+
+
+class ModulePool(nn.Module):
+    """K perceptrons of the same shape.
+
+    Args:
+        modules: K.
+        sizes: widths from input to output; activations stand between layers, the last layer is linear.
+        generator: draws the first weights, uniform within 1 / sqrt(inputs) as `nn.Linear` does.
+        activation: "silu" or "relu".
+        path: how `pool(x, which)` is evaluated. "grouped" sorts the rows by module and multiplies each group once
+            (least work); "dense" evaluates every module on every row and picks (static shapes). The numbers are equal.
+
+    Example:
+        >>> pool = ModulePool(2, (3, 8, 1), torch.Generator().manual_seed(0))
+        >>> pool(torch.zeros(5, 3), torch.tensor([0, 1, 1, 0, 1])).shape
+        torch.Size([5, 1])
+    """
+
+    def __init__(
+        self,
+        modules: int,
+        sizes: Sequence[int],
+        generator: torch.Generator,
+        activation: Activation = "silu",
+        path: Path = "grouped",
+    ) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+        self.path = path
+        self.activation = {"silu": F.silu, "relu": F.relu}[activation]
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for inputs, outputs in pairwise(sizes):
+            bound = 1 / math.sqrt(inputs)
+            for parameters, shape in ((self.weights, (modules, inputs, outputs)), (self.biases, (modules, 1, outputs))):
+                parameters.append(nn.Parameter((2 * torch.rand(shape, generator=generator) - 1) * bound))
+
+    @property
+    def modules_count(self) -> int:
+        """K."""
+        return len(self.weights[0])
+
+    def forward(self, x: Float[Tensor, "R inputs"], which: Int[Tensor, " R"]) -> Float[Tensor, "R outputs"]:
+        """Row r through module `which[r]`."""
+        if self.path == "dense":
+            return self.all(x)[which, torch.arange(len(x), device=x.device)]
+        order = torch.argsort(which, stable=True)
+        counts = torch.bincount(which, minlength=self.modules_count).tolist()
+        groups = x[order].split(counts)
+        y = torch.cat([self.one(group, k) for k, group in enumerate(groups)])
+        back = torch.empty_like(order)
+        back[order] = torch.arange(len(order), device=order.device)
+        return y[back]
+
+    def one(self, x: Float[Tensor, "R inputs"], k: int) -> Float[Tensor, "R outputs"]:
+        """Every row through module k."""
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            x = self.activation(torch.addmm(bias[k], x, weight[k]), inplace=not torch.is_grad_enabled())
+        return torch.addmm(self.biases[-1][k], x, self.weights[-1][k])
+
+    def all(self, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "K R outputs"]:
+        """Every row through every module."""
+        return self.layers(x.expand(self.modules_count, *x.shape), first=0)
+
+    def layers(self, x: Float[Tensor, "K R width"], first: int) -> Float[Tensor, "K R outputs"]:
+        """The layers from `first` on; rows of `x[k]` go through module k."""
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            if layer >= first:
+                x = torch.baddbmm(bias, x, weight)
+                if layer < len(self.weights) - 1:
+                    x = self.activation(x, inplace=not torch.is_grad_enabled())
+        return x
