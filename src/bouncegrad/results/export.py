@@ -1,0 +1,92 @@
+"""Results for other tools: tables (pandas, CSV) and graphs (networkx, GraphML)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+
+from bouncegrad.data.files import replacing
+from bouncegrad.results.metrics import off_diagonal, symmetric_probability
+from bouncegrad.results.result import Result
+
+
+def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
+    """One row per edge: task, source, target and type by name, and `probability_NAME` for every type.
+
+    Args:
+        undirected: one row per pair instead of two, `N (N - 1) / 2` a task; its type and probabilities are those of
+            both directions together (`metrics.symmetric_probability`).
+
+    Returns:
+        Rows ordered by task, then target, then source, as everywhere.
+
+    Example:
+        >>> edge_table(result).query("type == '1' and probability_1 > 0.9")  # doctest: +SKIP
+    """
+    m, n = result.edges.shape[:2]
+    probability, edges = result.probability, result.edges
+    pairs = off_diagonal(n)
+    if undirected:
+        probability = symmetric_probability(probability)
+        edges, pairs = probability.argmax(-1), np.triu(pairs)
+    target, source = np.nonzero(pairs.T)
+    tasks, entities, type_names = (np.array(names) for names in (result.tasks, result.entities, result.type_names))
+    columns = {
+        "task": tasks.repeat(len(source)),
+        "source": np.tile(entities[source], m),
+        "target": np.tile(entities[target], m),
+        "type": type_names[edges[:, source, target].ravel()],
+    }
+    of_edges = probability[:, source, target].reshape(-1, probability.shape[-1])
+    columns |= {f"probability_{name}": of_edges[:, k] for k, name in enumerate(result.type_names)}
+    return pd.DataFrame(columns)
+
+
+def write_edges_csv(result: Result, path: str | Path, *, undirected: bool = False) -> None:
+    """Writes `edge_table` as CSV; every digit is kept."""
+    with replacing(path) as temporary:
+        edge_table(result, undirected=undirected).to_csv(temporary, index=False)
+
+
+def to_networkx(result: Result, task: int, *, without_type: int | None = None) -> nx.DiGraph:
+    """The graph of one task: entities as nodes, edges with the attributes `type` (its name) and `probability` (of it).
+
+    Args:
+        task: index of the task.
+        without_type: the type that means "no interaction", whose edges are left out; by default all are kept.
+    """
+    graph = nx.DiGraph(name=result.tasks[task])
+    graph.add_nodes_from(result.entities)
+    for target, source in zip(*np.nonzero(off_diagonal(len(result.entities)).T), strict=True):
+        k = int(result.edges[task, source, target])
+        if k != without_type:
+            graph.add_edge(
+                result.entities[source],
+                result.entities[target],
+                type=result.type_names[k],
+                probability=float(result.probability[task, source, target, k]),
+            )
+    return graph
+
+
+def write_graphml(result: Result, folder: str | Path, *, without_type: int | None = None) -> tuple[Path, ...]:
+    """Writes one GraphML file per task, `task_NAME.graphml`, and returns their paths in task order.
+
+    Characters of a name that a file name may not have become `_`; names that then coincide get a number.
+    """
+    paths: list[Path] = []
+    taken: set[str] = set()
+    for task, name in enumerate(result.tasks):
+        stem = base = "task_" + re.sub(r"[^\w.-]+", "_", name)[:100]
+        number = 2
+        while stem.lower() in taken:
+            stem, number = f"{base}_{number}", number + 1
+        taken.add(stem.lower())
+        paths.append(Path(folder) / f"{stem}.graphml")
+        with replacing(paths[-1]) as temporary:
+            nx.write_graphml(to_networkx(result, task, without_type=without_type), temporary)
+    return tuple(paths)

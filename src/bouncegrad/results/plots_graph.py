@@ -1,0 +1,190 @@
+"""Who interacts with whom: arrows between entities, or a matrix where there are too many of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, to_rgba
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyArrowPatch, Patch
+
+from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, bare, halo, legend, plain, type_style
+
+NODE = 19.0  # diameter in points
+SHORT = 3  # letters of a name that fit into it
+
+
+def graph(
+    edges: Int[np.ndarray, "N N"],
+    names: Sequence[str],
+    probability: Float[np.ndarray, "N N K"] | None,
+    ax: Axes,
+    type_names: Sequence[str] = (),
+    *,
+    without_type: int | None = 0,
+    truth: Int[np.ndarray, "N N"] | None = None,
+    positions: Float[np.ndarray, "N 2"] | None = None,
+) -> Axes:
+    """Draws every edge as an arrow from source to target, by type in colour and line style, with a legend.
+
+    A pair that is drawn in both directions has two curved arrows. In an SVG the group of an arrow has the id
+    `edge-SOURCE-TARGET-type-K`, by index.
+
+    Args:
+        edges: edge types, `[source, target]`.
+        probability: of every type of every edge; the arrow of a sure edge is wider.
+        type_names: names for the legend, by default 0, 1, ...
+        without_type: the type that is not drawn because it means "no interaction"; None draws all.
+        truth: true types under the same names; an edge that differs gets a dashed red band and its true type.
+        positions: where the entities stand; by default on a circle, first on top, clockwise.
+    """
+    bare(ax)
+    n = len(edges)
+    place = _circle(n) if positions is None else _unit_square(positions)
+    pairs = [(s, t) for t in range(n) for s in range(n) if s != t]
+    drawn = {pair for pair in pairs if edges[pair] != without_type}
+    wrong = {pair for pair in pairs if truth is not None and truth[pair] != edges[pair]}
+    for s, t in sorted(drawn | wrong):
+        bend = 0.16 if (t, s) in drawn | wrong else 0.0
+        if (s, t) in wrong:
+            assert truth is not None
+            _band(ax, place[s], place[t], bend, _name(type_names, int(truth[s, t])))
+        if (s, t) in drawn:
+            k = int(edges[s, t])
+            sure = 1.0 if probability is None else float(probability[s, t, k])
+            arrow = _arrow(place[s], place[t], bend, k, 0.5 + 1.5 * sure)
+            arrow.set_gid(f"edge-{s}-{t}-type-{k}")
+            ax.add_patch(arrow)
+    ax.plot(*place.T, "o", markersize=NODE, markerfacecolor=PAPER, markeredgecolor=INK, markeredgewidth=0.9, zorder=4)
+    for i, name in enumerate(names):
+        _entity(ax, place[i], str(name))
+    kinds = sorted({int(edges[pair]) for pair in drawn})
+    handles = [Line2D([], [], color=type_style(k)[0], linestyle=type_style(k)[1], lw=1.8) for k in kinds]
+    labels = [_label(type_names, k) for k in kinds]
+    if wrong:
+        handles.append(Line2D([], [], color=WRONG, alpha=0.45, linestyle=(0, (1.2, 0.8)), lw=5))
+        labels.append("wrong (true type)")
+    if handles:
+        legend(ax, handles=handles, labels=labels, loc="upper center", bbox_to_anchor=(0.5, 0.03), ncols=2)
+    else:
+        ax.text(0.5, -0.02, "no interactions", transform=ax.transAxes, ha="center", va="top", fontsize=8, color=MUTED)
+    ax.set_aspect("equal")
+    inside = all(len(str(name)) <= SHORT for name in names)
+    ax.set_xlim(*((-1.2, 1.2) if inside else (-1.6, 1.6)))
+    ax.set_ylim(*((-1.2, 1.2) if inside else (-1.3, 1.3)))
+    return ax
+
+
+def _name(type_names: Sequence[str], k: int) -> str:
+    """The name of type k, its number where it has none."""
+    return type_names[k] if k < len(type_names) else str(k)
+
+
+def _label(type_names: Sequence[str], k: int) -> str:
+    """A name that the user gave, else "type" and the number."""
+    name = _name(type_names, k)
+    return f"type {name}" if name == str(k) else name
+
+
+def _circle(n: int) -> Float[np.ndarray, "N 2"]:
+    angle = np.pi / 2 - 2 * np.pi * np.arange(n) / n
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def _unit_square(positions: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "N 2"]:
+    """Positions moved into [-1, 1] with their shape kept."""
+    middle = (positions.max(0) + positions.min(0)) / 2
+    width = np.ptp(positions, axis=0).max()
+    return (positions - middle) * (2 / width if width > 0 else 1.0)
+
+
+def _arrow(start: np.ndarray, end: np.ndarray, bend: float, k: int, width: float) -> FancyArrowPatch:
+    colour, dash = type_style(k)
+    return FancyArrowPatch(
+        (start[0], start[1]),
+        (end[0], end[1]),
+        connectionstyle=f"arc3,rad={bend}",
+        arrowstyle="-|>,head_length=0.42,head_width=0.2",
+        mutation_scale=13,
+        shrinkA=NODE / 2 + 1,
+        shrinkB=NODE / 2 + 1,
+        color=colour,
+        linestyle=dash,
+        linewidth=width,
+        zorder=3,
+    )
+
+
+def _band(ax: Axes, start: np.ndarray, end: np.ndarray, bend: float, true_name: str) -> None:
+    """A wide dashed band under the edge, and the true type on it."""
+    band = FancyArrowPatch(
+        (start[0], start[1]),
+        (end[0], end[1]),
+        connectionstyle=f"arc3,rad={bend}",
+        arrowstyle="-",
+        shrinkA=NODE / 2 + 1,
+        shrinkB=NODE / 2 + 1,
+        color=WRONG,
+        alpha=0.4,
+        linestyle=(0, (1.2, 0.8)),
+        linewidth=5,
+        zorder=2,
+    )
+    ax.add_patch(band)
+    across = np.array([end[1] - start[1], start[0] - end[0]])  # the side to which arc3 bends
+    x, y = 0.65 * start + 0.35 * end + across * bend * 2 * 0.35 * 0.65  # nearer the source, where fewer edges cross
+    ax.text(x, y, true_name, fontsize=7.5, ha="center", va="center", color=WRONG, path_effects=halo(), zorder=5)
+
+
+def _entity(ax: Axes, place: np.ndarray, name: str) -> None:
+    """The name in its circle if it is short, else outside of it, away from the middle."""
+    style: dict[str, Any] = {"fontsize": 8, "color": INK, "zorder": 6}
+    x, y = place
+    if len(name) <= SHORT:
+        ax.text(x, y, name, ha="center", va="center", **style)
+        return
+    side = "center" if abs(x) < 0.3 else "left" if x > 0 else "right"
+    offset = ((0, 1) if y > 0 else (0, -1)) if side == "center" else ((1, 0) if x > 0 else (-1, 0))
+    ax.annotate(
+        name,
+        (x, y),
+        xytext=(offset[0] * (NODE / 2 + 3), offset[1] * (NODE / 2 + 3)),
+        textcoords="offset points",
+        ha=side,
+        va="center" if offset[1] == 0 else "bottom" if y > 0 else "top",
+        path_effects=halo(),
+        **style,
+    )
+
+
+def matrix(
+    edges: Int[np.ndarray, "N N"],
+    names: Sequence[str],
+    ax: Axes,
+    type_names: Sequence[str] = (),
+    *,
+    truth: Int[np.ndarray, "N N"] | None = None,
+) -> Axes:
+    """Draws the edge types as a matrix, source down and target across, for graphs with too many arrows to follow.
+
+    Edges that differ from `truth` are crossed.
+    """
+    plain(ax)
+    kinds = sorted({int(k) for k in edges[~np.eye(len(edges), dtype=bool)]})
+    colours = [to_rgba(type_style(k)[0], 0.25 if k == 0 else 0.9) for k in kinds]
+    shown = np.ma.masked_where(np.eye(len(edges), dtype=bool), np.searchsorted(kinds, edges))
+    ax.imshow(shown, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(kinds) - 0.5, interpolation="nearest")
+    if truth is not None:
+        ax.plot(*np.nonzero(truth != edges)[::-1], "x", color=INK, markersize=3, markeredgewidth=0.8)
+    ticks = np.unique(np.linspace(0, len(names) - 1, min(len(names), 12)).round().astype(int))
+    ax.set_xticks(ticks, [names[i] for i in ticks], rotation=90)
+    ax.set_yticks(ticks, [names[i] for i in ticks])
+    ax.set_xlabel("target")
+    ax.set_ylabel("source")
+    handles = [Patch(color=c, label=_label(type_names, k)) for k, c in zip(kinds, colours, strict=True)]
+    legend(ax, handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    return ax

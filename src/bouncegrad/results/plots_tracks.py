@@ -1,0 +1,154 @@
+"""Recorded motion of one task: paths in the plane, or features against time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.style import FAINT, INK, MUTED, bare, entity_style, halo, plain
+
+POINTS = 6000  # drawn per task at most; longer recordings are thinned evenly
+NAMED = 16  # entities up to which names can be read
+FADES = 10  # steps of a trail from faint to full
+
+
+def tracks(
+    data: Trajectories,
+    task: int,
+    ax: Axes,
+    *,
+    edges: Int[np.ndarray, "N N"] | None = None,
+    without_type: int = 0,
+) -> Axes:
+    """Draws one task: with features x and y the paths in the plane, otherwise every feature against time.
+
+    Paths fade in with time, from a hollow mark at the first frame to a filled one, with the entity's name, at the last.
+    Unseen frames leave gaps; beyond 16 entities the names are left out.
+
+    Args:
+        task: index of the task.
+        edges: types `[source, target]`; pairs of any type but `without_type` are joined by a thin line between their
+            last positions.
+    """
+    if "x" in data.features and "y" in data.features:
+        return _paths(data, task, ax, edges, without_type)
+    return _against_time(data, task, ax)
+
+
+def _seen(data: Trajectories, task: int) -> Float[np.ndarray, "T N D"]:
+    """The states of one task, NaN where unseen."""
+    x = np.array(data.x[task], dtype=np.float64)
+    if data.mask is not None:
+        x[~data.mask[task]] = np.nan
+    return x
+
+
+def _stride(x: Float[np.ndarray, "T N D"]) -> int:
+    return max(1, x.shape[0] * x.shape[1] // POINTS)
+
+
+def _paths(data: Trajectories, task: int, ax: Axes, edges: Int[np.ndarray, "N N"] | None, without_type: int) -> Axes:
+    bare(ax)
+    x = _seen(data, task)[..., [data.features.index("x"), data.features.index("y")]]
+    x = x[:: _stride(x)]
+    known = np.isfinite(x).all(-1)
+    last = [np.flatnonzero(known[:, n])[-1] if known[:, n].any() else None for n in range(x.shape[1])]
+    if edges is not None:
+        joined = [
+            (x[last[s], s], x[last[t], t])
+            for s, t in zip(*np.nonzero((edges != without_type) & ~np.eye(len(edges), dtype=bool)), strict=True)
+            if last[s] is not None and last[t] is not None
+        ]
+        ax.add_collection(LineCollection(joined, colors=MUTED, linewidths=0.8, alpha=0.6, zorder=1))
+    middle = np.mean([x[end, n] for n, end in enumerate(last) if end is not None] or [[0, 0]], axis=0)
+    for n, name in enumerate(data.entities):
+        end = last[n]
+        if end is None:
+            continue
+        colour, marker = entity_style(n)
+        start = int(np.flatnonzero(known[:, n])[0])
+        _trail(ax, x[start : end + 1, n], colour)
+        point: dict[str, Any] = {
+            "marker": marker,
+            "markersize": 5.5,
+            "markeredgecolor": colour,
+            "linestyle": "none",
+            "zorder": 4,
+        }
+        ax.plot(*x[start, n], markerfacecolor="none", markeredgewidth=1.0, **point)
+        ax.plot(*x[end, n], markerfacecolor=colour, **point)
+        if len(data.entities) > NAMED:
+            continue
+        right, up = x[end, n] >= middle  # away from where the other names stand
+        ax.annotate(
+            name,
+            x[end, n],
+            xytext=(5 if right else -5, 4 if up else -4),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="bottom" if up else "top",
+            fontsize=8,
+            color=INK,
+            path_effects=halo(),
+            zorder=5,
+        )
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.margins(0.08)
+    return ax
+
+
+def _trail(ax: Axes, path: Float[np.ndarray, "T 2"], colour: str) -> None:
+    """One path, in pieces that share their ends, from faint to full."""
+    borders = np.unique(np.linspace(0, len(path) - 1, FADES + 1).round().astype(int))
+    pieces = [path[a : b + 1] for a, b in pairwise(borders)]
+    alphas = np.linspace(0.18, 1.0, len(pieces))
+    ax.add_collection(LineCollection(pieces, colors=colour, alpha=alphas, linewidths=1.3, capstyle="butt", zorder=2))
+
+
+def _against_time(data: Trajectories, task: int, ax: Axes) -> Axes:
+    """Every feature in a band of its own, first on top; one feature alone keeps its own scale."""
+    plain(ax, grid=None)
+    x = _seen(data, task)
+    stride = _stride(x)
+    time = np.arange(x.shape[0])[::stride] * data.dt
+    x = x[::stride]
+    bands = x.shape[-1]
+    for feature in range(bands):
+        values = x[..., feature]
+        if bands > 1:
+            values = bands - 1 - feature + 0.85 * _unit_range(values)
+        for n, name in enumerate(data.entities):
+            colour, marker = entity_style(n)
+            every = max(1, len(time) // 8)
+            ax.plot(
+                time,
+                values[:, n],
+                color=colour,
+                linewidth=1.1,
+                marker=marker,
+                markersize=3,
+                markevery=(n * every // len(data.entities), every),
+                label=name if feature == 0 else None,
+            )
+    named = [f"{f} ({u})" if u else f for f, u in zip(data.features, data.units, strict=True)]
+    if bands > 1:
+        ax.set_yticks(np.arange(bands)[::-1] + 0.42, named)
+        for border in range(1, bands):
+            ax.axhline(border - 0.075, color=FAINT, linewidth=0.7)
+    else:
+        ax.set_ylabel(named[0])
+    ax.set_xlabel("time" if data.dt != 1 else "frame")
+    return ax
+
+
+def _unit_range(values: Float[np.ndarray, "T N"]) -> Float[np.ndarray, "T N"]:
+    """Values moved to [0, 1] by their own least and greatest; a constant to the middle."""
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    return (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)

@@ -1,0 +1,152 @@
+"""One self-contained HTML page about a run: what was run, how good it is, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.files import replacing
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results import report_figures as figures
+from bouncegrad.results.metrics import calibration, confusion, relabelling
+from bouncegrad.results.result import Result
+
+NOT_AVAILABLE = "not available"
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Number(NamedTuple):
+    """A number of the report: its name, its value, what it means (split, frames, horizon, units), and its baselines."""
+
+    name: str
+    value: float | None
+    meaning: str = ""
+    baselines: Mapping[str, float | None] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What a report is made of; whatever is missing is said to be not available.
+
+    Args:
+        title: the headline.
+        question: in words, what was run on what.
+        command: the command line that repeats it.
+        facts: (name, value) pairs: data, preset, seed, hardware, time ...
+        numbers: the metrics, each with its meaning and the baselines beside it.
+        curves: the rows of `metrics.jsonl`: epoch, seconds, loss, edge_accuracy or None, temperature, acceptance.
+        data: the tasks that `result` is about, in the same order, with the truth if it is known.
+        result: what was inferred.
+        perm: `perm[inferred type] = true type`; by default the best one for this data.
+        without_type: the inferred type that means "no interaction" and is not drawn; by default type 0 after `perm`
+            where the truth is known, and none where it is not.
+        errors: mean squared forecast error by horizon, by name of the forecast, in the published normalisation.
+        draw: how many tasks are drawn.
+
+    Raises:
+        InputError: `data` and `result` hold different tasks or entities.
+    """
+
+    title: str
+    question: str = ""
+    command: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    numbers: tuple[Number, ...] = ()
+    curves: tuple[Mapping[str, Any], ...] = ()
+    data: Trajectories | None = None
+    result: Result | None = None
+    perm: tuple[int, ...] | None = None
+    without_type: int | None = None
+    errors: Mapping[str, Float[np.ndarray, " S"]] = field(default_factory=dict)
+    draw: int = 6
+
+    def __post_init__(self) -> None:
+        if self.data is None or self.result is None:
+            return
+        m, _, n, _ = self.data.shape
+        if self.result.edges.shape != (m, n, n):
+            raise InputError(
+                f"{self.result.source}: a result for {len(self.result.tasks)} tasks of {len(self.result.entities)} "
+                f"entities, but the data has {m} of {n}; give the data that the result was inferred from"
+            )
+        if self.data.edges is not None and self.perm is None:
+            perm = relabelling(self.data.edges, self.result.edges, len(self.result.type_names))
+            object.__setattr__(self, "perm", perm)
+
+
+def write_report(content: Report, path: str | Path) -> None:
+    """Writes the page: one file, figures inside, no request to anywhere, no script.
+
+    Example:
+        >>> write_report(Report("Springs", data=data, result=result), "report.html")  # doctest: +SKIP
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters["number"] = written
+    page = environment.get_template("report.html").render(
+        report=content,
+        columns=list(dict.fromkeys(name for number in content.numbers for name in number.baselines)),
+        curves=figures.training(content.curves),
+        horizon=figures.horizon(content.errors),
+        tasks=figures.tasks(content.data, content.result, content.perm, content.without_type, content.draw),
+        **_trust(content),
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _trust(content: Report) -> dict[str, Any]:
+    """The confusion table and the reliability figure, None without a truth to compare with."""
+    if content.data is None or content.result is None or content.data.edges is None or content.perm is None:
+        return {"table": None, "reliability": None, "expected_error": None}
+    truth, result, perm = content.data.edges, content.result, content.perm
+    counts = confusion(truth, result.edges, len(perm))
+    calibrated = calibration(truth, result.probability, perm)
+    assert counts is not None
+    assert calibrated is not None
+    order = np.argsort(perm)
+    rows = [
+        {
+            "name": str(true),
+            "cells": [{"count": int(counts[true, k]), "right": perm[k] == true} for k in order],
+            "total": int(counts[true].sum()),
+        }
+        for true in range(len(counts))
+    ]
+    heads = [{"name": result.type_names[k], "true": perm[k] if perm[k] < len(counts) else None} for k in order]
+    return {
+        "table": {"heads": heads, "rows": rows},
+        "reliability": figures.reliability_figure(calibrated),
+        "expected_error": calibrated.expected_error,
+    }
+
+
+def written(value: float | None) -> str:
+    """A number for people: four significant digits, a power of ten where it is very small or large.
+
+    Example:
+        >>> written(0.94327), written(3.1e-8), written(1200), written(None)
+        ('0.9433', '3.100 × 10⁻⁸', '1,200', 'not available')
+    """
+    if value is None or not np.isfinite(value):
+        return NOT_AVAILABLE
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:#.4g}".removesuffix(".").replace("-", "−")
+    mantissa, exponent = f"{value:.3e}".split("e")
+    return f"{mantissa.replace('-', '−')} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
