@@ -66,18 +66,22 @@ class Trajectories:
         ):
             if size < least:
                 raise InputError(f"{self.source}: {size} {plural(word, size)} in shape {x.shape}; {remedy}")
-        object.__setattr__(self, "x", x if x.dtype.kind == "f" else x.astype(np.float64))
+        # Foreign byte orders and half or extended precision would trip later, in torch.
+        object.__setattr__(self, "x", x if x.dtype in (np.float32, np.float64) else x.astype(np.float64))
         self._set_names("features", d, ("x", "y", "vx", "vy") if d == 4 else tuple(f"x{i}" for i in range(d)))
         self._set_names("entities", n, tuple(map(str, range(n))))
         self._set_names("units", d, ("",) * d)
         self._set_names("tasks", m, tuple(map(str, range(m))))
         if not (np.isfinite(self.dt) and self.dt > 0):
             raise InputError(f"{self.source}: dt is {self.dt}; give the positive time between two frames")
-        if self.mask is not None and (np.shape(self.mask) != (m, t, n) or np.asarray(self.mask).dtype != bool):
-            raise InputError(
-                f"{self.source}: mask must be boolean of shape {(m, t, n)} (task, frame, entity), "
-                f"found {np.asarray(self.mask).dtype} {np.shape(self.mask)}"
-            )
+        if self.mask is not None:
+            mask = np.asarray(self.mask)
+            if mask.shape != (m, t, n) or mask.dtype != bool:
+                raise InputError(
+                    f"{self.source}: mask must be boolean of shape {(m, t, n)} (task, frame, entity), "
+                    f"found {mask.dtype} {mask.shape}"
+                )
+            object.__setattr__(self, "mask", mask)
         if self.edges is not None:
             object.__setattr__(self, "edges", self._checked_edges(np.asarray(self.edges), m, n))
 
@@ -168,6 +172,20 @@ class Trajectories:
             )
         return self
 
+    def require_complete(self) -> Trajectories:
+        """Itself, if every entity was observed in every frame.
+
+        Raises:
+            InputError: names the first task, frame and entity that was not.
+        """
+        if self.mask is not None and not self.mask.all():
+            task, frame, entity = np.argwhere(~self.mask)[0]
+            raise InputError(
+                f"{self.source}: entity {self.entities[entity]} was not observed in task {self.tasks[task]}, "
+                f"frame {frame}; fill the gap or cut these frames"
+            )
+        return self
+
     def without_edges(self) -> Trajectories:
         """The same recordings, the truth removed: what training and search are given."""
         return replace(self, edges=None)
@@ -192,12 +210,18 @@ class Scaling:
 
     @classmethod
     def fit(cls, data: Trajectories) -> Scaling:
-        """From every observed frame of `data`. A constant feature gets scale 1, so nothing is divided by zero."""
+        """From every observed frame of `data`. A constant feature gets scale 1, so nothing is divided by zero.
+
+        Raises:
+            InputError: nothing was observed.
+        """
         x = np.asarray(data.x, dtype=np.float64)
         seen = np.ones(x.shape[:3], bool) if data.mask is None else data.mask
         both = seen[:, 1:] & seen[:, :-1]
+        if not seen.any():
+            raise InputError(f"{data.source}: the mask leaves no observed state to learn from; correct the mask")
         rows, moves = x[seen], np.diff(x, axis=1)[both]
-        scale, change = rows.std(0), moves.std(0)
+        scale, change = rows.std(0), moves.std(0) if len(moves) else np.zeros(x.shape[-1])
         low, high = rows.min(0), rows.max(0)
         for group in feature_groups(data.features):
             low[group], high[group] = low[group].min(), high[group].max()
@@ -205,7 +229,9 @@ class Scaling:
         scale = np.where(scale > tiny, scale, 1.0)
         change = np.where(change > tiny, change, scale)
         # Two independent entities differ by twice the variance found within a frame.
-        within = np.sqrt(2 * np.nanmean(np.nanvar(np.where(seen[..., None], x, np.nan), axis=2), axis=(0, 1)))
+        together = seen.sum(2) >= 2
+        frames = np.where(seen[..., None], x, np.nan)[together]
+        within = np.sqrt(2 * np.nanvar(frames, axis=1).mean(0)) if len(frames) else np.zeros(x.shape[-1])
         difference = np.where(within > tiny, within, scale)
         return cls(*(tuple(map(float, v)) for v in (rows.mean(0), scale, change, difference, low, high)))
 
@@ -227,4 +253,4 @@ def plural(word: str, count: int) -> str:
     """The word for a count: `plural("entity", 5)` is entities."""
     if count == 1:
         return word
-    return word[:-1] + "ies" if word.endswith("y") else word + "s"
+    return word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou" else word + "s"

@@ -1,4 +1,4 @@
-"""The graph composition: messages along edges, a change for every entity, rollouts and the one-step likelihood.
+"""The graph composition: messages along edges, a change for every entity, rollouts, one-step likelihood.
 
     m_{s->t}  = edge_{z(s->t)}(x_s, x_t, x_s - x_t)
     x_t'      = x_t + change(Σ_s m_{s->t}, x_t)
@@ -10,6 +10,7 @@ filling is a sum of projected messages.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -25,6 +26,7 @@ from bouncegrad.data.trajectories import Scaling
 
 Likelihood = Literal["learned", "shared"]
 LOG_VARIANCE = (-16.0, 6.0)
+ROWS_AT_ONCE = 16384
 
 
 class GraphComposition(nn.Module):
@@ -73,14 +75,18 @@ class GraphComposition(nn.Module):
         self.register_buffer("change", torch.tensor(scaling.change) / scale)
         self.register_buffer("difference", torch.tensor(scaling.difference) / scale)
         self.register_buffer("variance", torch.ones(features))
-        self.place(entities, pairs)
+        self._place(entities, pairs)
 
-    def place(self, entities: int, pairs: Int[Tensor, "2 E"] | None = None) -> GraphComposition:
-        """Puts the same modules on another number of entities or another list of candidate pairs."""
+    def _place(self, entities: int, pairs: Int[Tensor, "2 E"] | None) -> None:
         self.entities = entities
         self.pairs = edge_index(entities) if pairs is None else pairs
         self.groups = incoming_edges(self.pairs, entities)
-        return self
+
+    def on(self, entities: int, pairs: Int[Tensor, "2 E"] | None = None) -> GraphComposition:
+        """The same modules (shared, not copied) on another number of entities or other candidate pairs."""
+        other = copy.copy(self)
+        other._place(entities, pairs)
+        return other
 
     @property
     def slots(self) -> int:
@@ -141,12 +147,26 @@ class GraphComposition(nn.Module):
         """
         segments = batch.segments
         before, after = segments[:, :, :-1].flatten(1, 2), segments[:, :, 1:].flatten(1, 2)
+        rows = len(before) * self.entities * max(self.choices ** columns.shape[1], self.groups.shape[1] * self.choices)
+        at_once = max(1, ROWS_AT_ONCE // rows)
+        parts = zip(before.split(at_once, 1), after.split(at_once, 1), strict=True)
+        losses = [self._conditional_losses(x, y, z, columns) for x, y in parts]
+        return torch.stack(losses).sum(0)
+
+    def _conditional_losses(
+        self,
+        before: Float[Tensor, "B C N D"],
+        after: Float[Tensor, "B C N D"],
+        z: Int[Tensor, "B E"],
+        columns: Int[Tensor, "N block"],
+    ) -> Float[Tensor, "B N fillings"]:
         b, c, n, d = before.shape
         degree, block = self.groups.shape[1], columns.shape[1]
         message = self.edge.all(self.edge_input(before))
-        weight = self.node.weights[0][0]
         width = message.shape[-1]
-        projected = (message.transpose(0, 1).reshape(-1, width) @ weight[:width]).view(b, c, self.slots, self.choices, -1)
+        weight = self.node.weights[0][0]
+        projected = message.transpose(0, 1).reshape(-1, width) @ weight[:width]
+        projected = projected.view(b, c, self.slots, self.choices, -1)
         if self.slots < self.groups.numel():
             # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
             projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
@@ -155,15 +175,15 @@ class GraphComposition(nn.Module):
         if block < degree:
             kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)
             rest = self.groups[kept].view(n, degree - block)
-            padded = nn.functional.pad(z, (0, 1))
-            index = padded[:, rest]
-            rows = torch.arange(b)[:, None, None]
-            base = base + projected.permute(0, 2, 3, 1, 4)[rows, rest, index].sum(2).transpose(1, 2)
+            types = nn.functional.pad(z, (0, 1))[:, rest]
+            tasks = torch.arange(b)[:, None, None]
+            base = base + projected.permute(0, 2, 3, 1, 4)[tasks, rest, types].sum(2).transpose(1, 2)
         hidden = outer_sum([projected[:, :, chosen[:, i]] for i in range(block)], base)
-        hidden = self.node.activation(hidden, inplace=True).view(1, b * c * n * hidden.shape[3], -1)
-        count = self.choices**block
+        count = hidden.shape[3]
+        hidden = self.node.activation(hidden, inplace=True).view(1, b * c * n * count, -1)
         mean, log_variance = self.heads(self.node.layers(hidden, first=1)[0], (b, c, n, count))
         error = ((after - before) / self.change)[:, :, :, None] - mean
+        # Summed in double precision, so that the sum does not depend on how frames are split.
         return gaussian_loss(error, log_variance).sum(-1).sum(1, dtype=torch.float64)
 
     def edge_input(self, x: Float[Tensor, "B C N D"]) -> Float[Tensor, "B*C*E 3*D"]:

@@ -1,0 +1,202 @@
+"""Settings of a run, and `build`, the only place that turns strings into objects."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import yaml
+
+from bouncegrad.data.errors import InputError
+
+if TYPE_CHECKING:
+    from bouncegrad.core.batches import RandomFrames
+    from bouncegrad.core.bouncegrad import BounceGrad
+    from bouncegrad.data.trajectories import Scaling, Trajectories
+
+ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
+PRESETS = Path(__file__).parent / "presets"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of one run. None means: chosen from the data or from `search`, and written down when resolved.
+
+    Args:
+        edge_types: K, how many edge modules there are; each edge gets one of them.
+        search: heat-bath draws structures from their conditionals; paper proposes, tests, accepts (Alet et al. 2019).
+        proposal: what suggests structures to the paper's search.
+        annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default.
+        temperature: the first temperature; 150 for geometric, exp(-9.8) for tracked, 1 for fixed by default.
+        cooling: share of the run after which the geometric annealer has reached temperature 1.
+        evidence: share of a task's evidence that is kept from visit to visit (heat-bath).
+        loss: likelihood (one step, with learned variances) or rollout (squared error over `steps` frames).
+        steps: R, steps of a segment: 1 for likelihood, 10 for rollout by default.
+        segments: segments drawn per task and visit; by default so many that a visit costs the same for any data, and
+            for rollout 0, which takes one from every R-th frame on.
+        edge_hidden: widths of the hidden layers of the edge modules.
+        node_hidden: widths of the hidden layers of the node module.
+        message: width of a message.
+        activation: between layers.
+        batch: tasks per gradient step.
+        learning_rate: of Adam, falling on a cosine to 2 % of it.
+        clip: gradients are scaled down to this norm.
+        epochs: passes over the tasks; reproducible to the bit. Without epochs and minutes, the run takes 5 minutes.
+        minutes: a budget of time instead: the schedule is fitted to the speed of this machine.
+        holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
+        seed: of every random draw.
+        threads: of matrix products; all cores by default.
+    """
+
+    edge_types: int = 2
+    search: Literal["heat-bath", "paper"] = "heat-bath"
+    proposal: Literal["uniform", "learned"] = "uniform"
+    annealer: Literal["geometric", "tracked", "fixed"] | None = None
+    temperature: float | None = None
+    cooling: float = 0.6
+    evidence: float = 0.8
+    loss: Literal["likelihood", "rollout"] | None = None
+    steps: int | None = None
+    segments: int | None = None
+    edge_hidden: tuple[int, ...] = (64, 64)
+    node_hidden: tuple[int, ...] = (64, 64)
+    message: int = 16
+    activation: Literal["silu", "relu"] = "silu"
+    batch: int = 64
+    learning_rate: float = 3e-3
+    clip: float = 10.0
+    epochs: int | None = None
+    minutes: float | None = None
+    holdout: float = 0.25
+    seed: int = 0
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        def check(name: str, good: bool, remedy: str) -> None:
+            if not good:
+                raise InputError(f"setting {name}: {getattr(self, name)} cannot be used; {remedy}")
+
+        check("edge_types", 2 <= self.edge_types <= 64, "give a whole number from 2 to 64")
+        check("cooling", 0 < self.cooling <= 1, "give a share above 0, at most 1")
+        check("evidence", 0 <= self.evidence < 1, "give a share from 0, below 1")
+        check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
+        check("seed", self.seed >= 0, "give a whole number from 0")
+        for name in ("message", "batch", "steps", "epochs", "threads"):
+            check(name, getattr(self, name) is None or getattr(self, name) >= 1, "give a whole number from 1")
+        for name in ("learning_rate", "clip", "minutes", "temperature"):
+            check(name, getattr(self, name) is None or getattr(self, name) > 0, "give a number above 0")
+        check("segments", self.segments is None or self.segments >= 0, "give a whole number from 0")
+        for name in ("edge_hidden", "node_hidden"):
+            widths = getattr(self, name)
+            check(name, len(widths) > 0 and min(widths) >= 1, "give at least one width, each from 1")
+        check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
+        check("annealer", self.search == "paper" or self.annealer != "tracked", "only --search paper has an acceptance")
+        check("minutes", self.epochs is None or self.minutes is None, "give either epochs or minutes")
+        check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
+
+    def resolve(self, shape: tuple[int, int, int, int]) -> Config:
+        """The same settings, every None that depends on the data (M, T, N, D) or on `search` filled in."""
+        m, t, n, _ = shape
+        paper = self.search == "paper"
+        annealer = self.annealer or ("tracked" if paper else "geometric")
+        loss = self.loss or ("rollout" if paper else "likelihood")
+        steps = self.steps or (1 if loss == "likelihood" else min(10, t - 1))
+        if steps >= t:
+            raise InputError(
+                f"setting steps: {steps} steps need {steps + 1} frames, the data has {t}; give fewer steps"
+            )
+        segments = self.segments
+        if segments is None:
+            drawn = round(ROWS_A_VISIT / (min(self.batch, m) * n))
+            segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
+        return replace(
+            self,
+            annealer=annealer,
+            temperature=self.temperature or {"geometric": 150.0, "tracked": 5.5e-5, "fixed": 1.0}[annealer],
+            loss=loss,
+            steps=steps,
+            segments=segments,
+            minutes=self.minutes if self.epochs or self.minutes else 5.0,
+        )
+
+    def to_yaml(self) -> str:
+        """As YAML, lists in one line."""
+        return yaml.safe_dump(
+            {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}, sort_keys=False
+        )
+
+    @classmethod
+    def from_mapping(cls, values: dict, source: str) -> Config:
+        """From a mapping read from `source`; unknown keys are refused."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise InputError(f"{source}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def preset(name: str) -> dict:
+    """The settings of a preset, by name.
+
+    Raises:
+        InputError: there is none of this name; lists those there are.
+    """
+    names = sorted(path.stem for path in PRESETS.glob("*.yaml"))
+    if name not in names:
+        raise InputError(f"preset {name!r} is not known; choose one of {', '.join(names)}")
+    return yaml.safe_load((PRESETS / f"{name}.yaml").read_text()) or {}
+
+
+def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceGrad, RandomFrames]:
+    """The parts of a run on these tasks, from resolved settings."""
+    import torch
+
+    from bouncegrad.core.annealing import Annealer, Fixed, Geometric, Tracked
+    from bouncegrad.core.batches import RandomFrames, scaled_tracks
+    from bouncegrad.core.bouncegrad import BounceGrad
+    from bouncegrad.core.encoders import Encoder
+    from bouncegrad.core.proposals import Learned, Proposal, Uniform
+    from bouncegrad.core.search import HeatBath, Metropolis, Search
+    from bouncegrad.core.structures import random_structure
+
+    assert config.temperature is not None
+    assert config.steps is not None
+    generator = torch.Generator().manual_seed(config.seed)
+    m, t, n, d = data.shape
+    composition = build_composition(config, n, d, scaling, generator)
+    search: Search = Metropolis() if config.search == "paper" else HeatBath(m, config.evidence)
+    proposal: Proposal = Uniform(composition.groups, config.edge_types)
+    if config.proposal == "learned":
+        encoder = Encoder(t, d, config.edge_types, composition.pairs, generator)
+        proposal = Learned(encoder, composition.groups)
+    annealer: Annealer
+    if config.annealer == "geometric":
+        annealer = Geometric(config.temperature, 1.0, config.cooling)
+    elif config.annealer == "tracked":
+        annealer = Tracked(config.temperature)
+    else:
+        annealer = Fixed(config.temperature)
+    z = random_structure(m, composition.slots, config.edge_types, generator)
+    optimizer = torch.optim.Adam(composition.parameters(), lr=config.learning_rate)
+    loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
+    batches = RandomFrames(scaled_tracks(data, scaling), config.batch, config.segments or None, config.steps)
+    return loop, batches
+
+
+def build_composition(config: Config, entities: int, features: int, scaling: Scaling, generator):
+    """The graph composition of these settings with fresh weights."""
+    from bouncegrad.core.compositions.graph import GraphComposition
+
+    return GraphComposition(
+        entities,
+        features,
+        config.edge_types,
+        scaling,
+        generator,
+        edge_hidden=config.edge_hidden,
+        node_hidden=config.node_hidden,
+        message=config.message,
+        likelihood="learned" if config.loss == "likelihood" else "shared",
+        activation=config.activation,
+    )

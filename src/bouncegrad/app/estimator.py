@@ -1,0 +1,107 @@
+"""`RelationalInference`: the whole of it in scikit-learn's manners."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bouncegrad.app.config import Config
+from bouncegrad.app.model import Model
+from bouncegrad.app.training import train
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.result import Result
+
+
+class RelationalInference:
+    """Infers who interacts with whom, and how, and learns the laws of interaction while doing so.
+
+    Args:
+        edge_types: K, how many kinds of interaction there may be, "none" included.
+        seed: of every random draw.
+        epochs: passes over the tasks; with them a run is reproducible to the bit.
+        minutes: a budget of time instead of epochs; 5 when neither is given.
+        settings: any other field of `Config`.
+
+    Attributes:
+        model_: the trained `Model`.
+        structures_: `Int[M, N, N]`, `[source, target]`, the structures of the training tasks at the end.
+        history_: rows of metrics.
+
+    Example:
+        >>> from bouncegrad import RelationalInference
+        >>> from bouncegrad.data.simulate import simulate
+        >>> tasks = simulate("springs", tasks=8, entities=3, frames=20, seed=0)
+        >>> model = RelationalInference(edge_types=2, seed=0, epochs=2).fit(tasks)
+        >>> model.infer(tasks).probability.shape
+        (8, 3, 3, 2)
+        >>> model.predict(tasks, steps=5).shape
+        (8, 5, 3, 4)
+    """
+
+    def __init__(
+        self,
+        edge_types: int = 2,
+        seed: int = 0,
+        epochs: int | None = None,
+        minutes: float | None = None,
+        **settings: Any,
+    ) -> None:
+        self.config = Config.from_mapping(
+            {"edge_types": edge_types, "seed": seed, "epochs": epochs, "minutes": minutes, **settings},
+            type(self).__name__,
+        )
+
+    def fit(self, data: Trajectories | Float[np.ndarray, "M T N D"]) -> RelationalInference:
+        """Learns modules and structures from recordings without labels.
+
+        Args:
+            data: `Trajectories`, or an array `Float[M, T, N, D]` (task, frame, entity, feature); a list of equally
+                long recordings `Float[T, N, D]` will do.
+
+        Raises:
+            InputError: what cannot be used, in one line.
+        """
+        self.model_, loop, self.history_ = train(self.config, _trajectories(data))
+        from bouncegrad.core.structures import structure_to_adjacency
+
+        composition = self.model_.composition
+        self.structures_ = structure_to_adjacency(loop.z, composition.pairs, composition.entities).numpy()
+        return self
+
+    def infer(self, data: Trajectories | Float[np.ndarray, "M T N D"], context: int | None = None) -> Result:
+        """Edges and their probabilities for new tasks, from the first `context` frames (None: all) alone."""
+        return self._fitted().infer(self._named(data), context)
+
+    def predict(
+        self, data: Trajectories | Float[np.ndarray, "M T N D"], steps: int, context: int | None = None
+    ) -> Float[np.ndarray, "M steps N D"]:
+        """Free-running forecasts of the frames after the context, in the user's units."""
+        return self._fitted().predict(self._named(data), steps, context)
+
+    def _fitted(self) -> Model:
+        if not hasattr(self, "model_"):
+            raise InputError("RelationalInference: is not fitted yet; call fit(trajectories) first")
+        return self.model_
+
+    def _named(self, data: Trajectories | Float[np.ndarray, "M T N D"]) -> Trajectories:
+        """An array without names takes those of training."""
+        if isinstance(data, Trajectories):
+            return data
+        new = _trajectories(data)
+        same = len(new.features) == len(self.model_.features)
+        return replace(new, features=self.model_.features) if same else new
+
+
+def _trajectories(data: Trajectories | Float[np.ndarray, "M T N D"]) -> Trajectories:
+    if isinstance(data, Trajectories):
+        return data
+    try:
+        return Trajectories(np.asarray(data))
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"array: recordings differ in shape ({error}); give equally long ones") from None

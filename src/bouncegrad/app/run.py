@@ -1,0 +1,187 @@
+"""The run folder: config.yaml, data.json, metrics.jsonl and checkpoint.pt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from bouncegrad.app.config import Config
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.files import replacing
+from bouncegrad.data.trajectories import Scaling, Trajectories
+
+if TYPE_CHECKING:
+    from bouncegrad.app.schedule import Schedule
+    from bouncegrad.core.bouncegrad import BounceGrad
+
+FORMAT = 1
+
+
+@dataclass
+class Counts:
+    """Sums since the last row of metrics."""
+
+    visits: int = 0
+    tasks: int = 0
+    loss: float = 0.0
+    acceptance: float = 0.0
+    since: float = 0.0
+
+
+def fingerprint(data: Trajectories) -> str:
+    """SHA-256 of the states: tells whether two data sets are the same."""
+    digest = hashlib.sha256(str(data.x.shape).encode())
+    digest.update(data.x.tobytes())
+    return digest.hexdigest()
+
+
+class Run:
+    """A folder that holds all of one training run.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.checkpoint = self.folder / "checkpoint.pt"
+        self.metrics = self.folder / "metrics.jsonl"
+
+    def create(self, config: Config, about: dict[str, Any]) -> None:
+        """Writes the resolved settings and what is known of the data.
+
+        Raises:
+            InputError: the folder holds something already, or cannot be written.
+        """
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise InputError(f"{self.folder}: is not empty; choose another --out, or continue with --resume")
+        with replacing(self.folder / "config.yaml") as path:
+            path.write_text(config.to_yaml())
+        with replacing(self.folder / "data.json") as path:
+            path.write_text(json.dumps(about, indent=1))
+
+    def config(self) -> Config:
+        """The resolved settings of the run."""
+        path = self._need("config.yaml")
+        try:
+            values = yaml.safe_load(path.read_text())
+            return Config.from_mapping(values, str(path))
+        except (yaml.YAMLError, TypeError, AttributeError):
+            raise InputError(f"{path}: is not a file of settings; restore it or train anew") from None
+
+    def about(self) -> dict[str, Any]:
+        """What is known of the training data, see `describe`."""
+        path = self._need("data.json")
+        try:
+            return json.loads(path.read_text())
+        except ValueError:
+            raise InputError(f"{path}: is not JSON; restore it or train anew") from None
+
+    def scaling(self) -> Scaling:
+        """The scaling fitted on the training part."""
+        return Scaling(**{k: tuple(v) for k, v in self.about()["scaling"].items()})
+
+    def _need(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise InputError(
+                f"{self.folder}: is no run folder, {name} is missing; give the --out of `bouncegrad train`"
+            )
+        return path
+
+    def save(self, loop: BounceGrad, schedule: Schedule, counts: Counts) -> None:
+        """Everything that changes, in one file that is replaced at once."""
+        import torch
+
+        assert loop.optimizer is not None
+        state = {
+            "format": FORMAT,
+            "composition": loop.composition.state_dict(),
+            "optimizer": loop.optimizer.state_dict(),
+            "search": loop.search.state_dict(),
+            "proposal": loop.proposal.state_dict(),
+            "annealer": loop.annealer.state_dict(),
+            "z": loop.z,
+            "generator": loop.generator.get_state(),
+            "skipped": loop.skipped,
+            "counts": asdict(counts),
+            "schedule": {k: getattr(schedule, k) for k in ("epoch", "progress", "seconds")},
+        }
+        with replacing(self.checkpoint) as path:
+            torch.save(state, path)
+
+    def state(self) -> dict[str, Any]:
+        """The checkpoint, as saved.
+
+        Raises:
+            InputError: there is none, it is damaged, or a newer version wrote it.
+        """
+        import torch
+
+        path = self._need("checkpoint.pt")
+        try:
+            state = torch.load(path, weights_only=True, map_location="cpu")
+            version = state["format"]
+        except Exception:
+            raise InputError(f"{path}: is no checkpoint of bouncegrad or is damaged; train anew") from None
+        if version > FORMAT:
+            raise InputError(f"{path}: has format {version}, this version reads up to {FORMAT}; update bouncegrad")
+        return state
+
+    def restore(self, loop: BounceGrad, schedule: Schedule) -> Counts:
+        """Puts a loop and a schedule where the checkpoint left them, and cuts metrics written after it."""
+        assert loop.optimizer is not None
+        state = self.state()
+        loop.composition.load_state_dict(state["composition"])
+        loop.optimizer.load_state_dict(state["optimizer"])
+        loop.search.load_state_dict(state["search"])
+        loop.proposal.load_state_dict(state["proposal"])
+        loop.annealer.load_state_dict(state["annealer"])
+        loop.z.copy_(state["z"])
+        loop.generator.set_state(state["generator"])
+        loop.skipped = state["skipped"]
+        for key, value in state["schedule"].items():
+            setattr(schedule, key, value)
+        rows = [row for row in self.rows() if row["epoch"] <= schedule.epoch]
+        with replacing(self.metrics) as path:
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return Counts(**state["counts"])
+
+    def add_row(self, row: dict[str, Any]) -> None:
+        """Appends one line to metrics.jsonl."""
+        with self.metrics.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; a last line that was cut off is left out."""
+        if not self.metrics.exists():
+            return []
+        rows = []
+        for line in self.metrics.read_text().splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                break
+        return rows
+
+
+def describe(data: Trajectories, scaling: Scaling, held_out: list[int] | None, whole: Trajectories) -> dict[str, Any]:
+    """What data.json keeps of the training data, of the data set it was taken from and of the tasks held out."""
+    return {
+        "format": FORMAT,
+        "source": data.source,
+        "summary": data.summary(),
+        "shape": list(data.shape),
+        "dt": data.dt,
+        "features": list(data.features),
+        "units": list(data.units),
+        "entities": list(data.entities),
+        "fingerprint": fingerprint(whole),
+        "held_out": held_out,
+        "scaling": {k: list(v) for k, v in asdict(scaling).items()},
+    }

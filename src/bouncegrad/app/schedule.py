@@ -1,0 +1,60 @@
+"""How long a run is, and where it stands: by passes (reproducible to the bit) or by minutes (fits the machine)."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+from bouncegrad.app.config import Config
+from bouncegrad.core.annealing import Clock
+
+
+class Schedule:
+    """Clocks of a run from where it stands to its end.
+
+    By epochs, progress is epoch / epochs. By minutes, every pass moves progress on by its share of what is left,
+    `progress += (1 - progress) * last pass / time left`, so the schedule ends on time on a machine of any speed.
+
+    Args:
+        config: resolved settings.
+        epoch, progress, seconds: where the run stands, from a checkpoint.
+        stop: asked between passes; true ends the run early.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        epoch: int = 0,
+        progress: float = 0.0,
+        seconds: float = 0.0,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.config, self.stop = config, stop
+        self.epoch, self.progress, self.seconds = epoch, progress, seconds
+
+    def clocks(self) -> Iterator[Clock]:
+        """One clock per pass; after each the position (epoch, progress, seconds) stands between passes."""
+        while self.progress < 1.0 and not self.stop():
+            start = time.perf_counter()
+            yield Clock(self.epoch, self.progress)
+            took = time.perf_counter() - start
+            self.epoch += 1
+            if self.config.epochs is not None:
+                self.progress = self.epoch / self.config.epochs
+            else:
+                left = 60 * (self.config.minutes or 0.0) - self.seconds
+                self.progress = 1.0 if took >= left else self.progress + (1 - self.progress) * took / left
+            self.seconds += took
+
+    @property
+    def learning_rate(self) -> float:
+        """Cosine from the first rate to 2 % of it."""
+        return self.config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+
+    @property
+    def seconds_left(self) -> float:
+        """An estimate, from the progress so far."""
+        if self.config.epochs is None:
+            return max(60 * (self.config.minutes or 0.0) - self.seconds, 0.0)
+        return self.seconds / self.progress * (1 - self.progress) if self.progress else math.inf

@@ -1,0 +1,159 @@
+"""Training: data to scaling, parts and the loop, with a run folder and reports hung on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bouncegrad.app.config import Config, build
+from bouncegrad.app.model import Model
+from bouncegrad.app.run import Counts, Run, describe, fingerprint
+from bouncegrad.app.schedule import Schedule
+from bouncegrad.core.annealing import Clock
+from bouncegrad.core.batches import Batch
+from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.core.search import Move
+from bouncegrad.core.structures import structure_to_adjacency
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.results.metrics import edge_accuracy, relabelling
+
+VISITS_A_ROW = 64  # batches between two lines of metrics
+SECONDS_A_CHECKPOINT = 30.0
+Row = dict[str, Any]
+
+
+def train(
+    config: Config,
+    data: Trajectories,
+    run: Run | None = None,
+    *,
+    whole: Trajectories | None = None,
+    held_out: list[int] | None = None,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    report: Callable[[Row, Schedule], None] = lambda row, schedule: None,
+) -> tuple[Model, BounceGrad, list[Row]]:
+    """Learns modules and structures.
+
+    Args:
+        config: settings; None in them is resolved from the data.
+        data: the training part; its edges, if any, are read by the metrics alone.
+        run: where to write; None writes nothing.
+        whole: the data set that `data` was taken from, if it is only a part.
+        held_out: indices of the tasks of `whole` that are kept for evaluation.
+        resume: go on from the checkpoint of the run.
+        stop: asked between passes; true saves and ends.
+        report: called with each new row of metrics.
+
+    Returns:
+        The model, the loop as it stands and the rows of metrics.
+    """
+    data.require_complete().require_finite()
+    scaling = Scaling.fit(data)
+    config = config.resolve(data.shape)
+    with threads(config.threads):
+        loop, batches = build(config, data.without_edges(), scaling)
+        schedule = Schedule(config, stop=stop)
+        recorder = Recorder(loop, schedule, data, run, report)
+        if run is not None and resume:
+            if run.about()["fingerprint"] != fingerprint(whole or data):
+                raise InputError(f"{data.source}: is not the data that {run.folder} was trained on; give the same data")
+            recorder.counts = run.restore(loop, schedule)
+            recorder.rows = run.rows()
+        elif run is not None:
+            run.create(config, describe(data, scaling, held_out, whole or data))
+        loop.run(recorder.clocks(), batches, recorder)
+        recorder.finish()
+    model = Model(loop.composition.eval(), scaling, config, data.features, data.shape[1])
+    return model, loop, recorder.rows
+
+
+class Recorder:
+    """Turns what the loop reports into rows of metrics and checkpoints, and sets the learning rate for each pass."""
+
+    def __init__(
+        self,
+        loop: BounceGrad,
+        schedule: Schedule,
+        data: Trajectories,
+        run: Run | None,
+        report: Callable[[Row, Schedule], None],
+    ) -> None:
+        self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
+        self.rows: list[Row] = []
+        self.passes = -(-VISITS_A_ROW // -(-len(data.tasks) // schedule.config.batch))
+        self.saved = schedule.seconds
+        self.counts = Counts()
+
+    def clocks(self) -> Iterator[Clock]:
+        """The clocks of the schedule; between passes a row is written when due, and a checkpoint every half minute."""
+        for clock in self.schedule.clocks():
+            for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
+                group["lr"] = self.schedule.learning_rate
+            if self.counts.visits and clock.epoch % self.passes == 0:
+                self.write_row()
+            if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
+                self.run.save(self.loop, self.schedule, self.counts)
+                self.saved = self.schedule.seconds
+            yield clock
+
+    def __call__(self, clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
+        self.counts.visits += 1
+        self.counts.tasks += len(move.z)
+        self.counts.loss += float(loss.mean()) if loss is not None else 0.0
+        self.counts.acceptance += float(move.accepted.float().mean())
+
+    def write_row(self) -> None:
+        loop, schedule, counts = self.loop, self.schedule, self.counts
+        shares = torch.bincount(loop.z.flatten(), minlength=loop.composition.choices) / loop.z.numel()
+        took = schedule.seconds - counts.since
+        row: Row = {
+            "epoch": schedule.epoch,
+            "progress": schedule.progress,
+            "seconds": schedule.seconds,
+            "loss": counts.loss / counts.visits,
+            "edge_accuracy": self.accuracy(),
+            "temperature": loop.annealer.temperature,
+            "acceptance": counts.acceptance / counts.visits,
+            "shares": [round(float(share), 4) for share in shares],
+            "learning_rate": schedule.learning_rate,
+            "tasks_per_second": counts.tasks / took if took else None,
+            "skipped_steps": loop.skipped,
+        }
+        self.rows.append(row)
+        if self.run is not None:
+            self.run.add_row(row)
+        self.report(row, schedule)
+        self.counts = Counts(since=schedule.seconds)
+
+    def accuracy(self) -> float | None:
+        """Of the structures of the training tasks as they stand, up to one global relabelling."""
+        if self.data.edges is None:
+            return None
+        composition = self.loop.composition
+        edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).numpy()
+        perm = relabelling(self.data.edges, edges, composition.choices)
+        return edge_accuracy(self.data.edges, edges, perm)
+
+    def finish(self) -> None:
+        """The last row, unless the run was stopped, and the last checkpoint."""
+        if self.counts.visits and self.schedule.progress >= 1:
+            self.write_row()
+        if self.run is not None:
+            self.run.save(self.loop, self.schedule, self.counts)
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Runs with this many threads in matrix products, then as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,79 @@
+"""Inference: the loop at test time, with no optimizer. Modules stay, structures of new tasks are found.
+
+Where every filling of an entity's incoming edges can be enumerated one pass gives the exact conditional probabilities
+
+    p(edges into i | tracks) ∝ exp(-Σ_t loss_i(x_t -> x_{t+1}; edges into i)),
+
+otherwise random blocks are annealed to temperature 1 and their conditionals averaged over the last sweeps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.annealing import Annealer, Clock, Fixed, Geometric
+from bouncegrad.core.batches import Batch, whole_tracks
+from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.proposals import Uniform
+from bouncegrad.core.search import HeatBath, Move
+from bouncegrad.core.structures import random_structure
+
+COOLING_SWEEPS, AVERAGED_SWEEPS, START = 40, 20, 100.0
+TASKS_AT_ONCE = 16
+
+
+class Inference(NamedTuple):
+    """Structures of new tasks.
+
+    `z` is the arg-max of `probability`; `loss` is the mean loss per observed number under `z`, as in training.
+    """
+
+    z: Int[Tensor, "M E"]
+    probability: Float[Tensor, "M E K"]
+    loss: Float[Tensor, " M"]
+
+
+def infer(composition: GraphComposition, tracks: Float[Tensor, "M C N D"], seed: int = 0) -> Inference:
+    """Structures and edge probabilities of new tasks from C frames each.
+
+    Every task gets the same random numbers, so a task's answer does not depend on the tasks it is inferred with.
+
+    Args:
+        composition: trained modules, on any number of entities.
+        tracks: scaled states, all finite; every frame is evidence.
+        seed: of the block heat bath; the exact conditional needs none.
+    """
+    composition = composition.on(tracks.shape[2])
+    parts = [_infer(composition, part, seed) for part in tracks.split(TASKS_AT_ONCE)]
+    return Inference(*(torch.cat(field) for field in zip(*parts, strict=True)))
+
+
+def _infer(composition: GraphComposition, tracks: Float[Tensor, "B C N D"], seed: int) -> Inference:
+    tasks = len(tracks)
+    generator = torch.Generator().manual_seed(seed)
+    search = HeatBath(tasks, decay=0.0, shared_noise=True)
+    exact = search.columns(composition, generator).shape == composition.groups.shape
+    annealer: Annealer = (
+        Fixed(1.0) if exact else Geometric(START, 1.0, COOLING_SWEEPS / (COOLING_SWEEPS + AVERAGED_SWEEPS))
+    )
+    sweeps = 1 if exact else COOLING_SWEEPS + AVERAGED_SWEEPS
+    averaged = 1 if exact else AVERAGED_SWEEPS
+    total = torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64)
+
+    def average(clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
+        if clock.epoch >= sweeps - averaged:
+            total.add_(move.probability)
+
+    batch = whole_tracks(tracks, torch.arange(tasks))
+    z = random_structure(1, composition.slots, composition.choices, generator).repeat(tasks, 1)
+    loop = BounceGrad(composition, search, Uniform(composition.groups, composition.choices), annealer, z, generator)
+    loop.run((Clock(s, s / sweeps) for s in range(sweeps)), lambda _: iter([batch]), average)
+    probability = (total / averaged).float()
+    best = probability.argmax(-1)
+    with torch.no_grad():
+        return Inference(best, probability, composition.loss(batch, best))
