@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
 from bouncegrad.data.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
+
     from bouncegrad.core.batches import RandomFrames
     from bouncegrad.core.bouncegrad import BounceGrad
+    from bouncegrad.core.compositions.graph import GraphComposition
     from bouncegrad.data.trajectories import Scaling, Trajectories
 
 ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
@@ -42,8 +45,8 @@ class Config:
         batch: tasks per gradient step.
         learning_rate: of Adam, falling on a cosine to 2 % of it.
         clip: gradients are scaled down to this norm.
-        epochs: passes over the tasks; reproducible to the bit. Without epochs and minutes, the run takes 5 minutes.
-        minutes: a budget of time instead: the schedule is fitted to the speed of this machine.
+        epochs: passes over the tasks; reproducible to the bit.
+        minutes: a budget of time, used where epochs are not given: the schedule is fitted to the machine; 5 by default.
         holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
         seed: of every random draw.
         threads: of matrix products; all cores by default.
@@ -92,7 +95,6 @@ class Config:
             check(name, len(widths) > 0 and min(widths) >= 1, "give at least one width, each from 1")
         check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
         check("annealer", self.search == "paper" or self.annealer != "tracked", "only --search paper has an acceptance")
-        check("minutes", self.epochs is None or self.minutes is None, "give either epochs or minutes")
         check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
 
     def resolve(self, shape: tuple[int, int, int, int]) -> Config:
@@ -117,7 +119,7 @@ class Config:
             loss=loss,
             steps=steps,
             segments=segments,
-            minutes=self.minutes if self.epochs or self.minutes else 5.0,
+            minutes=None if self.epochs else self.minutes or 5.0,
         )
 
     def to_yaml(self) -> str:
@@ -127,17 +129,21 @@ class Config:
         )
 
     @classmethod
-    def from_mapping(cls, values: dict, source: str) -> Config:
+    def from_mapping(cls, values: dict[str, Any], source: str) -> Config:
         """From a mapping read from `source`; unknown keys are refused."""
         known = {f.name for f in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
             raise InputError(f"{source}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        try:
+            return cls(**settings)
+        except TypeError as error:
+            raise InputError(f"{source}: a setting has the wrong type ({error})") from None
 
 
-def preset(name: str) -> dict:
-    """The settings of a preset, by name.
+def preset(name: str) -> Path:
+    """The file of a preset, by name.
 
     Raises:
         InputError: there is none of this name; lists those there are.
@@ -145,7 +151,7 @@ def preset(name: str) -> dict:
     names = sorted(path.stem for path in PRESETS.glob("*.yaml"))
     if name not in names:
         raise InputError(f"preset {name!r} is not known; choose one of {', '.join(names)}")
-    return yaml.safe_load((PRESETS / f"{name}.yaml").read_text()) or {}
+    return PRESETS / f"{name}.yaml"
 
 
 def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceGrad, RandomFrames]:
@@ -184,7 +190,9 @@ def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceG
     return loop, batches
 
 
-def build_composition(config: Config, entities: int, features: int, scaling: Scaling, generator):
+def build_composition(
+    config: Config, entities: int, features: int, scaling: Scaling, generator: torch.Generator
+) -> GraphComposition:
     """The graph composition of these settings with fresh weights."""
     from bouncegrad.core.compositions.graph import GraphComposition
 

@@ -71,7 +71,7 @@ class Run:
         try:
             values = yaml.safe_load(path.read_text())
             return Config.from_mapping(values, str(path))
-        except (yaml.YAMLError, TypeError, AttributeError):
+        except (yaml.YAMLError, TypeError):
             raise InputError(f"{path}: is not a file of settings; restore it or train anew") from None
 
     def about(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from bouncegrad.app.schedule import Schedule
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.data.errors import InputError
@@ -69,6 +70,7 @@ def train(
             run.create(config, describe(data, scaling, held_out, whole or data))
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
+    assert isinstance(loop.composition, GraphComposition)
     model = Model(loop.composition.eval(), scaling, config, data.features, data.shape[1])
     return model, loop, recorder.rows
 
@@ -136,6 +138,7 @@ class Recorder:
         if self.data.edges is None:
             return None
         composition = self.loop.composition
+        assert isinstance(composition, GraphComposition)
         edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).numpy()
         perm = relabelling(self.data.edges, edges, composition.choices)
         return edge_accuracy(self.data.edges, edges, perm)

@@ -16,7 +16,7 @@ from bouncegrad.data.trajectories import Scaling, Trajectories
 class Batch(NamedTuple):
     """B tasks: their numbers, their whole tracks and the C segments of R + 1 frames of this visit (scaled units)."""
 
-    index: Int[Tensor, " B"]
+    tasks: Int[Tensor, " B"]
     tracks: Float[Tensor, "B T N D"]
     segments: Float[Tensor, "B C R+1 N D"]
 
@@ -27,9 +27,9 @@ def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N 
     return torch.from_numpy(x.astype(np.float32))
 
 
-def whole_tracks(tracks: Float[Tensor, "B T N D"], index: Int[Tensor, " B"]) -> Batch:
+def whole_tracks(tracks: Float[Tensor, "B T N D"], tasks: Int[Tensor, " B"]) -> Batch:
     """A visit that looks at every frame: T - 1 segments of one step."""
-    return Batch(index, tracks, torch.stack([tracks[:, :-1], tracks[:, 1:]], 2))
+    return Batch(tasks, tracks, torch.stack([tracks[:, :-1], tracks[:, 1:]], 2))
 
 
 class RandomFrames:
@@ -49,10 +49,10 @@ class RandomFrames:
         m, t = self.tracks.shape[:2]
         order = torch.randperm(m, generator=generator)
         every = torch.arange(0, t - self.steps, self.steps)
-        for index in order.chunk(-(-m // self.batch)):
+        for tasks in order.chunk(-(-m // self.batch)):
             if self.segments is None:
-                start = every.expand(len(index), -1)
+                start = every.expand(len(tasks), -1)
             else:
-                start = torch.randint(t - self.steps, (len(index), self.segments), generator=generator)
+                start = torch.randint(t - self.steps, (len(tasks), self.segments), generator=generator)
             frames = start[:, :, None] + torch.arange(self.steps + 1)
-            yield Batch(index, self.tracks[index], self.tracks[index[:, None, None], frames])
+            yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames])

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from bouncegrad.core.annealing import Annealer, Clock
 from bouncegrad.core.batches import Batch
+from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.proposals import Proposal
 from bouncegrad.core.search import Move, Search
 
@@ -28,7 +29,7 @@ class BounceGrad:
     """All that a run holds: the parts, the structures of all tasks and the source of randomness.
 
     Args:
-        composition: modules and how they are wired; a `Composition` that is an `nn.Module`.
+        composition: modules and how they are wired.
         search: the move.
         proposal: what suggests structures to it.
         annealer: sets the temperature.
@@ -38,7 +39,7 @@ class BounceGrad:
         clip: gradients are scaled down to this norm; a step whose gradient is not finite is skipped.
     """
 
-    composition: nn.Module
+    composition: Composition
     search: Search
     proposal: Proposal
     annealer: Annealer
@@ -61,25 +62,25 @@ class BounceGrad:
                     self.composition,
                     self.proposal,
                     batch,
-                    self.z[batch.index],
+                    self.z[batch.tasks],
                     self.annealer.temperature,
                     self.generator,
                 )
-                self.z[batch.index] = move.z
-                loss = self.step(batch, move.z) if self.optimizer else None
+                self.z[batch.tasks] = move.z
+                loss = self.step(self.optimizer, batch, move.z) if self.optimizer else None
                 self.proposal.learn(batch, move)
                 self.annealer.update(clock, move)
                 report(clock, batch, move, loss)
 
-    def step(self, batch: Batch, z: Int[Tensor, "B S"]) -> Tensor:
+    def step(self, optimizer: torch.optim.Optimizer, batch: Batch, z: Int[Tensor, "B S"]) -> Tensor:
         """One gradient step on the mean loss of the batch; returns the loss of each task."""
         losses = self.composition.loss(batch, z)
-        self.optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         losses.mean().backward()
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
         norm = nn.utils.clip_grad_norm_(parameters, self.clip)
         if torch.isfinite(norm):
-            self.optimizer.step()
+            optimizer.step()
         else:
             self.skipped += 1
         return losses.detach()

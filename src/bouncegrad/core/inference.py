@@ -67,6 +67,7 @@ def _infer(composition: GraphComposition, tracks: Float[Tensor, "B C N D"], seed
 
     def average(clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
         if clock.epoch >= sweeps - averaged:
+            assert move.probability is not None
             total.add_(move.probability)
 
     batch = whole_tracks(tracks, torch.arange(tasks))

@@ -32,9 +32,10 @@ class Proposal(Protocol):
 
 
 def slots_of_one_group(
-    groups: Int[Tensor, "G degree"], batch: int, slots: int, generator: torch.Generator
+    groups: Int[Tensor, "G degree"], z: Int[Tensor, "B S"], generator: torch.Generator
 ) -> Bool[Tensor, "B S"]:
     """The move of the paper: for every task, all slots of one group drawn at random (the edges into one entity)."""
+    batch, slots = z.shape
     member = torch.zeros(len(groups), slots + 1, dtype=torch.bool)
     member.scatter_(1, groups, True)
     return member[torch.randint(len(groups), (batch,), generator=generator), :slots]
@@ -48,7 +49,7 @@ class Uniform:
 
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
         drawn = torch.randint(self.choices, z.shape, generator=generator)
-        return torch.where(slots_of_one_group(self.groups, *z.shape, generator), drawn, z)
+        return torch.where(slots_of_one_group(self.groups, z, generator), drawn, z)
 
     def learn(self, batch: Batch, move: Move) -> None:
         pass
@@ -85,7 +86,7 @@ class Learned:
         probability = self.encoder(batch.tracks, generator=None).softmax(-1)
         probability = (1 - self.uniform) * probability + self.uniform / probability.shape[-1]
         drawn = torch.multinomial(probability.flatten(0, 1), 1, generator=generator).view(z.shape)
-        return torch.where(slots_of_one_group(self.groups, *z.shape, generator), drawn, z)
+        return torch.where(slots_of_one_group(self.groups, z, generator), drawn, z)
 
     def learn(self, batch: Batch, move: Move) -> None:
         """One gradient step on the tasks whose proposal was accepted."""

@@ -118,7 +118,7 @@ class HeatBath:
         columns = self.columns(composition, generator)
         loss = composition.conditional_losses(batch, z, columns)
         if self.decay and columns.shape[1] == composition.groups.shape[1]:
-            loss = self.remember(batch.index, loss)
+            loss = self.remember(batch.tasks, loss)
         logits = -loss / temperature
         shape = logits.shape[1:] if self.shared_noise else logits.shape
         uniform = torch.rand(shape, generator=generator, dtype=logits.dtype).clamp_(min=1e-300)
@@ -141,12 +141,12 @@ class HeatBath:
             size += 1
         return torch.rand(groups, degree, generator=generator).argsort(1)[:, :size]
 
-    def remember(self, index: Int[Tensor, " B"], loss: Float[Tensor, "B G F"]) -> Float[Tensor, "B G F"]:
+    def remember(self, tasks: Int[Tensor, " B"], loss: Float[Tensor, "B G F"]) -> Float[Tensor, "B G F"]:
         """Adds this visit to the decayed evidence of these tasks."""
         if self.evidence is None:
             self.evidence = torch.zeros(self.tasks, *loss.shape[1:])
-        total = self.decay * self.evidence[index] + (loss - loss.mean(-1, keepdim=True)).float()
-        self.evidence[index] = total
+        total = self.decay * self.evidence[tasks] + (loss - loss.mean(-1, keepdim=True)).float()
+        self.evidence[tasks] = total
         return total
 
     def state_dict(self) -> dict[str, Any]:

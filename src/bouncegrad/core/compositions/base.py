@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -24,6 +25,12 @@ class Composition(Protocol):
     @property
     def groups(self) -> Int[Tensor, "G degree"]:
         """Slots that belong together (for a graph: the edges into one entity), padded with S."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The modules' weights."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+        """Takes them up again."""
 
     def loss(self, batch: Batch, z: Int[Tensor, "B S"]) -> Float[Tensor, " B"]:
         """Mean loss of each task per observed number; differentiable in the modules."""

@@ -51,6 +51,10 @@ class GraphComposition(nn.Module):
     Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
     """
 
+    change: Tensor
+    difference: Tensor
+    variance: Tensor
+
     def __init__(
         self,
         entities: int,

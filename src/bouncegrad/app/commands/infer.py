@@ -1,0 +1,40 @@
+"""`bouncegrad infer RUN DATA --out RESULT`."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+
+
+def main(words: list[str]) -> None:
+    """Writes RESULT/edges.csv, result.npz and graphs.svg."""
+    parser = Parser("infer")
+    parser.add_argument("run", type=str, help="run folder of a trained model")
+    parser.add_argument("data", type=str, help="file or folder of recordings")
+    parser.add_argument("--out", type=str, required=True, help="folder to write")
+    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_data_options(parser)
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.model import Model
+    from bouncegrad.results.export import write_edges_csv
+
+    model = Model.load(args.run)
+    data, part = load_data(args.data, args, "test")
+    start = time.perf_counter()
+    result = model.infer(data, args.context)
+    seconds = time.perf_counter() - start
+    folder = new_folder(args.out)
+    result.save(folder / "result.npz")
+    write_edges_csv(result, folder / "edges.csv")
+    files = [str(folder / name) for name in ("edges.csv", "result.npz")]
+    m, _, n, _ = data.shape
+    if args.json:
+        about = {"tasks": m, "entities": n, "context_frames": result.context, "part": part, "seconds": seconds}
+        print(json.dumps(about | {"files": files}))
+        return
+    print(f"{m} tasks of {n} entities from {result.context} frames each, {seconds:.1f} s")
+    print("\n".join(f"wrote {file}" for file in files))

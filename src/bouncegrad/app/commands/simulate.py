@@ -1,0 +1,46 @@
+"""`bouncegrad simulate SYSTEM --tasks M --out FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bouncegrad.app.arguments import Parser
+from bouncegrad.app.progress import bar
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.formats import save
+from bouncegrad.data.simulate import SYSTEMS, simulate
+
+
+def main(words: list[str]) -> None:
+    """Simulates and writes one file."""
+    parser = Parser("simulate")
+    parser.add_argument("system", type=str, help="; ".join(f"{k}: {v.description}" for k, v in SYSTEMS.items()))
+    parser.add_argument("--tasks", type=int, required=True, help="how many simulations")
+    parser.add_argument("--out", type=str, required=True, help="file to write, .npz or .csv")
+    parser.add_argument("--entities", type=int, default=5, help="entities per task")
+    parser.add_argument("--frames", type=int, default=49, help="frames per task")
+    parser.add_argument("--seed", type=int, default=0, help="of every random draw")
+    parser.add_argument("--noise", type=float, default=0.0, help="standard deviation of observation noise")
+    parser.add_argument("--directed", action="store_true", help="draw both directions of a pair separately")
+    parser.add_argument("--threads", type=int | None, help="threads (default: all cores); the numbers stay the same")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    args = parser.parse_args(words)
+    out = Path(args.out)
+    if out.suffix not in (".npz", ".csv"):
+        raise InputError(f"{out}: no format by this name; name it .npz or .csv")
+    if out.exists() and not args.force:
+        raise InputError(f"{out}: exists already; choose another --out or add --force")
+    with bar(f"simulating {args.system}") as show:
+        data = simulate(
+            args.system,
+            args.tasks,
+            entities=args.entities,
+            frames=args.frames,
+            seed=args.seed,
+            noise=args.noise,
+            directed=args.directed,
+            threads=args.threads,
+            progress=lambda done, total: show(done / total, f"{done:,} of {total:,} tasks"),
+        )
+    save(data, out)
+    print(f"{out}: {data.summary()}")

@@ -1,0 +1,46 @@
+"""Progress on a terminal's stderr; silent where stderr is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+
+class Bar:
+    """One line: what is going on, a bar, the share done, the time left and a few numbers."""
+
+    def __init__(self, progress: Progress, label: str) -> None:
+        self.progress = progress
+        self.task = progress.add_task(label, total=1.0, numbers="")
+
+    def __call__(self, share: float, numbers: str = "") -> None:
+        """Sets the share done (0 to 1) and the numbers."""
+        self.progress.update(self.task, completed=share, numbers=numbers)
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Bar]:
+    """A progress bar for one piece of work."""
+    console = Console(stderr=True)
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[numbers]}"),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        yield Bar(progress, label)
+
+
+def training_numbers(row: dict[str, Any]) -> str:
+    """The numbers of a row of metrics that are worth a glance."""
+    phase = "cooling" if row["temperature"] > 1 else "settling"
+    known = row["edge_accuracy"]
+    accuracy = "" if known is None else f"  accuracy {known:.3f}"
+    rate = "" if row["tasks_per_second"] is None else f"  {row['tasks_per_second']:,.0f} tasks/s"
+    return f"{phase}  T {row['temperature']:.3g}  loss {row['loss']:.3f}{accuracy}{rate}"
