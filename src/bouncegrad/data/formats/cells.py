@@ -1,0 +1,130 @@
+"""CSV tables from outside, indexed by line number so that every refusal can name the line."""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from bouncegrad.data.errors import InputError
+
+TASK_WORDS = ("task", "run", "case", "simulation")
+
+# pandas reads decimals to the last bit by default since 3.1; before, it had to be asked.
+_EXACT: dict[str, Any] = (
+    {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
+)
+
+
+def header(path: Path) -> list[str]:
+    """The column names in the first line; a column of tasks is called task whichever of `TASK_WORDS` stands there.
+
+    Raises:
+        InputError: no text, an empty file, or a column without a name or with the name of another.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            names = [name.strip() for name in next(csv.reader(stream), [])]
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text in UTF-8; save it as CSV (UTF-8)") from None
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read ({error}); give a CSV file that you may read") from None
+    if not names:
+        raise InputError(f"{path}, line 1: is empty; write the column names there")
+    if "" in names:
+        raise InputError(
+            f"{path}, line 1: column {names.index('') + 1} has no name; name it, or drop it if it only counts rows"
+        )
+    tasks = [name for name in names if name in TASK_WORDS]
+    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    if twice or len(tasks) > 1:
+        found = f"the name {twice[0]!r} stands twice" if twice else f"{' and '.join(tasks)} both name tasks"
+        raise InputError(f"{path}, line 1: {found}; keep one of these columns")
+    return ["task" if name in TASK_WORDS else name for name in names]
+
+
+def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.DataFrame:
+    """The rows under the header, indexed by line number; empty lines are skipped.
+
+    Args:
+        path: the table, cells divided by commas.
+        columns: the names from `header`.
+        text: the columns of names, which are kept letter by letter; the others are read as numbers where possible.
+
+    Raises:
+        InputError: a row has more cells than the header, or a name is blank.
+    """
+    try:
+        with warnings.catch_warnings():
+            # The only sign that pandas gives when the very first row is too long.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                path,
+                header=None,
+                names=columns,
+                skiprows=1,
+                index_col=False,
+                dtype={name: "str" for name in columns if name in text},
+                # Without this an entity called NA would count as blank.
+                keep_default_na=False,
+                na_values={name: [""] for name in columns},
+                skip_blank_lines=False,
+                skipinitialspace=True,
+                encoding="utf-8-sig",
+                low_memory=False,
+                **_EXACT,
+            )
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text in UTF-8; save it as CSV (UTF-8)") from None
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        line = re.search(r"in line (\d+)", str(error))
+        raise InputError(
+            f"{path}, line {line[1] if line else 2}: has more cells than the header's {len(columns)}; "
+            "write decimals with a point and quote names that hold commas"
+        ) from None
+    table.index += 2
+    table = table.dropna(how="all")
+    for name in columns:
+        if name in text and (blank := table[name].isna()).any():
+            raise InputError(f"{path}, line {blank.idxmax()}: {name} is blank; write a name")
+    return table
+
+
+def numbers(table: pd.DataFrame, column: str, path: Path) -> Float[np.ndarray, " rows"]:
+    """A column as finite numbers.
+
+    Raises:
+        InputError: names the first line with a blank, a text, NaN or an infinity.
+    """
+    cells = table[column]
+    values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        first = int(bad.argmax())
+        cell = cells.iloc[first]
+        found = "is blank" if pd.isna(cell) else f"holds {str(cell)!r}, which is no finite number"
+        raise InputError(f"{path}, line {table.index[first]}: {column} {found}; fill the gap or leave the frame out")
+    return values
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """The first few names, for messages."""
+    return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
+
+
+def coded(cells: pd.Series) -> tuple[Int[np.ndarray, " rows"], tuple[str, ...]]:
+    """Each name's number, and the names: whole numbers by size, anything else in order of first appearance."""
+    codes, found = pd.factorize(cells)
+    names = [str(name) for name in found]
+    if all(re.fullmatch(r"-?\d+", name) for name in names):
+        order = sorted(range(len(names)), key=lambda i: (int(names[i]), names[i]))
+        codes = np.argsort(order)[codes]
+        names = [names[i] for i in order]
+    return codes.astype(np.int64), tuple(names)

@@ -1,0 +1,80 @@
+"""Tables of true edges, `NAME_edges.csv` beside `NAME.csv`: task, source, target, type."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.files import replacing
+from bouncegrad.data.formats.cells import header, listed, numbers, read_cells
+from bouncegrad.data.trajectories import Trajectories
+
+
+def edges_path(path: Path) -> Path:
+    """Where the true edges of a long table belong."""
+    return path.with_name(f"{path.stem}_edges.csv")
+
+
+def read_edges(path: Path, data: Trajectories) -> Int[np.ndarray, "M N N"]:
+    """The edge types `[source, target]` that a table states for these recordings; pairs not listed have type 0.
+
+    Further columns, such as probabilities, are not read. A pair that acts both ways is listed twice.
+
+    Raises:
+        InputError: names the line with an unknown task or entity, a self-edge, a pair given twice or a type that is
+            not 0, 1, ...
+    """
+    columns = header(path)
+    needed = ["source", "target", "type"] if len(data.tasks) == 1 else ["task", "source", "target", "type"]
+    if missing := [name for name in needed if name not in columns]:
+        raise InputError(
+            f"{path}, line 1: no column {' and '.join(missing)} among {listed(columns)}; "
+            f"edges of {data.source} need {', '.join(needed)}"
+        )
+    table = read_cells(path, columns, text=("task", "source", "target"))
+    if "task" not in columns:
+        table["task"] = data.tasks[0]
+    task = _numbered(table, "task", data.tasks, path, data.source)
+    source = _numbered(table, "source", data.entities, path, data.source)
+    target = _numbered(table, "target", data.entities, path, data.source)
+    types = numbers(table, "type", path)
+    pair = pd.Series((task * len(data.entities) + source) * len(data.entities) + target)
+    for wrong, found in (
+        ((types < 0) | (types != np.round(types)), "the type is not 0, 1, ...; number the types from 0"),
+        (source == target, "source and target are the same entity; remove this line"),
+        (pair.duplicated().to_numpy(), "this task, source and target stood above already; keep one line for each"),
+    ):
+        if wrong.any():
+            raise InputError(f"{path}, line {table.index[int(wrong.argmax())]}: {found}")
+    edges = np.zeros((len(data.tasks), len(data.entities), len(data.entities)), dtype=np.int64)
+    edges[task, source, target] = types
+    return edges
+
+
+def write_edges(data: Trajectories, path: Path) -> None:
+    """One line for each edge whose type is not 0; the header alone where nobody interacts."""
+    assert data.edges is not None
+    task, source, target = np.nonzero(data.edges)
+    tasks, entities = np.array(data.tasks, dtype=object), np.array(data.entities, dtype=object)
+    columns = {"task": tasks[task], "source": entities[source], "target": entities[target]}
+    with replacing(path) as temporary:
+        pd.DataFrame(columns | {"type": data.edges[task, source, target]}).to_csv(temporary, index=False)
+
+
+def _numbered(
+    table: pd.DataFrame, column: str, names: tuple[str, ...], path: Path, source: str
+) -> Int[np.ndarray, " rows"]:
+    number = table[column].map({name: i for i, name in enumerate(names)})
+    unknown = number.isna().to_numpy()
+    if unknown.any():
+        row = int(unknown.argmax())
+        what = "task" if column == "task" else "entity"
+        raise InputError(
+            f"{path}, line {table.index[row]}: {column} {table[column].iloc[row]!r} is no {what} of {source} "
+            f"({listed(names)}); correct the name"
+        )
+    return number.to_numpy(np.int64)

@@ -1,0 +1,142 @@
+"""Folders that hold a data set in several `.npy` files, a few for each part: which files belong together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.formats.arrays import read_array
+
+# The published generator steps by 1e-3 and keeps every 100th frame; the files do not say so.
+PUBLISHED_DT = 0.1
+
+
+class Chosen(NamedTuple):
+    """One part of one data set in a folder."""
+
+    folder: Path
+    name: str
+    part: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """How the files of a data set are named.
+
+    Args:
+        template: a file name with the places `{kind}`, `{name}` and `{part}`.
+        name: a regular expression for what may stand at `{name}`, which tells data sets in one folder apart.
+        kinds: the kinds of file; every part has the first.
+        spelling: each part, in order, and how file names spell it.
+    """
+
+    template: str
+    name: str
+    kinds: tuple[str, ...]
+    spelling: Mapping[str, str]
+
+    def file(self, kind: str, chosen: Chosen) -> Path:
+        """The path of one file of a part."""
+        return chosen.folder / self.template.format(kind=kind, name=chosen.name, part=self.spelling[chosen.part])
+
+    def read(self, kind: str, chosen: Chosen) -> np.ndarray:
+        """The array of one file of a part.
+
+        Raises:
+            InputError: it is missing or unusable.
+        """
+        file = self.file(kind, chosen)
+        if not file.exists():
+            raise InputError(f"{file}: no such file; it belongs to the same part as the other files, add it")
+        return read_array(file)
+
+    def recognises(self, path: Path) -> bool:
+        """Whether a folder holds such a data set, or a file is of one."""
+        return bool(self._data_sets(path)) if path.is_dir() else self._named(path) is not None
+
+    def parts(self, path: Path) -> tuple[str, ...]:
+        """The parts of the data set at `path`, a folder or one of its files.
+
+        Raises:
+            InputError: a folder holds several data sets.
+        """
+        folder, name = self._data_set(path)
+        return self._data_sets(folder).get(name, ())
+
+    def choose(self, path: Path, part: str | None) -> Chosen:
+        """The part to read: as asked for, else the one that the file `path` is of, else the only one.
+
+        Raises:
+            InputError: several data sets or parts and no choice, or a part that is not there.
+        """
+        parts, own = self.parts(path), self._named(path)
+        if part is None and own is not None:
+            return own
+        if part is None and len(parts) > 1:
+            raise InputError(f"{path}: has the parts {', '.join(parts)}; choose one")
+        if part is not None and part not in parts:
+            raise InputError(f"{path}: has no part {part!r}; choose one of {', '.join(parts)}")
+        return Chosen(*self._data_set(path), part or parts[0])
+
+    def chosen_for_writing(self, folder: Path, name: str, part: str | None) -> Chosen:
+        """The part to write, which must be one that this layout knows."""
+        if part is None or part not in self.spelling:
+            raise InputError(f"{folder}: part {part!r} cannot be written; choose one of {', '.join(self.spelling)}")
+        return Chosen(folder, name, part)
+
+    def _named(self, path: Path) -> Chosen | None:
+        """The part that a file is of, judged by its name."""
+        part = {spelled: part for part, spelled in self.spelling.items()}
+        pattern = self.template.replace(".", r"\.").format(
+            kind=f"(?:{'|'.join(self.kinds)})", name=f"(?P<name>{self.name})", part=f"(?P<part>{'|'.join(part)})"
+        )
+        match = re.fullmatch(pattern, path.name)
+        return Chosen(path.parent, match["name"], part[match["part"]]) if match else None
+
+    def _data_sets(self, folder: Path) -> dict[str, tuple[str, ...]]:
+        """The parts of every data set in a folder, by name."""
+        files = [self._named(file) for file in sorted(folder.glob(f"{self.kinds[0]}_*"))]
+        found = {(file.name, file.part) for file in files if file is not None}
+        names = sorted({name for name, _ in found})
+        return {name: tuple(part for part in self.spelling if (name, part) in found) for name in names}
+
+    def _data_set(self, path: Path) -> tuple[Path, str]:
+        """Folder and name of the data set at a path."""
+        if (own := self._named(path)) is not None:
+            return own.folder, own.name
+        found = self._data_sets(path)
+        if len(found) > 1:
+            first = self.file(self.kinds[0], Chosen(path, next(iter(found)), next(iter(found.values()))[0]))
+            raise InputError(
+                f"{path}: holds {len(found)} data sets, {', '.join(map(repr, found))}; "
+                f"give one of the files itself, such as {first}"
+            )
+        return path, next(iter(found))
+
+
+def to_matrices(values: Shaped[np.ndarray, "M E"], n: int, file: Path) -> Int[np.ndarray, "M N N"]:
+    """Edge types as matrices, from the values of all pairs without the diagonal, row by row.
+
+    The types 0, 1, ... stay as they are. Products of charges, -1 and +1, become 0 and 1.
+
+    Raises:
+        InputError: any other value.
+    """
+    known = "write the types 0, 1, ... or, for charges, only -1 and +1"
+    if values.dtype.kind not in "fiub":
+        raise InputError(f"{file}: edges have dtype {values.dtype}; {known}")
+    charged = bool((values == -1).any())
+    wrong = ~np.isin(values, (-1, 1)) if charged else (values < 0) | (values != np.round(values))
+    if wrong.any():
+        task, pair = np.argwhere(wrong)[0]
+        raise InputError(f"{file}: the value {values[task, pair]} among the edges of task {task}; {known}")
+    matrices = np.zeros((len(values), n, n), dtype=np.int64)
+    matrices[:, ~np.eye(n, dtype=bool)] = (values > 0) if charged else values
+    return matrices

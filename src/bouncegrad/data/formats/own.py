@@ -1,0 +1,79 @@
+"""The own format: one `.npz` archive whose keys are the fields of `Trajectories`; and a bare `.npy` array."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.formats.arrays import read_archive, read_array, write_archive
+from bouncegrad.data.formats.format import Format
+from bouncegrad.data.trajectories import Trajectories
+
+VERSION = 1
+NAMES = ("features", "entities", "units", "tasks")
+KEYS = ("x", "state", "mask", "edges", "dt", *NAMES, "format_version")
+
+
+def read(path: Path, part: str | None) -> Trajectories:
+    """The recordings of an own archive; only `x`, also accepted as `state`, must be there.
+
+    Raises:
+        InputError: the archive is unusable, newer than this version reads, or its arrays do not fit together.
+    """
+    arrays = read_archive(path, KEYS, "rename or remove the others (edges holds one structure for each task)")
+    version = _number(arrays.pop("format_version", np.array(VERSION)), "format_version", path)
+    if version > VERSION:
+        raise InputError(f"{path}: format_version {version:g} is newer than {VERSION}; update bouncegrad")
+    states = [key for key in ("x", "state") if key in arrays]
+    if len(states) != 1:
+        found = "both x and state" if states else f"{', '.join(arrays) or 'no key'} but no x"
+        raise InputError(f"{path}: has {found}; give the states once, as x (task, frame, entity, feature)")
+    return Trajectories(
+        x=arrays[states[0]],
+        mask=arrays.get("mask"),
+        edges=arrays.get("edges"),
+        dt=_number(arrays.get("dt", np.array(1.0)), "dt", path),
+        source=str(path),
+        **{key: _names(arrays[key], key, path) for key in NAMES if key in arrays},
+    )
+
+
+def write(data: Trajectories, path: Path, part: str | None) -> None:
+    """Everything that `data` holds, uncompressed."""
+    arrays = {"format_version": np.array(VERSION), "x": data.x, "dt": np.array(data.dt)}
+    arrays |= {key: value for key, value in (("mask", data.mask), ("edges", data.edges)) if value is not None}
+    write_archive(path, arrays | {key: np.array(getattr(data, key)) for key in NAMES})
+
+
+def _number(array: np.ndarray, key: str, path: Path) -> float:
+    if array.size != 1 or array.dtype.kind not in "fiu":
+        raise InputError(f"{path}: {key} must be one number, found {array.dtype} of shape {array.shape}; save a number")
+    return float(array.reshape(()))
+
+
+def _names(array: np.ndarray, key: str, path: Path) -> tuple[str, ...]:
+    if array.ndim != 1 or array.dtype.kind not in "Uiu":
+        raise InputError(
+            f"{path}: {key} must be a list of names, found {array.dtype} of shape {array.shape}; save one text for each"
+        )
+    return tuple(map(str, array.tolist()))
+
+
+ARCHIVE = Format(
+    name="npz",
+    layout="a .npz archive with the key x (task, frame, entity, feature)",
+    recognises=lambda path: path.suffix == ".npz",
+    read=read,
+    write=write,
+    suffix=".npz",
+)
+
+ARRAY = Format(
+    name="npy",
+    layout="a .npy array (task, frame, entity, feature)",
+    recognises=lambda path: path.suffix == ".npy",
+    read=lambda path, part: Trajectories(read_array(path), source=str(path)),
+    suffix=".npy",
+)

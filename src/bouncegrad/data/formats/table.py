@@ -1,0 +1,94 @@
+"""The long table: a CSV with one row for each task, time and entity, and one column for each feature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.files import replacing
+from bouncegrad.data.formats.cells import TASK_WORDS, coded, header, listed, numbers, read_cells
+from bouncegrad.data.formats.edge_table import edges_path, write_edges
+from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
+from bouncegrad.data.formats.grid import Grid
+from bouncegrad.data.trajectories import Trajectories
+
+KEYS = ("task", "time", "entity")
+
+
+def read(path: Path, part: str | None) -> Trajectories:
+    """The recordings of a long table, rows in any order; dt is measured from its times.
+
+    A column `task` (or `run`, `case`, `simulation`) is needed only for more than one recording.
+
+    Raises:
+        InputError: a column is missing, a cell is no number, or the rows do not form a full grid (see `Grid`).
+    """
+    columns = header(path)
+    features = tuple(name for name in columns if name not in KEYS)
+    if not {"time", "entity"} <= set(columns) or not features:
+        raise InputError(
+            f"{path}, line 1: the columns are {listed(columns)}; needed are time, entity, one or more features, "
+            f"and for more than one recording {' or '.join(TASK_WORDS)}: rename them"
+        )
+    table = read_cells(path, columns, text=("task", "entity"))
+    if table.empty:
+        raise InputError(f"{path}: has a header but no rows; give at least one recording")
+    if "task" not in columns:
+        table["task"] = "0"
+    time, *values = (numbers(table, name, path) for name in ("time", *features))
+    (task, tasks), (entity, entities) = coded(table["task"]), coded(table["entity"])
+    order = np.lexsort((entity, time, task))
+    line = table.index.to_numpy()
+    shape, dt = Grid(path, task[order], time[order], entity[order], line[order], tasks, entities).checked()
+    return Trajectories(
+        np.stack([column[order].reshape(shape) for column in values], axis=-1),
+        dt=dt,
+        features=features,
+        entities=entities,
+        tasks=tasks,
+        source=str(path),
+    )
+
+
+def write(data: Trajectories, path: Path, part: str | None) -> None:
+    """The long table, and beside it the table of edges when the truth is known; time starts at 0 in every task.
+
+    Units are not kept, since the layout has no place for them.
+
+    Raises:
+        InputError: a feature has the name of a key column, a cell is unobserved or not finite.
+    """
+    if taken := [name for name in data.features if name in (*KEYS, *TASK_WORDS)]:
+        raise InputError(f"{path}: the feature {taken[0]} would be read as that key column; rename it or save as .npz")
+    require_complete(data, path)
+    data.require_finite()
+    require_no_stale_edges(data, edges_path(path))
+    m, t, n, _ = data.shape
+    columns = {
+        "task": np.repeat(np.array(data.tasks, dtype=object), t * n),
+        "time": np.tile(np.repeat([float(f"{k * data.dt:.12g}") for k in range(t)], n), m),
+        "entity": np.tile(np.array(data.entities, dtype=object), m * t),
+    }
+    columns |= {name: data.x[..., i].ravel() for i, name in enumerate(data.features)}
+    with replacing(path) as temporary:
+        pd.DataFrame(columns).to_csv(temporary, index=False)
+    if data.edges is not None:
+        write_edges(data, edges_path(path))
+
+
+def _edges_beside(path: Path) -> Path | None:
+    return edges_path(path) if edges_path(path).exists() else None
+
+
+TABLE = Format(
+    name="csv",
+    layout="a .csv table with the columns task, time, entity and one for each feature",
+    recognises=lambda path: path.suffix == ".csv",
+    read=read,
+    write=write,
+    suffix=".csv",
+    edges_beside=_edges_beside,
+)
