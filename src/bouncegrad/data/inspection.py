@@ -1,0 +1,93 @@
+"""What is in a set of recordings, and what looks wrong with it: pure data, for others to print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bouncegrad.data.suspicions import not_finite, place, seen, suspicions
+from bouncegrad.data.trajectories import Trajectories
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found.
+
+    Args:
+        summary: one line, as loaders print it.
+        facts: (name, value) rows.
+        warnings: one line each, with the place and a remedy; empty when nothing looks wrong.
+    """
+
+    summary: str
+    facts: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """Everything as plain text lines, the values of the facts in one column."""
+        width = max(len(name) for name, _ in self.facts)
+        rows = (f"{name:<{width}}  {value}" for name, value in self.facts)
+        return (self.summary, *rows, *(f"warning: {line}" for line in self.warnings))
+
+
+def inspect(
+    data: Trajectories, *, format: str | None = None, parts: Mapping[str, Trajectories] | None = None
+) -> Inspection:
+    """Facts and warnings about recordings, which may hold anything.
+
+    Args:
+        data: the recordings to describe.
+        format: the layout that they came in, when they came from disk.
+        parts: all parts of their data set by name, `data` among them, to count and to compare with each other.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(3, 49, 5, 2))
+        >>> inspect(Trajectories(x)).summary
+        '3 tasks, 49 frames, 5 entities, 2 features (x0, x1), truth unknown'
+    """
+    parts = parts or {}
+    facts = [("source", data.source)]
+    facts += [("format", format)] if format else []
+    facts += [(f"part {name}", part.summary()) for name, part in parts.items()]
+    facts += [*_sizes(data), *_features(data), *_gaps(data), *_truth(data)]
+    return Inspection(data.summary(), tuple(facts), tuple(suspicions(data, parts)))
+
+
+def _sizes(data: Trajectories) -> Iterator[tuple[str, str]]:
+    m, t, n, _ = data.shape
+    yield "tasks", f"{m:,}"
+    yield "frames", f"{t:,}"
+    yield "dt", f"{data.dt:g} ({(t - 1) * data.dt:g} from first to last frame)"
+    yield "entities", f"{n:,} ({', '.join(data.entities[:8])}{', ...' if n > 8 else ''})"
+
+
+def _features(data: Trajectories) -> Iterator[tuple[str, str]]:
+    for i, (name, unit) in enumerate(zip(data.features, data.units, strict=True)):
+        values = seen(data, i)
+        values = values[np.isfinite(values)]
+        spread = "no finite value"
+        if values.size:
+            spread = f"min {values.min():.4g}, max {values.max():.4g}, mean {values.mean():.4g}, sd {values.std():.4g}"
+        yield f"feature {name}", spread + (f" {unit}" if unit else "")
+
+
+def _gaps(data: Trajectories) -> Iterator[tuple[str, str]]:
+    m, t, n, _ = data.shape
+    missing = 0 if data.mask is None else int((~data.mask).sum())
+    yield "missing", f"{missing / (m * t * n):.1%} ({missing:,} of {m * t * n:,} observations)"
+    bad = not_finite(data)
+    yield "not finite", f"{bad.sum():,}" + (f", first at {place(data, *np.argwhere(bad)[0])}" if bad.any() else "")
+
+
+def _truth(data: Trajectories) -> Iterator[tuple[str, str]]:
+    if data.edges is None:
+        yield "truth", "unknown"
+        return
+    count = np.bincount(data.edges[:, ~np.eye(len(data.entities), dtype=bool)].ravel())
+    yield "edge types", f"{len(count)} in the truth"
+    for kind, number in enumerate(count):
+        yield f"type {kind}", f"{number / count.sum():.1%} ({number:,} of {count.sum():,} edges)"
+    differ = (data.edges != data.edges.transpose(0, 2, 1)).sum() / count.sum()
+    yield "symmetric", f"no, {differ:.1%} of the edges differ from their reverse" if differ else "yes"
