@@ -56,6 +56,11 @@ def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Tra
     return data, part
 
 
+def reading(args: Namespace) -> dict[str, Any]:
+    """The options that say how the data was read, to read it again later."""
+    return {name: getattr(args, name) for name in ("edges", "velocities", "time_step")}
+
+
 def new_folder(path: str) -> Path:
     """A folder to write results into, made if need be."""
     folder = Path(path)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
 
 from bouncegrad.app.model import Model
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.baselines import baseline_table
+from bouncegrad.results.baselines import baseline_table, constant_velocity, static
 from bouncegrad.results.metrics import (
     auroc,
     calibration,
@@ -22,10 +25,16 @@ from bouncegrad.results.result import Result
 HORIZONS = (1, 10, 20)
 
 
-def evaluate(
-    model: Model, data: Trajectories, context: int | None = None, split: str = "all tasks"
-) -> tuple[dict[str, Any], Result]:
-    """Edge metrics, forecast errors by horizon and baselines on `data`, ready for JSON, and the inferred result.
+class Evaluation(NamedTuple):
+    """Numbers ready for JSON, the inferred result, and errors by horizon of the model and of the trivial forecasts."""
+
+    numbers: dict[str, Any]
+    result: Result
+    errors: dict[str, Float[np.ndarray, " S"]]
+
+
+def evaluate(model: Model, data: Trajectories, context: int | None = None, split: str = "all tasks") -> Evaluation:
+    """Edge metrics, forecast errors by horizon and baselines on `data`.
 
     Edges are inferred from the first `context` frames, by default as many as in training. Forecasts run freely from the
     last context frame. Where fewer than 20 frames come after it, structures are inferred a second time with
@@ -43,28 +52,33 @@ def evaluate(
     result = model.infer(data, context)
     seconds = time.perf_counter() - start
     cut = context if frames - context >= max(HORIZONS) else max(2, frames - max(HORIZONS))
-    # The model's own types may be more than the truth has; a metric compares after one renaming for all tasks.
     types = model.config.edge_types
     perm = relabelling(data.edges, result.edges, types)
     both = symmetric(result.probability)
     sure = calibration(data.edges, result.probability, perm)
     future = data.frames(cut, cut + max(HORIZONS)) if frames - cut >= 2 else None
     factors = model.scaling.published()
-    errors = None
+    errors = {}
     if future is not None:
         past = result if cut == context else model.infer(data, cut)
-        path = model.predict(data, future.shape[1], cut, past)
-        errors = forecast_error(future.require_finite().x, path, factors)
+        steps = future.shape[1]
+        forecasts = {
+            "model": model.predict(data, steps, cut, past),
+            "static": static(data.frames(0, cut), steps),
+            "constant velocity": constant_velocity(data.frames(0, cut), steps),
+        }
+        known = future.require_finite().x
+        errors = {name: forecast_error(known, path, factors) for name, path in forecasts.items()}
     baselines = baseline_table(data, context, types, factors, HORIZONS)
     if cut != context:
         hidden = baseline_table(data, cut, types, factors, HORIZONS)
         baselines |= {name: hidden[name] for name in ("static", "constant_velocity")}
-    return {
+    numbers = {
         "edge_accuracy": edge_accuracy(data.edges, result.edges, perm),
         "edge_accuracy_symmetric": edge_accuracy(data.edges, both, relabelling(data.edges, both, types)),
         "auroc": auroc(data.edges, result.probability, perm),
         "calibration_error": sure.expected_error if sure else None,
-        **{f"mse_{h}": error_at(errors, h) for h in HORIZONS},
+        **{f"mse_{h}": error_at(errors.get("model"), h) for h in HORIZONS},
         "loss": float(result.loss.mean()),
         "tasks": len(data.tasks),
         "seconds": seconds,
@@ -74,4 +88,5 @@ def evaluate(
         "context_frames": context,
         "forecast_context_frames": cut,
         "forecast": "free-running from the last context frame; positions and velocities scaled to [-1, 1]",
-    }, result
+    }
+    return Evaluation(numbers, result, errors)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from bouncegrad.core.bouncegrad import BounceGrad
 
 FORMAT = 1
+
+
+class Origin(NamedTuple):
+    """Where training data came from: the whole data set, the tasks held out of it, and how it was read from disk."""
+
+    whole: Trajectories
+    held_out: list[int] | None = None
+    read: dict[str, Any] | None = None
 
 
 @dataclass
@@ -170,8 +178,8 @@ class Run:
         return rows
 
 
-def describe(data: Trajectories, scaling: Scaling, held_out: list[int] | None, whole: Trajectories) -> dict[str, Any]:
-    """What data.json keeps of the training data, of the data set it was taken from and of the tasks held out."""
+def describe(data: Trajectories, scaling: Scaling, origin: Origin) -> dict[str, Any]:
+    """What data.json keeps of the training data and of the data set it was taken from."""
     return {
         "format": FORMAT,
         "source": data.source,
@@ -181,7 +189,8 @@ def describe(data: Trajectories, scaling: Scaling, held_out: list[int] | None, w
         "features": list(data.features),
         "units": list(data.units),
         "entities": list(data.entities),
-        "fingerprint": fingerprint(whole),
-        "held_out": held_out,
+        "fingerprint": fingerprint(origin.whole),
+        "held_out": origin.held_out,
+        "read": origin.read,
         "scaling": {k: list(v) for k, v in asdict(scaling).items()},
     }

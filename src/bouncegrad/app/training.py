@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bouncegrad.app.config import Config, build
 from bouncegrad.app.model import Model
-from bouncegrad.app.run import Counts, Run, describe, fingerprint
+from bouncegrad.app.run import Counts, Origin, Run, describe, fingerprint
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch
@@ -33,8 +33,7 @@ def train(
     data: Trajectories,
     run: Run | None = None,
     *,
-    whole: Trajectories | None = None,
-    held_out: list[int] | None = None,
+    origin: Origin | None = None,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Row, Schedule], None] = lambda row, schedule: None,
@@ -45,8 +44,7 @@ def train(
         config: settings; None in them is resolved from the data.
         data: the training part; its edges, if any, are read by the metrics alone.
         run: where to write; None writes nothing.
-        whole: the data set that `data` was taken from, if it is only a part.
-        held_out: indices of the tasks of `whole` that are kept for evaluation.
+        origin: the data set that `data` was taken from, if it is only a part.
         resume: go on from the checkpoint of the run.
         stop: asked between passes; true saves and ends.
         report: called with each new row of metrics.
@@ -54,6 +52,7 @@ def train(
     Returns:
         The model, the loop as it stands and the rows of metrics.
     """
+    origin = origin or Origin(data)
     data.require_complete().require_finite()
     scaling = Scaling.fit(data)
     config = config.resolve(data.shape)
@@ -62,12 +61,12 @@ def train(
         schedule = Schedule(config, stop=stop)
         recorder = Recorder(loop, schedule, data, run, report)
         if run is not None and resume:
-            if run.about()["fingerprint"] != fingerprint(whole or data):
+            if run.about()["fingerprint"] != fingerprint(origin.whole):
                 raise InputError(f"{data.source}: is not the data that {run.folder} was trained on; give the same data")
             recorder.counts = run.restore(loop, schedule)
             recorder.rows = run.rows()
         elif run is not None:
-            run.create(config, describe(data, scaling, held_out, whole or data))
+            run.create(config, describe(data, scaling, origin))
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
     assert isinstance(loop.composition, GraphComposition)

@@ -10,10 +10,10 @@ from dataclasses import fields
 import numpy as np
 from jsonargparse import Namespace
 
-from bouncegrad.app.arguments import Parser, add_data_options, load_data
+from bouncegrad.app.arguments import Parser, add_data_options, load_data, reading
 from bouncegrad.app.config import Config, preset
 from bouncegrad.app.progress import bar, training_numbers
-from bouncegrad.app.run import Run
+from bouncegrad.app.run import Origin, Run
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 
@@ -39,12 +39,11 @@ def main(words: list[str]) -> int:
     run = Run(args.out)
     config = run.config() if args.resume else to_config(args)
     whole, part = load_data(args.data, args, "train")
-    held_out: list[int] | None = None
-    data = whole
+    data, held_out = whole, None
     if part is None and config.holdout and len(whole.tasks) > 1:
         held_out, data = hold_out(whole, config)
     print(f"{args.data}: {data.summary()}" + (f"; {len(held_out)} tasks held out" if held_out else ""))
-    return train_in(run, config, data, whole, held_out, resume=args.resume)
+    return train_in(run, config, data, Origin(whole, held_out, reading(args)), resume=args.resume)
 
 
 def with_preset(words: list[str]) -> list[str]:
@@ -68,9 +67,7 @@ def hold_out(whole: Trajectories, config: Config) -> tuple[list[int], Trajectori
     return index, whole.select(np.setdiff1d(np.arange(len(whole.tasks)), index))
 
 
-def train_in(
-    run: Run, config: Config, data: Trajectories, whole: Trajectories, held_out: list[int] | None, *, resume: bool
-) -> int:
+def train_in(run: Run, config: Config, data: Trajectories, origin: Origin, *, resume: bool = False) -> int:
     """Trains into a run folder, with progress, and survives Ctrl-C with a checkpoint."""
     from bouncegrad.app.training import train
 
@@ -79,14 +76,13 @@ def train_in(
             config,
             data,
             run,
-            whole=whole,
-            held_out=held_out,
+            origin=origin,
             resume=resume,
             stop=stopped,
             report=lambda row, schedule: show(schedule.progress, training_numbers(row)),
         )
     if stopped():
-        print(f"stopped; go on with: bouncegrad train --resume --data {whole.source} --out {run.folder}")
+        print(f"stopped; go on with: bouncegrad train --resume --data {data.source} --out {run.folder}")
         return 130
     if loop.skipped:
         print(f"{loop.skipped} gradient steps were not finite and were skipped")

@@ -1,0 +1,52 @@
+"""`bouncegrad evaluate RUN DATA`."""
+
+from __future__ import annotations
+
+import json
+
+from jsonargparse import Namespace
+
+from bouncegrad.app.arguments import Parser, add_data_options, load_data
+from bouncegrad.app.run import Run, fingerprint
+from bouncegrad.data.trajectories import Trajectories
+
+
+def main(words: list[str]) -> None:
+    """Prints the numbers beside the baselines."""
+    parser = Parser("evaluate")
+    parser.add_argument("run", type=str, help="run folder of a trained model")
+    parser.add_argument("data", type=str, help="file or folder; of the training data only held-out tasks are used")
+    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: as in training)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_data_options(parser)
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.evaluation import evaluate
+    from bouncegrad.app.model import Model
+
+    model = Model.load(args.run)
+    data, split = test_tasks(Run(args.run), args.data, args)
+    numbers = evaluate(model, data, args.context, split).numbers
+    if args.json:
+        print(json.dumps(numbers))
+        return
+
+    from bouncegrad.app.reporting import describe_split
+    from bouncegrad.app.reporting import numbers as rows
+    from bouncegrad.app.tables import number_table
+
+    print(describe_split(numbers))
+    print(number_table(rows(numbers)))
+
+
+def test_tasks(run: Run, path: str, args: Namespace) -> tuple[Trajectories, str]:
+    """The tasks that a run is evaluated on, in words too: not those it was trained on, where others are known."""
+    data, part = load_data(path, args, "test")
+    about = run.about()
+    if part is not None:
+        return data, f"part {part} of {path}"
+    if fingerprint(data) != about["fingerprint"]:
+        return data, f"all tasks of {path}"
+    if about["held_out"]:
+        return data.select(about["held_out"]), f"tasks of {path} held out of training"
+    return data, f"TRAINING tasks of {path}"

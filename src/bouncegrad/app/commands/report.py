@@ -1,0 +1,34 @@
+"""`bouncegrad report RUN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bouncegrad.app.arguments import Parser, add_data_options
+from bouncegrad.app.commands.evaluate import test_tasks
+from bouncegrad.app.run import Run
+
+
+def main(words: list[str]) -> None:
+    """Evaluates a run and writes its page."""
+    parser = Parser("report")
+    parser.add_argument("run", type=str, help="run folder of a trained model")
+    parser.add_argument("--data", type=str | None, help="tasks to evaluate on (default: the data of the run)")
+    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: as in training)")
+    parser.add_argument("--out", type=str | None, help="file to write (default: RUN/report.html)")
+    add_data_options(parser)
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.evaluation import evaluate
+    from bouncegrad.app.model import Model
+    from bouncegrad.app.reporting import run_report
+
+    run, model = Run(args.run), Model.load(args.run)
+    about = run.about()
+    if args.data is None:
+        for name, value in (about["read"] or {}).items():
+            setattr(args, name, value)
+    data, split = test_tasks(run, args.data or about["source"], args)
+    out = Path(args.out or run.folder / "report.html")
+    run_report(run, " ".join(["bouncegrad report", *words]), data, evaluate(model, data, args.context, split), out)
+    print(f"wrote {out}")

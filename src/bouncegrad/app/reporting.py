@@ -1,0 +1,92 @@
+"""The report page of a run: what was run, the numbers with their meaning, curves and tasks."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from bouncegrad.app.evaluation import HORIZONS, Evaluation
+from bouncegrad.app.run import Run
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.report import Number, Report, write_report
+
+EDGE_BASELINES = {"least_squares": "least squares per task", "correlation": "correlation"}
+FORECAST_BASELINES = {"static": "static", "constant_velocity": "constant velocity"}
+
+
+def describe_split(found: dict[str, Any]) -> str:
+    """Which tasks and frames the numbers speak of."""
+    return f"{found['split']}: {found['tasks']} tasks, {found['context_frames']} context frames"
+
+
+def numbers(found: dict[str, Any]) -> tuple[Number, ...]:
+    """The metrics of `evaluate`, each with what it means and its baselines."""
+    where = describe_split(found)
+    renamed = "" if found["relabelling"] is None else f"; inferred types renamed to {found['relabelling']} once for all"
+
+    def beside(key: str, names: dict[str, str]) -> dict[str, float | None]:
+        return {label: found["baselines"][name].get(key) for name, label in names.items()}
+
+    rows = [
+        Number(
+            "edge accuracy",
+            found["edge_accuracy"],
+            f"share of ordered pairs with the right type ({where}{renamed})",
+            beside("edge_accuracy", EDGE_BASELINES),
+        ),
+        Number(
+            "edge accuracy, symmetric",
+            found["edge_accuracy_symmetric"],
+            "the same when both directions of a pair are decoded together",
+        ),
+        Number(
+            "AUROC",
+            found["auroc"],
+            "chance that an edge of a type scores higher than one of another type; 0.5 is guessing",
+            beside("auroc", EDGE_BASELINES),
+        ),
+        Number(
+            "calibration error",
+            found["calibration_error"],
+            "expected gap between an edge's probability and how often such edges are right",
+        ),
+    ]
+    for h in HORIZONS:
+        meaning = (
+            f"mean squared error {h} frame{'s' if h > 1 else ''} ahead, free-running from frame "
+            f"{found['forecast_context_frames']}, positions and velocities scaled to [-1, 1]"
+        )
+        rows.append(Number(f"error at {h}", found[f"mse_{h}"], meaning, beside(f"mse_{h}", FORECAST_BASELINES)))
+    return tuple(rows)
+
+
+def run_report(run: Run, command: str, data: Trajectories, evaluation: Evaluation, path: str | Path) -> None:
+    """Writes the page of a run and its evaluation."""
+    config, about, rows = run.config(), run.about(), run.rows()
+    facts = [
+        ("training data", about["summary"]),
+        ("from", about["source"]),
+        ("search", config.search + (f", {config.proposal} proposal" if config.search == "paper" else "")),
+        ("edge types", str(config.edge_types)),
+        ("seed", str(config.seed)),
+        ("machine", f"{platform.machine()}, {os.cpu_count()} cores, no GPU used"),
+    ]
+    if rows:
+        facts.insert(4, ("training", f"{rows[-1]['epoch']} epochs in {rows[-1]['seconds'] / 60:.1f} minutes"))
+    content = Report(
+        title="Who interacts with whom",
+        question=(
+            f"Interaction modules were learned from {about['shape'][0]:,} tasks without labels, then structures were "
+            f"inferred for {len(data.tasks):,} tasks ({evaluation.numbers['split']})."
+        ),
+        command=command,
+        facts=tuple(facts),
+        numbers=numbers(evaluation.numbers),
+        curves=tuple(rows),
+        data=data,
+        result=evaluation.result,
+        errors=evaluation.errors,
+    )
+    write_report(content, path)
