@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import yaml
 
+from bouncegrad.app.kinds import fits, in_words
 from bouncegrad.data.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from bouncegrad.data.trajectories import Scaling, Trajectories
 
 ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
+WIDEST = 2**16
 PRESETS = Path(__file__).parent / "presets"
 
 
@@ -78,21 +80,28 @@ class Config:
     def __post_init__(self) -> None:
         def check(name: str, good: bool, remedy: str) -> None:
             if not good:
-                raise InputError(f"setting {name}: {getattr(self, name)} cannot be used; {remedy}")
+                raise InputError(f"setting {name}: {getattr(self, name)!r} cannot be used; {remedy}")
 
+        for name, hint in get_type_hints(type(self)).items():
+            check(name, fits(getattr(self, name), hint), f"give {in_words(hint)}")
         check("edge_types", 2 <= self.edge_types <= 64, "give a whole number from 2 to 64")
         check("cooling", 0 < self.cooling <= 1, "give a share above 0, at most 1")
         check("evidence", 0 <= self.evidence < 1, "give a share from 0, below 1")
         check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
-        check("seed", self.seed >= 0, "give a whole number from 0")
-        for name in ("message", "batch", "steps", "epochs", "threads"):
+        check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
+        for name in ("batch", "steps", "epochs"):
             check(name, getattr(self, name) is None or getattr(self, name) >= 1, "give a whole number from 1")
         for name in ("learning_rate", "clip", "minutes", "temperature"):
-            check(name, getattr(self, name) is None or getattr(self, name) > 0, "give a number above 0")
-        check("segments", self.segments is None or self.segments >= 0, "give a whole number from 0")
+            value = getattr(self, name)
+            check(name, value is None or 0 < value <= 1e30, "give a number above 0, at most 1e30")
+        # Far beyond what helps, and far below what takes all memory or brings down the threads' library.
+        check("threads", self.threads is None or 1 <= self.threads <= 1024, "give a whole number from 1 to 1024")
+        check("segments", self.segments is None or 0 <= self.segments <= 10**6, "give a whole number from 0 to 10^6")
+        check("message", 1 <= self.message <= WIDEST, f"give a whole number from 1 to {WIDEST}")
         for name in ("edge_hidden", "node_hidden"):
             widths = getattr(self, name)
-            check(name, len(widths) > 0 and min(widths) >= 1, "give at least one width, each from 1")
+            good = len(widths) > 0 and all(1 <= width <= WIDEST for width in widths)
+            check(name, good, f"give at least one width, each from 1 to {WIDEST}")
         check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
         check("annealer", self.search == "paper" or self.annealer != "tracked", "only --search paper has an acceptance")
         check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
@@ -130,16 +139,17 @@ class Config:
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any], source: str) -> Config:
-        """From a mapping read from `source`; unknown keys are refused."""
+        """From a mapping read from `source`, numpy's numbers and lists welcome; unknown keys are refused."""
         known = {f.name for f in fields(cls)}
-        unknown = sorted(set(values) - known)
+        unknown = [name for name in values if name not in known]
         if unknown:
             raise InputError(f"{source}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        plain = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in values.items()}
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
         try:
             return cls(**settings)
-        except TypeError as error:
-            raise InputError(f"{source}: a setting has the wrong type ({error})") from None
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
 
 
 def preset(name: str) -> Path:

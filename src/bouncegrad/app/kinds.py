@@ -1,0 +1,36 @@
+"""Whether a value is of the kind that an annotation asks for, and that kind in words."""
+
+from __future__ import annotations
+
+import math
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+WORDS = {int: "a whole number", float: "a number", tuple: "a list of whole numbers"}
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a setting may hold `value`; whole numbers count as numbers, truth values and infinities do not."""
+    if get_origin(hint) in (Union, UnionType):
+        return any(fits(value, kind) for kind in get_args(hint))
+    if get_origin(hint) is Literal:
+        return isinstance(value, str) and value in get_args(hint)
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(fits(part, get_args(hint)[0]) for part in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, hint) and not isinstance(value, bool)
+
+
+def in_words(hint: Any) -> str:
+    """What to give, for messages.
+
+    Example:
+        >>> in_words(int | None), in_words(Literal["silu", "relu"])
+        ('a whole number', 'silu or relu')
+    """
+    if get_origin(hint) in (Union, UnionType):
+        return " or ".join(in_words(kind) for kind in get_args(hint) if kind is not NoneType)
+    if get_origin(hint) is Literal:
+        return " or ".join(get_args(hint))
+    return WORDS[get_origin(hint) or hint]
