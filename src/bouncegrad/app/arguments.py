@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,9 +13,14 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, parts
 from bouncegrad.data.trajectories import Trajectories
 
+KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [64,64]", "str": "a text"}
+
 
 class Parser(ArgumentParser):
-    """A parser of one subcommand that raises `InputError` where argparse would print its usage and exit."""
+    """A parser of one subcommand that raises `InputError` where argparse would print its usage and exit.
+
+    Options are written out in full: an abbreviated --preset would be parsed, but its file not be read.
+    """
 
     def __init__(self, command: str, **kwargs: Any) -> None:
         about = COMMANDS[command]
@@ -23,13 +29,47 @@ class Parser(ArgumentParser):
             description=about[0].upper() + about[1:] + ".",
             formatter_class=DefaultHelpFormatter,
             default_meta=False,
+            allow_abbrev=False,
             **kwargs,
         )
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """One line, with the way to more help."""
-        lines = [line.strip() for line in str(message).splitlines() if line.strip()]
-        raise InputError(f"{' '.join(lines)}; see {self.prog} --help")
+        raise InputError(f"{readable(message)}; see {self.prog} --help")
+
+    def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
+        """As inherited; what is wrong in a settings file is said with its name."""
+        try:
+            settings = super().parse_path(path, *args, **kwargs)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        except (ValueError, RecursionError):
+            raise InputError(f"{path}: is no YAML file of settings; write lines such as `edge_types: 3`") from None
+        known = {action.dest for action in self._actions}
+        if unknown := [name for name in vars(settings) if name not in known]:
+            raise InputError(f"{path}: option {unknown[0]!r} is not known; see {self.prog} --help")
+        return settings
+
+
+def readable(message: str) -> str:
+    """What the parsing library says, in one line and in plain words; what it says in another form is left as it is.
+
+    Example:
+        >>> readable("Parser key \"batch\": Expected a <class 'int'>. Got value: x")
+        "option batch: 'x' cannot be used; give a whole number"
+    """
+    line = " ".join(str(message).replace(' in "<unicode string>",', " at").split())
+    if other := re.fullmatch(r"Unexpected config: ?(.*)", line):
+        found = repr(other[1][:60]) if other[1] else "nothing"
+        return f"found {found} in place of settings; write lines such as `edge_types: 3`"
+    if not (key := re.fullmatch(r'Parser key "(\w+)": (.*)', line)):
+        return line
+    if value := re.fullmatch(r"(.*?)(?: Given value type: .*?)? (?:Got|Given) value: ?(.*)", key[2]):
+        choices = re.search(r"Literal\[(.*?)\]", value[1])
+        kinds = dict.fromkeys(KINDS[kind] for kind in re.findall(r"<class '(\w+)'>", value[1]) if kind in KINDS)
+        wanted = choices[1].replace("'", "").split(", ") if choices else list(kinds)
+        return f"option {key[1]}: {value[2]!r} cannot be used; give {' or '.join(wanted)}"
+    return f"option {key[1]}: {key[2]}"
 
 
 def add_data_options(parser: Parser, *, train: bool = False) -> None:
