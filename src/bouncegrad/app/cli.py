@@ -5,6 +5,7 @@ Only the chosen subcommand's module is imported, so that help is instant.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -26,6 +27,32 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one subcommand; returns the exit status (0 good, 2 bad usage or input, 130 interrupted)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = dispatch(words)
+        print(end="", flush=True)  # here rather than at exit, where a closed pipe could not be caught
+        return status
+    except InputError as error:
+        return complain(str(error), 2)
+    except KeyboardInterrupt:
+        return complain("interrupted", 130)
+    except BrokenPipeError:
+        discard_output()
+        return 0
+    except OSError as error:
+        if error.filename is None:
+            discard_output()
+        where = error.filename or "standard output"
+        return complain(f"{where}: {error.strerror or error}; make room or choose another place", 2)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+            raise
+        return complain(
+            "memory is not enough; give fewer or shorter recordings, a smaller --batch or narrower modules", 2
+        )
+
+
+def dispatch(words: list[str]) -> int:
+    """The status of the chosen subcommand; help and version are printed here."""
     if not words or words[0] in ("-h", "--help"):
         print(overview())
         return 0
@@ -34,20 +61,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"bouncegrad {__version__}")
         return 0
+    if words[0] not in COMMANDS:
+        raise InputError(f"command {words[0]!r} is not known; choose one of {', '.join(COMMANDS)}")
+    command = import_module(f"bouncegrad.app.commands.{words[0]}")
     try:
-        if words[0] not in COMMANDS:
-            raise InputError(f"command {words[0]!r} is not known; choose one of {', '.join(COMMANDS)}")
-        command = import_module(f"bouncegrad.app.commands.{words[0]}")
         return int(command.main([with_underscores(word) for word in words[1:]]) or 0)
-    except InputError as error:
-        print(f"bouncegrad: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("bouncegrad: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except SystemExit as end:  # after a command's --help or --print_config
+        return int(end.code or 0)
+
+
+def complain(line: str, status: int) -> int:
+    """One line on stderr."""
+    print(f"bouncegrad: {line}", file=sys.stderr)
+    return status
+
+
+def discard_output() -> None:
+    """What is still to be written to a pipe that nobody reads, or to a full disk, would fail again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def with_underscores(word: str) -> str:
