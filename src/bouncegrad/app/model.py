@@ -16,10 +16,12 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.suspicions import place
 from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.result import Result
 
 TASKS_AT_ONCE = 256
+LARGEST, FARTHEST = 1e30, 1e12
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +46,12 @@ class Model:
     def load(cls, folder: str | Path) -> Model:
         """From a run folder."""
         run = Run(folder)
-        config, about, scaling = run.config(), run.about(), run.scaling()
-        _, frames, entities, features = about["shape"]
-        composition = build_composition(config, entities, features, scaling, torch.Generator())
-        composition.load_state_dict(run.state()["composition"])
+        config, about = run.config(), run.about()
+        with run.consistent():
+            _, frames, entities, features = about["shape"]
+            scaling = run.scaling()
+            composition = build_composition(config, entities, features, scaling, torch.Generator())
+            composition.load_state_dict(run.state()["composition"])
         return cls(composition.eval(), scaling, config, tuple(about["features"]), frames)
 
     def infer(self, data: Trajectories, context: int | None = None) -> Result:
@@ -81,8 +85,9 @@ class Model:
         frames = data.shape[1]
         if context is not None and not 2 <= context <= frames:
             raise InputError(f"{data.source}: a context of {context} frames, the data has {frames}; give 2 to {frames}")
-        seen = data.frames(0, context)
-        return seen.require_complete().require_finite()
+        seen = data.frames(0, context).require_complete().require_finite()
+        require_moderate(seen, self.scaling)
+        return seen
 
     @torch.no_grad()
     def predict(
@@ -108,3 +113,24 @@ class Model:
         # Adding the scaled change to the last state in double precision keeps small motions of far-away coordinates.
         moved = (path - last.double().numpy()) * np.array(self.scaling.scale)
         return np.asarray(seen.x[:, -1:], dtype=np.float64) + moved
+
+
+def require_moderate(data: Trajectories, scaling: Scaling | None = None) -> None:
+    """Refuses states whose squares single precision cannot hold, which would end as NaN.
+
+    Args:
+        data: finite recordings.
+        scaling: of the training part; without one, only what no scaling could mend is refused.
+
+    Raises:
+        InputError: names the first task, frame, entity and feature.
+    """
+    away = np.abs(data.x) if scaling is None else np.abs((data.x - np.array(scaling.shift)) / np.array(scaling.scale))
+    bad = away > (LARGEST if scaling is None else FARTHEST)
+    if bad.any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        what = "too large a number" if scaling is None else f"{away[at]:.3g} times the spread of the training data away"
+        raise InputError(
+            f"{data.source}: {data.x[at]:.4g} at {place(data, *at)} is {what}; use "
+            f"{'other units' if scaling is None else 'the units of the training data'}, or cut these frames"
+        )

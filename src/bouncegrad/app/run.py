@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from bouncegrad.core.bouncegrad import BounceGrad
 
 FORMAT = 1
+ABOUT: dict[str, Any] = {
+    **{"source": str, "summary": str, "fingerprint": str, "shape": list, "features": list, "scaling": dict},
+    **{"held_out": list | None, "read": dict | None},
+}
 
 
 class Origin(NamedTuple):
@@ -75,24 +82,51 @@ class Run:
 
     def config(self) -> Config:
         """The resolved settings of the run."""
-        path = self._need("config.yaml")
-        try:
-            values = yaml.safe_load(path.read_text())
-            return Config.from_mapping(values, str(path))
-        except (yaml.YAMLError, TypeError):
-            raise InputError(f"{path}: is not a file of settings; restore it or train anew") from None
+        return Config.from_mapping(self._read("config.yaml", yaml.safe_load), str(self.folder / "config.yaml"))
 
     def about(self) -> dict[str, Any]:
         """What is known of the training data, see `describe`."""
-        path = self._need("data.json")
-        try:
-            return json.loads(path.read_text())
-        except ValueError:
-            raise InputError(f"{path}: is not JSON; restore it or train anew") from None
+        about = self._read("data.json", json.loads)
+        wrong = [name for name, kind in ABOUT.items() if name not in about or not isinstance(about[name], kind)]
+        if wrong:
+            raise InputError(f"{self.folder / 'data.json'}: {wrong[0]!r} is missing or wrong; restore it or train anew")
+        return about
 
     def scaling(self) -> Scaling:
         """The scaling fitted on the training part."""
         return Scaling(**{k: tuple(v) for k, v in self.about()["scaling"].items()})
+
+    def require_same(self, whole: Trajectories) -> None:
+        """Refuses another data set than the one that the training part was taken from."""
+        if self.about()["fingerprint"] != fingerprint(whole):
+            raise InputError(f"{whole.source}: is not the data that {self.folder} was trained on; give the same data")
+
+    @contextmanager
+    def consistent(self) -> Iterator[None]:
+        """Files of the folder that are whole but do not fit each other are the user's error, not a bug.
+
+        Raises:
+            InputError: a shape, a size or a value of one file does not go with another.
+        """
+        try:
+            yield
+        except InputError:
+            raise
+        except (LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.folder}: config.yaml, data.json and checkpoint.pt do not fit each other; "
+                "restore them or train anew"
+            ) from error
+
+    def _read(self, name: str, parse: Callable[[str], Any]) -> dict[str, Any]:
+        path = self._need(name)
+        try:
+            values = parse(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, ValueError, RecursionError):
+            values = None
+        if not isinstance(values, dict):
+            raise InputError(f"{path}: is damaged; restore it or train anew")
+        return values
 
     def _need(self, name: str) -> Path:
         path = self.folder / name
@@ -133,8 +167,9 @@ class Run:
 
         path = self._need("checkpoint.pt")
         try:
-            state = torch.load(path, weights_only=True, map_location="cpu")
-            version = state["format"]
+            with warnings.catch_warnings(action="ignore"):  # torch wonders about foreign pickles before it refuses
+                state = torch.load(path, weights_only=True, map_location="cpu")
+            version = int(state["format"])
         except Exception:
             raise InputError(f"{path}: is no checkpoint of bouncegrad or is damaged; train anew") from None
         if version > FORMAT:
@@ -145,20 +180,23 @@ class Run:
         """Puts a loop and a schedule where the checkpoint left them, and cuts metrics written after it."""
         assert loop.optimizer is not None
         state = self.state()
-        loop.composition.load_state_dict(state["composition"])
-        loop.optimizer.load_state_dict(state["optimizer"])
-        loop.search.load_state_dict(state["search"])
-        loop.proposal.load_state_dict(state["proposal"])
-        loop.annealer.load_state_dict(state["annealer"])
-        loop.z.copy_(state["z"])
-        loop.generator.set_state(state["generator"])
-        loop.skipped = state["skipped"]
-        for key, value in state["schedule"].items():
-            setattr(schedule, key, value)
-        rows = [row for row in self.rows() if row["epoch"] <= schedule.epoch]
+        with self.consistent():
+            loop.composition.load_state_dict(state["composition"])
+            loop.optimizer.load_state_dict(state["optimizer"])
+            loop.search.load_state_dict(state["search"])
+            loop.proposal.load_state_dict(state["proposal"])
+            loop.annealer.load_state_dict(state["annealer"])
+            loop.z.copy_(state["z"])
+            loop.generator.set_state(state["generator"])
+            loop.skipped = state["skipped"]
+            for key, value in state["schedule"].items():
+                setattr(schedule, key, value)
+            counts = Counts(**state["counts"])
+        # With visits still to be summed up, the row of this very epoch is yet to be written.
+        rows = [row for row in self.rows() if row["epoch"] < schedule.epoch + (counts.visits == 0)]
         with replacing(self.metrics) as path:
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return Counts(**state["counts"])
+        return counts
 
     def add_row(self, row: dict[str, Any]) -> None:
         """Appends one line to metrics.jsonl."""
@@ -170,11 +208,14 @@ class Run:
         if not self.metrics.exists():
             return []
         rows = []
-        for line in self.metrics.read_text().splitlines():
+        for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
-                rows.append(json.loads(line))
+                row = json.loads(line)
             except ValueError:
                 break
+            if not isinstance(row, dict) or "epoch" not in row:
+                break
+            rows.append(row)
         return rows
 
 

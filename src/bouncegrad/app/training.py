@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from bouncegrad.app.config import Config, build
-from bouncegrad.app.model import Model
-from bouncegrad.app.run import Counts, Origin, Run, describe, fingerprint
+from bouncegrad.app.model import Model, require_moderate
+from bouncegrad.app.run import Counts, Origin, Run, describe
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch
@@ -19,7 +19,6 @@ from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import structure_to_adjacency
-from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 
@@ -53,7 +52,7 @@ def train(
         The model, the loop as it stands and the rows of metrics.
     """
     origin = origin or Origin(data)
-    data.require_complete().require_finite()
+    require_moderate(data.require_complete().require_finite())
     scaling = Scaling.fit(data)
     config = config.resolve(data.shape)
     with threads(config.threads):
@@ -61,12 +60,12 @@ def train(
         schedule = Schedule(config, stop=stop)
         recorder = Recorder(loop, schedule, data, run, report)
         if run is not None and resume:
-            if run.about()["fingerprint"] != fingerprint(origin.whole):
-                raise InputError(f"{data.source}: is not the data that {run.folder} was trained on; give the same data")
+            run.require_same(origin.whole)
             recorder.counts = run.restore(loop, schedule)
             recorder.rows = run.rows()
         elif run is not None:
             run.create(config, describe(data, scaling, origin))
+            run.save(loop, schedule, recorder.counts)  # from here on, whatever happens, the run can be resumed
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
     assert isinstance(loop.composition, GraphComposition)

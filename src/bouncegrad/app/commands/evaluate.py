@@ -48,5 +48,6 @@ def test_tasks(run: Run, path: str, args: Namespace) -> tuple[Trajectories, str]
     if fingerprint(data) != about["fingerprint"]:
         return data, f"all tasks of {path}"
     if about["held_out"]:
-        return data.select(about["held_out"]), f"tasks of {path} held out of training"
+        with run.consistent():
+            return data.select(about["held_out"]), f"tasks of {path} held out of training"
     return data, f"TRAINING tasks of {path}"
