@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from bouncegrad.app.arguments import Parser, new_folder
-from bouncegrad.app.commands.train import train_in
+from bouncegrad.app.commands.train import resume_command, train_in
 from bouncegrad.app.config import Config, preset
 from bouncegrad.app.progress import bar
 from bouncegrad.app.run import Origin, Run
@@ -18,7 +18,8 @@ from bouncegrad.data.simulate import simulate
 
 TRAINING_TASKS, NEW_TASKS = 1000, 200
 TRAINING_FRAMES, NEW_FRAMES = 49, 99
-OWN_FILES = {"train.npz", "new.npz", "run", "edges.csv", "result.npz", "report.html"}
+FIRST_FILES = {"train.npz", "new.npz"}
+OWN_FILES = FIRST_FILES | {"run", "edges.csv", "result.npz", "report.html"}
 
 
 def main(words: list[str]) -> int:
@@ -30,10 +31,11 @@ def main(words: list[str]) -> int:
     parser.add_argument("--epochs", type=int | None, help="passes instead of minutes: the same numbers every time")
     args = parser.parse_args(words)
     start = time.perf_counter()
-    out = fresh_folder(args.out)
-    settings = yaml.safe_load(preset("demo").read_text())
-    settings |= {"seed": args.seed, "epochs": args.epochs, "minutes": args.minutes or settings["minutes"]}
+    settings = yaml.safe_load(preset("demo").read_text()) | {"seed": args.seed, "epochs": args.epochs}
+    if args.minutes is not None:
+        settings["minutes"] = args.minutes
     config = Config.from_mapping(settings, "preset demo")
+    out = fresh_folder(args.out)
     with bar("simulating charged") as show:
         data = simulate("charged", TRAINING_TASKS, frames=TRAINING_FRAMES, seed=args.seed)
         show(0.8)
@@ -43,7 +45,7 @@ def main(words: list[str]) -> int:
     print(f"simulated five charged particles: {data.summary()}")
     print(f"training without labels for about {config.minutes:g} minutes" if not config.epochs else "training")
     run = Run(out / "run")
-    status = train_in(run, config, data, Origin(data))
+    status = train_in(run, config, data, Origin(data), resume_command(out / "train.npz", run))
     if status:
         return status
 
@@ -68,12 +70,13 @@ def fresh_folder(path: str) -> Path:
     """The folder, without what an earlier demo left in it; other files are never touched.
 
     Raises:
-        InputError: it holds files that are not the demo's.
+        InputError: it holds files that are not the demo's, or lacks those that every demo writes first.
     """
     import shutil
 
     out = new_folder(path)
-    foreign = sorted(file.name for file in out.iterdir() if file.name not in OWN_FILES)
+    names = {file.name for file in out.iterdir()}
+    foreign = sorted(names - OWN_FILES) or (sorted(names) if not names >= FIRST_FILES else [])
     if foreign:
         raise InputError(f"{out}: holds {foreign[0]!r}, which is not the demo's; choose another --out")
     for file in out.iterdir():

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 from jsonargparse import Namespace
 
 from bouncegrad.app.arguments import Parser, add_data_options, load_data, reading
-from bouncegrad.app.config import Config, preset
+from bouncegrad.app.config import PRESETS, Config, preset
 from bouncegrad.app.progress import bar, training_numbers
 from bouncegrad.app.run import Origin, Run
 from bouncegrad.data.errors import InputError
@@ -34,41 +36,77 @@ def parser() -> Parser:
 def main(words: list[str]) -> int:
     """Trains, or goes on training; returns 130 when interrupted."""
     args = parser().parse_args(with_preset(words))
+    if args.preset:
+        raise InputError(f"option preset: {args.preset!r} stands in a settings file; give it on the command line")
     if not args.data or not args.out:
         raise InputError(f"--{'out' if args.data else 'data'} is missing; see bouncegrad train --help")
-    run = Run(args.out)
-    config = run.config() if args.resume else to_config(args)
+    run, config = Run(args.out), to_config(args)
+    if args.resume:
+        for name, value in (run.about()["read"] or {}).items():
+            setattr(args, name, getattr(args, name) or value)
     whole, part = load_data(args.data, args, "train")
-    data, held_out = whole, None
-    if part is None and config.holdout and len(whole.tasks) > 1:
-        held_out, data = hold_out(whole, config)
+    held_out = None
+    if args.resume:
+        run.require_same(whole)
+        held_out = run.about()["held_out"]
+    elif part is None and config.holdout and len(whole.tasks) > 1:
+        held_out = hold_out(whole, config)
+    data = whole.select(np.setdiff1d(np.arange(len(whole.tasks)), held_out)) if held_out else whole
+    if args.resume:
+        config = settings_of(run, config.resolve(data.shape), args)
     print(f"{args.data}: {data.summary()}" + (f"; {len(held_out)} tasks held out" if held_out else ""))
-    return train_in(run, config, data, Origin(whole, held_out, reading(args)), resume=args.resume)
+    again = resume_command(args.data, run) + (f" --part {args.part}" if args.part else "")
+    return train_in(run, config, data, Origin(whole, held_out, reading(args)), again, resume=args.resume)
 
 
 def with_preset(words: list[str]) -> list[str]:
-    """The preset's file put before all other options, so that these win."""
+    """The preset's file in place of its name, before all other options, so that these win."""
     for i, word in enumerate(words):
-        name = word.partition("=")[2] if word.startswith("--preset=") else words[i + 1 : i + 2]
-        if word.startswith("--preset=") or (word == "--preset" and name):
-            return ["--config", str(preset(name if isinstance(name, str) else name[0])), *words]
+        if word.startswith("--preset="):
+            return ["--config", str(preset(word.partition("=")[2])), *words[:i], *words[i + 1 :]]
+        if word == "--preset" and i + 1 < len(words):
+            return ["--config", str(preset(words[i + 1])), *words[:i], *words[i + 2 :]]
     return words
 
 
 def to_config(args: Namespace) -> Config:
     """The settings among the parsed arguments."""
-    return Config.from_mapping({f.name: getattr(args, f.name) for f in fields(Config)}, "settings")
+    files = [str(path) for path in args.config or () if path is not None and Path(path).parent != PRESETS]
+    source = " and ".join(["command line", *files])
+    return Config.from_mapping({f.name: getattr(args, f.name) for f in fields(Config)}, source)
 
 
-def hold_out(whole: Trajectories, config: Config) -> tuple[list[int], Trajectories]:
-    """Indices of the tasks kept for evaluation, and the training part."""
+def settings_of(run: Run, given: Config, args: Namespace) -> Config:
+    """The settings of the run; those given again must be the same.
+
+    Raises:
+        InputError: a setting was given that the run was not trained with.
+    """
+    config = run.config()
+    for f in fields(Config):
+        value, old = getattr(given, f.name), getattr(config, f.name)
+        if getattr(args, f.name) != f.default and value != old:
+            raise InputError(
+                f"option {f.name}: {value}, but {run.folder} has {old}, which --resume goes on with; leave it out, or "
+                "choose another --out"
+            )
+    return config
+
+
+def hold_out(whole: Trajectories, config: Config) -> list[int]:
+    """Indices of the tasks kept for evaluation."""
     _, held = whole.split(config.holdout, config.seed)
-    index = sorted(whole.tasks.index(name) for name in held.tasks)
-    return index, whole.select(np.setdiff1d(np.arange(len(whole.tasks)), index))
+    names = set(held.tasks)
+    return [i for i, name in enumerate(whole.tasks) if name in names]
 
 
-def train_in(run: Run, config: Config, data: Trajectories, origin: Origin, *, resume: bool = False) -> int:
-    """Trains into a run folder, with progress, and survives Ctrl-C with a checkpoint."""
+def resume_command(data: str | Path, run: Run) -> str:
+    """What to type to go on with an interrupted run; how the data was read is kept in the run."""
+    return f"bouncegrad train --resume --data {shlex.quote(str(data))} --out {shlex.quote(str(run.folder))}"
+
+
+def train_in(run: Run, config: Config, data: Trajectories, origin: Origin, again: str, *, resume: bool = False) -> int:
+    """Trains into a run folder, with progress, and survives Ctrl-C with a checkpoint; `again` says how to go on."""
     from bouncegrad.app.training import train
 
     with bar("training") as show, stop_signal() as stopped:
@@ -82,7 +120,7 @@ def train_in(run: Run, config: Config, data: Trajectories, origin: Origin, *, re
             report=lambda row, schedule: show(schedule.progress, training_numbers(row)),
         )
     if stopped():
-        print(f"stopped; go on with: bouncegrad train --resume --data {data.source} --out {run.folder}")
+        print(f"stopped; go on with: {again}")
         return 130
     if loop.skipped:
         print(f"{loop.skipped} gradient steps were not finite and were skipped")
