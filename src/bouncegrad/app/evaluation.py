@@ -48,7 +48,7 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
     """
     start = time.perf_counter()
     frames = data.shape[1]
-    context = context or min(model.frames, frames)
+    context = min(model.frames, frames) if context is None else context
     result = model.infer(data, context)
     seconds = time.perf_counter() - start
     cut = context if frames - context >= max(HORIZONS) else max(2, frames - max(HORIZONS))
@@ -56,19 +56,20 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
     perm = relabelling(data.edges, result.edges, types)
     both = symmetric(result.probability)
     sure = calibration(data.edges, result.probability, perm)
-    future = data.frames(cut, cut + max(HORIZONS)) if frames - cut >= 2 else None
     factors = model.scaling.published()
     errors = {}
-    if future is not None:
+    steps = min(frames - cut, max(HORIZONS))
+    if steps > 0:
+        known = data.frames(0, cut + steps).require_finite()
+        mask = None if known.mask is None else known.mask[:, cut:]
         past = result if cut == context else model.infer(data, cut)
-        steps = future.shape[1]
         forecasts = {
             "model": model.predict(data, steps, cut, past),
             "static": static(data.frames(0, cut), steps),
             "constant velocity": constant_velocity(data.frames(0, cut), steps),
         }
-        known = future.require_finite().x
-        errors = {name: forecast_error(known, path, factors) for name, path in forecasts.items()}
+        found = {name: forecast_error(known.x[:, cut:], path, factors, mask) for name, path in forecasts.items()}
+        errors = {name: error for name, error in found.items() if error is not None}
     baselines = baseline_table(data, context, types, factors, HORIZONS)
     if cut != context:
         hidden = baseline_table(data, cut, types, factors, HORIZONS)
