@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from bouncegrad.app.arguments import Parser
+from bouncegrad.data.errors import InputError
 
 
 def main(words: list[str]) -> None:
@@ -28,6 +29,15 @@ def main(words: list[str]) -> None:
     path = Path(args.result)
     path = path / "result.npz" if path.is_dir() else path
     result = Result.load(path)
+    types = len(result.type_names)
+    if args.to == "csv" and args.without_type is not None:
+        raise InputError("option without_type: a csv table lists every pair; leave it out, or give --to graphml")
+    if args.to == "graphml" and args.undirected:
+        raise InputError("option undirected: graphml keeps both directions; leave it out, or give --to csv")
+    if args.without_type is not None and not 0 <= args.without_type < types:
+        raise InputError(
+            f"option without_type: {args.without_type}, but {path} has the types 0 to {types - 1}; give one of these"
+        )
     if args.to == "csv":
         out = Path(args.out or path.with_name("edges_undirected.csv" if args.undirected else "edges.csv"))
         write_edges_csv(result, out, undirected=args.undirected)

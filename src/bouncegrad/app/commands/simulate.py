@@ -8,6 +8,7 @@ from bouncegrad.app.arguments import Parser
 from bouncegrad.app.progress import bar
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import save
+from bouncegrad.data.formats.edge_table import edges_path
 from bouncegrad.data.simulate import SYSTEMS, simulate
 
 
@@ -28,8 +29,9 @@ def main(words: list[str]) -> None:
     out = Path(args.out)
     if out.suffix not in (".npz", ".csv"):
         raise InputError(f"{out}: no format by this name; name it .npz or .csv")
-    if out.exists() and not args.force:
-        raise InputError(f"{out}: exists already; choose another --out or add --force")
+    for file in (out, edges_path(out)) if out.suffix == ".csv" else (out,):
+        if file.exists() and not args.force:
+            raise InputError(f"{file}: exists already; choose another --out or add --force")
     with bar(f"simulating {args.system}") as show:
         data = simulate(
             args.system,
