@@ -1,23 +1,15 @@
-"""Settings of a run, and `build`, the only place that turns strings into objects."""
+"""Settings of a run: kinds, ranges, defaults and the named experiments. `building.py` makes objects of them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import yaml
 
 from bouncegrad.app.kinds import fits, in_words
 from bouncegrad.data.errors import InputError
-
-if TYPE_CHECKING:
-    import torch
-
-    from bouncegrad.core.batches import RandomFrames
-    from bouncegrad.core.bouncegrad import BounceGrad
-    from bouncegrad.core.compositions.graph import GraphComposition
-    from bouncegrad.data.trajectories import Scaling, Trajectories
 
 ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
 WIDEST = 2**16
@@ -162,59 +154,3 @@ def preset(name: str) -> Path:
     if name not in names:
         raise InputError(f"preset {name!r} is not known; choose one of {', '.join(names)}")
     return PRESETS / f"{name}.yaml"
-
-
-def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceGrad, RandomFrames]:
-    """The parts of a run on these tasks, from resolved settings."""
-    import torch
-
-    from bouncegrad.core.annealing import Annealer, Fixed, Geometric, Tracked
-    from bouncegrad.core.batches import RandomFrames, scaled_tracks
-    from bouncegrad.core.bouncegrad import BounceGrad
-    from bouncegrad.core.encoders import Encoder
-    from bouncegrad.core.proposals import Learned, Proposal, Uniform
-    from bouncegrad.core.search import HeatBath, Metropolis, Search
-    from bouncegrad.core.structures import random_structure
-
-    assert config.temperature is not None
-    assert config.steps is not None
-    generator = torch.Generator().manual_seed(config.seed)
-    m, t, n, d = data.shape
-    composition = build_composition(config, n, d, scaling, generator)
-    search: Search = Metropolis() if config.search == "paper" else HeatBath(m, config.evidence)
-    proposal: Proposal = Uniform(composition.groups, config.edge_types)
-    if config.proposal == "learned":
-        encoder = Encoder(t, d, config.edge_types, composition.pairs, generator)
-        proposal = Learned(encoder, composition.groups)
-    annealer: Annealer
-    if config.annealer == "geometric":
-        annealer = Geometric(config.temperature, 1.0, config.cooling)
-    elif config.annealer == "tracked":
-        annealer = Tracked(config.temperature)
-    else:
-        annealer = Fixed(config.temperature)
-    z = random_structure(m, composition.slots, config.edge_types, generator)
-    optimizer = torch.optim.Adam(composition.parameters(), lr=config.learning_rate)
-    loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
-    batches = RandomFrames(scaled_tracks(data, scaling), config.batch, config.segments or None, config.steps)
-    return loop, batches
-
-
-def build_composition(
-    config: Config, entities: int, features: int, scaling: Scaling, generator: torch.Generator
-) -> GraphComposition:
-    """The graph composition of these settings with fresh weights."""
-    from bouncegrad.core.compositions.graph import GraphComposition
-
-    return GraphComposition(
-        entities,
-        features,
-        config.edge_types,
-        scaling,
-        generator,
-        edge_hidden=config.edge_hidden,
-        node_hidden=config.node_hidden,
-        message=config.message,
-        likelihood="learned" if config.loss == "likelihood" else "shared",
-        activation=config.activation,
-    )

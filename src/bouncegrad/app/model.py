@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from bouncegrad.app.config import Config, build_composition
+from bouncegrad.app.building import build_composition
+from bouncegrad.app.config import Config
 from bouncegrad.app.run import Run
 from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.graph import GraphComposition

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bouncegrad.app.config import Config, build
+from bouncegrad.app.building import build
+from bouncegrad.app.config import Config
 from bouncegrad.app.model import Model, require_moderate
 from bouncegrad.app.run import Counts, Origin, Run, describe
 from bouncegrad.app.schedule import Schedule
