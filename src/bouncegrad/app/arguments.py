@@ -28,7 +28,6 @@ class Parser(ArgumentParser):
             prog=f"bouncegrad {command}",
             description=about[0].upper() + about[1:] + ".",
             formatter_class=DefaultHelpFormatter,
-            default_meta=False,
             allow_abbrev=False,
             **kwargs,
         )
