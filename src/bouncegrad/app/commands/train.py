@@ -49,7 +49,7 @@ def main(words: list[str]) -> int:
     if args.resume:
         run.require_same(whole)
         held_out = run.about()["held_out"]
-    elif part is None and config.holdout and len(whole.tasks) > 1:
+    elif part is None and round(config.holdout * len(whole.tasks)) > 0:
         held_out = hold_out(whole, config)
     data = whole.select(np.setdiff1d(np.arange(len(whole.tasks)), held_out)) if held_out else whole
     if args.resume:
