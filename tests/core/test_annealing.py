@@ -1,0 +1,66 @@
+import math
+
+import pytest
+import torch
+
+from bouncegrad.core.annealing import Clock, Fixed, Geometric, Tracked
+from bouncegrad.core.search import Move
+
+
+def move(accepted_worse: int, refused_worse: int, better: int = 3) -> Move:
+    """Worse proposals, some accepted, and better ones, all accepted."""
+    accepted = torch.tensor([True] * accepted_worse + [False] * refused_worse + [True] * better)
+    proposed = torch.tensor([2.0] * (accepted_worse + refused_worse) + [0.0] * better)
+    return Move(torch.zeros(len(accepted), 1), accepted, torch.ones(len(accepted)), proposed)
+
+
+def test_geometric_has_its_two_ends_and_never_rises() -> None:
+    annealer, seen = Geometric(300.0, 1.0, 0.6), [300.0]
+    for step in range(101):
+        annealer.update(Clock(step, step / 100), move(0, 0))
+        seen.append(annealer.temperature)
+    assert seen[0] == 300.0
+    assert seen[-1] == pytest.approx(1.0)
+    assert seen == sorted(seen, reverse=True)
+    assert seen[31] == pytest.approx(math.sqrt(300.0), rel=1e-9)
+    assert seen[61:] == pytest.approx([1.0] * len(seen[61:]))
+
+
+def test_fixed_stays() -> None:
+    annealer = Fixed(2.5)
+    annealer.update(Clock(3, 0.7), move(1, 1))
+    assert annealer.temperature == 2.5
+
+
+@pytest.mark.parametrize(("accepted", "refused", "factor"), [(9, 1, 1 / 1.1), (1, 9, 1.1)])
+def test_tracked_follows_the_wanted_rate_once_a_pass(accepted: int, refused: int, factor: float) -> None:
+    annealer = Tracked(1e-3)
+    annealer.update(Clock(0, 0.0), move(accepted, refused))
+    annealer.update(Clock(0, 0.0), move(accepted, refused))
+    assert annealer.temperature == 1e-3
+    annealer.update(Clock(1, 0.1), move(accepted, refused))
+    assert annealer.temperature == pytest.approx(1e-3 * factor)
+
+
+def test_tracked_wants_a_falling_rate() -> None:
+    """Accepting 20 % of worse moves is too little at the start (exp(-1) = 37 %) and too much after 400 passes (3 %)."""
+    early, late = Tracked(1.0), Tracked(1.0)
+    late.epoch = 400
+    early.update(Clock(0, 0.0), move(2, 8))
+    early.update(Clock(1, 0.0), move(0, 0))
+    late.update(Clock(400, 0.0), move(2, 8))
+    late.update(Clock(401, 0.0), move(0, 0))
+    assert early.temperature == pytest.approx(1.1)
+    assert late.temperature == pytest.approx(1 / 1.1)
+
+
+@pytest.mark.parametrize("make", [lambda: Geometric(50.0), lambda: Tracked(1e-4), lambda: Fixed(2.0)])
+def test_state_round_trip(make) -> None:
+    first, second = make(), make()
+    for epoch in range(3):
+        first.update(Clock(epoch, epoch / 10), move(3, 4))
+    second.load_state_dict(first.state_dict())
+    for annealer in (first, second):
+        annealer.update(Clock(3, 0.3), move(3, 4))
+    assert first.temperature == second.temperature
+    assert first.state_dict() == second.state_dict()

@@ -1,0 +1,60 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bouncegrad.core.modules import ModulePool
+
+
+def pool(path: str, activation: str = "silu", modules: int = 3) -> ModulePool:
+    return ModulePool(modules, (4, 6, 5, 2), torch.Generator().manual_seed(0), activation, path)
+
+
+@given(st.integers(0, 40), st.integers(1, 4), st.sampled_from(["silu", "relu"]), st.integers(0, 2**31))
+@settings(deadline=None, max_examples=40)
+def test_grouped_dense_and_row_by_row_are_equal(rows: int, modules: int, activation: str, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, 4, generator=generator)
+    which = torch.randint(modules, (rows,), generator=generator)
+    grouped, dense = pool("grouped", activation, modules), pool("dense", activation, modules)
+    single = [grouped.one(x[r : r + 1], int(which[r])) for r in range(rows)]
+    expected = torch.cat(single) if rows else torch.zeros(0, 2)
+    torch.testing.assert_close(grouped(x, which), expected)
+    torch.testing.assert_close(dense(x, which), expected)
+
+
+def test_gradients_are_equal_and_only_of_used_modules() -> None:
+    x, which = torch.randn(9, 4, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 2] * 4 + [0])
+    gradients = []
+    for path in ("grouped", "dense"):
+        net = pool(path)
+        net(x, which).square().sum().backward()
+        gradients.append([p.grad for p in net.parameters()])
+        assert all(torch.count_nonzero(p.grad[1]) == 0 for p in net.parameters())
+        assert all(torch.count_nonzero(p.grad[0]) > 0 for p in net.parameters())
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_known_weights_give_known_values() -> None:
+    net = ModulePool(2, (1, 1), torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        net.weights[0][:, 0, 0] = torch.tensor([2.0, 10.0])
+        net.biases[0][:, 0, 0] = torch.tensor([1.0, 0.0])
+    assert net(torch.tensor([[3.0], [3.0]]), torch.tensor([0, 1])).flatten().tolist() == [7.0, 30.0]
+
+
+def test_all_evaluates_every_module_without_touching_its_input() -> None:
+    net, x = pool("grouped"), torch.randn(5, 4, generator=torch.Generator().manual_seed(2))
+    before = x.clone()
+    with torch.no_grad():
+        every = net.all(x)
+    assert torch.equal(x, before)
+    for k in range(3):
+        torch.testing.assert_close(every[k], net.one(x, k))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_weights_come_from_the_generator(seed: int) -> None:
+    a, b = (ModulePool(2, (3, 4), torch.Generator().manual_seed(s)) for s in (0, seed))
+    assert torch.equal(a.weights[0], b.weights[0]) == (seed == 0)

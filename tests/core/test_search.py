@@ -1,0 +1,144 @@
+"""Moves on models so small that the right answer is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from conftest import random_batch, small_graph
+
+from bouncegrad.core.batches import whole_tracks
+from bouncegrad.core.proposals import Uniform
+from bouncegrad.core.search import HeatBath, Metropolis, marginals
+from bouncegrad.core.structures import fillings, random_structure
+
+
+class Table:
+    """A composition without modules: the loss of a structure is looked up."""
+
+    slots, choices = 2, 2
+    groups = torch.tensor([[0, 1]])
+
+    def __init__(self, losses: list[float]) -> None:
+        self.losses = torch.tensor(losses)
+
+    def loss(self, batch, z):
+        return self.losses[2 * z[:, 0] + z[:, 1]]
+
+    def conditional_losses(self, batch, z, columns):
+        return self.losses.double().expand(len(z), 1, 4)
+
+
+def share(z: torch.Tensor) -> torch.Tensor:
+    return torch.bincount(2 * z[:, 0] + z[:, 1], minlength=4) / len(z)
+
+
+LOSSES = [0.0, 1.0, 0.3, 2.0]
+WANTED = torch.softmax(-torch.tensor(LOSSES) / 0.7, 0)
+
+
+def test_the_heat_bath_draws_from_the_conditional() -> None:
+    batch, z = whole_tracks(torch.zeros(40000, 2, 2, 1), torch.arange(40000)), torch.zeros(40000, 2, dtype=torch.long)
+    table, generator = Table(LOSSES), torch.Generator().manual_seed(0)
+    move = HeatBath(40000, decay=0.0)(table, Uniform(table.groups, 2), batch, z, 0.7, generator)
+    torch.testing.assert_close(share(move.z), WANTED, atol=0.01, rtol=0)
+    expected = torch.stack([WANTED[:2].sum(), WANTED[2:].sum()]).double()
+    torch.testing.assert_close(move.probability[0, 0], expected, atol=1e-6, rtol=0)
+
+
+def test_metropolis_settles_on_the_boltzmann_distribution() -> None:
+    batch, z = whole_tracks(torch.zeros(20000, 2, 2, 1), torch.arange(20000)), torch.zeros(20000, 2, dtype=torch.long)
+    table, generator = Table(LOSSES), torch.Generator().manual_seed(0)
+    search, proposal = Metropolis(), Uniform(table.groups, 2)
+    for _ in range(25):
+        z = search(table, proposal, batch, z, 0.7, generator).z
+    torch.testing.assert_close(share(z), WANTED, atol=0.012, rtol=0)
+
+
+def test_metropolis_takes_every_better_proposal_and_no_broken_one() -> None:
+    batch, z = whole_tracks(torch.zeros(300, 2, 2, 1), torch.arange(300)), torch.zeros(300, 2, dtype=torch.long)
+    generator = torch.Generator().manual_seed(0)
+    better = Table([1.0, 0.0, 0.0, 0.0])
+    move = Metropolis()(better, Uniform(better.groups, 2), batch, z, 1e-9, generator)
+    assert (move.accepted | (move.loss_proposed > move.loss_before)).all()
+    broken = Table([1.0, float("nan"), float("nan"), float("nan")])
+    move = Metropolis()(broken, Uniform(broken.groups, 2), batch, z, 1.0, generator)
+    assert torch.equal(move.z, z)
+
+
+def test_hand_set_modules_are_found_by_one_exact_move(known) -> None:
+    batch = whole_tracks(known.tracks, torch.arange(12))
+    start = random_structure(12, 12, 2, torch.Generator().manual_seed(5))
+    composition = known.composition
+    move = HeatBath(12)(
+        composition, Uniform(composition.groups, 2), batch, start, 1e-3, torch.Generator().manual_seed(0)
+    )
+    assert torch.equal(move.z, known.z)
+
+
+def test_hand_set_modules_are_found_by_blocks(known) -> None:
+    batch, composition = whole_tracks(known.tracks, torch.arange(12)), known.composition
+    z, generator = random_structure(12, 12, 2, torch.Generator().manual_seed(5)), torch.Generator().manual_seed(0)
+    search = HeatBath(12, enumerate_up_to=4, block=4)
+    for sweep in range(60):
+        z = search(composition, Uniform(composition.groups, 2), batch, z, 1000 * 0.85**sweep, generator).z
+    assert torch.equal(z, known.z)
+
+
+def test_hand_set_modules_are_found_by_annealed_metropolis(known) -> None:
+    batch, composition = whole_tracks(known.tracks, torch.arange(12)), known.composition
+    z, generator = random_structure(12, 12, 2, torch.Generator().manual_seed(5)), torch.Generator().manual_seed(0)
+    search, proposal = Metropolis(), Uniform(composition.groups, 2)
+    for step in range(400):
+        z = search(composition, proposal, batch, z, 1e-2 * 0.97**step, generator).z
+    assert torch.equal(z, known.z)
+
+
+def test_only_the_block_moves() -> None:
+    composition, batch = small_graph(5), random_batch(4, 3, 5)
+    z, generator = random_structure(4, 20, 2, torch.Generator().manual_seed(1)), torch.Generator().manual_seed(0)
+    search = HeatBath(4, enumerate_up_to=1, block=4)
+    columns = search.columns(composition, torch.Generator().manual_seed(0))
+    assert columns.shape == (5, 2)
+    move = search(composition, Uniform(composition.groups, 2), batch, z, 1e6, generator)
+    moved = torch.zeros(20, dtype=torch.bool)
+    moved[composition.groups.gather(1, columns).flatten()] = True
+    assert torch.equal(move.z[:, ~moved], z[:, ~moved])
+    assert (move.z[:, moved] != z[:, moved]).any()
+    known_rest = move.probability[:, ~moved].gather(2, z[:, ~moved, None])
+    assert (known_rest == 1).all()
+
+
+def test_evidence_lasts_and_decays() -> None:
+    table, proposal = Table(LOSSES), Uniform(Table.groups, 2)
+    search, batch = HeatBath(3, decay=0.5), whole_tracks(torch.zeros(1, 2, 2, 1), torch.tensor([2]))
+    z, generator = torch.zeros(1, 2, dtype=torch.long), torch.Generator().manual_seed(0)
+    for _ in range(2):
+        search(table, proposal, batch, z, 1.0, generator)
+    centred = torch.tensor(LOSSES) - torch.tensor(LOSSES).mean()
+    torch.testing.assert_close(search.evidence[2, 0], 1.5 * centred)
+    assert (search.evidence[:2] == 0).all()
+
+
+def test_shared_noise_makes_a_task_independent_of_its_batch() -> None:
+    composition, batch = small_graph(4), random_batch(6, 3, 4)
+    z = torch.zeros(6, 12, dtype=torch.long)
+
+    def drawn(tasks: slice) -> torch.Tensor:
+        part = type(batch)(*(field[tasks] for field in batch))
+        search, generator = HeatBath(6, decay=0.0, shared_noise=True), torch.Generator().manual_seed(0)
+        return search(composition, Uniform(composition.groups, 2), part, z[tasks], 50.0, generator).z
+
+    assert torch.equal(drawn(slice(3, 4)), drawn(slice(0, 6))[3:4])
+
+
+@pytest.mark.parametrize("choices", [2, 3])
+def test_marginals_sum_the_fillings(choices: int) -> None:
+    block, slots = fillings(choices, 2), torch.tensor([[0, 2]])
+    probability = torch.rand(1, 1, choices**2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    probability /= probability.sum()
+    found = marginals(probability, block, slots, torch.tensor([[0, 1, 0]]), choices)
+    assert found.shape == (1, 3, choices)
+    for k in range(choices):
+        assert found[0, 0, k] == pytest.approx(float(probability[0, 0][block[:, 0] == k].sum()))
+        assert found[0, 2, k] == pytest.approx(float(probability[0, 0][block[:, 1] == k].sum()))
+    assert found[0, 1].tolist() == [float(k == 1) for k in range(choices)]
