@@ -6,11 +6,12 @@ import math
 
 import pytest
 import torch
-from conftest import make_known, random_batch, small_graph
 
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.compositions import graph as module
 from bouncegrad.core.structures import edge_index, fillings, random_structure
+
+from .conftest import make_known, random_batch, small_graph
 
 PAIRS = torch.tensor([[2, 0, 2, 3, 1], [0, 1, 1, 1, 3]])  # in-degrees 1, 3, 0, 1
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from conftest import random_batch, small_graph
 
 from bouncegrad.core.batches import whole_tracks
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.search import HeatBath, Metropolis, marginals
 from bouncegrad.core.structures import fillings, random_structure
+
+from .conftest import random_batch, small_graph
 
 
 class Table:

@@ -1,0 +1,53 @@
+"""Small data sets with known answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.result import Result
+
+FIXTURES = Path(__file__).resolve().parents[2].parent / "shared" / "reports" / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Trajectories]:
+    """Reads one of the recorded systems that are kept outside of the repository."""
+
+    def read(name: str) -> Trajectories:
+        path = FIXTURES / f"{name}.npz"
+        if not path.exists():
+            pytest.skip(f"{path.name} is not in ../shared/reports/fixtures")
+        with np.load(path, allow_pickle=False) as file:
+            return Trajectories(file["state"], edges=file["edges"], dt=float(file["dt"]), source=name)
+
+    return read
+
+
+@pytest.fixture
+def systems() -> Trajectories:
+    """Eight tasks of four named entities on straight lines, with random true edges of two types."""
+    generator = np.random.default_rng(0)
+    start, velocity = generator.normal(size=(2, 8, 1, 4, 2))
+    time = 0.5 * np.arange(12)[:, None, None]
+    x = np.concatenate([start + time * velocity, np.broadcast_to(velocity, (8, 12, 4, 2))], axis=-1)
+    edges = generator.integers(0, 2, (8, 4, 4)) * (1 - np.eye(4, dtype=int))
+    return Trajectories(x, edges=edges, dt=0.5, entities=("Ada", "Boris", "Chen", "Dalia"))
+
+
+@pytest.fixture
+def result(systems: Trajectories) -> Result:
+    """The truth of `systems` with its two types swapped, 90 % sure of every edge."""
+    assert systems.edges is not None
+    return Result.from_probability(sure_of(1 - systems.edges, 2, 0.9), np.arange(8.0), 10, entities=systems.entities)
+
+
+def sure_of(edges: np.ndarray, types: int, share: float) -> np.ndarray:
+    """Probabilities that give every edge its type with `share`, and the rest evenly to the others."""
+    rest = (1 - share) / (types - 1)
+    probability = np.where(edges[..., None] == np.arange(types), share, rest)
+    return probability * (1 - np.eye(edges.shape[1]))[:, :, None]

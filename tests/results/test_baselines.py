@@ -1,0 +1,181 @@
+"""Baselines: exact on straight tracks and on linear laws, silent about what cannot be known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.results import baselines, metrics
+
+
+def scored(data: Trajectories, score: np.ndarray) -> float | None:
+    assert data.edges is not None
+    types = int(data.edges.max()) + 1
+    edges = baselines.edges_from_scores(score, types)
+    return metrics.edge_accuracy(data.edges, edges, metrics.relabelling(data.edges, edges, types))
+
+
+def test_constant_velocity_is_exact_on_straight_tracks(systems: Trajectories) -> None:
+    np.testing.assert_allclose(baselines.constant_velocity(systems.frames(0, 5), 7), systems.x[:, 5:], atol=1e-12)
+
+
+def test_constant_velocity_without_velocities_uses_the_last_change(systems: Trajectories) -> None:
+    positions = replace(systems, x=systems.x[..., :2], features=("x", "y"), units=())
+    np.testing.assert_allclose(
+        baselines.constant_velocity(positions.frames(0, 5), 7), positions.x[:, 5:], rtol=0, atol=1e-12
+    )
+    ramp = Trajectories(np.arange(10.0)[None, :, None, None] * np.array([[1.0], [-2.0]]), features=("phase",))
+    np.testing.assert_allclose(baselines.constant_velocity(ramp.frames(0, 4), 6), ramp.x[:, 4:])
+
+
+def test_static_repeats_the_last_state(systems: Trajectories) -> None:
+    forecast = baselines.static(systems, 3)
+    np.testing.assert_array_equal(forecast, systems.x[:, [-1, -1, -1]])
+
+
+def test_an_unseen_last_state_is_the_last_seen_one(systems: Trajectories) -> None:
+    mask = np.ones(systems.x.shape[:3], bool)
+    mask[0, -2:, 1] = False
+    mask[1, :3, 2] = False
+    x = np.where(mask[..., None], systems.x, np.nan)
+    forecast = baselines.static(replace(systems, x=x, mask=mask), 1)
+    np.testing.assert_array_equal(forecast[0, 0, 1], systems.x[0, -3, 1])
+    np.testing.assert_array_equal(forecast[0, 0, 0], systems.x[0, -1, 0])
+    assert np.isfinite(baselines.constant_velocity(replace(systems, x=x, mask=mask), 2)).all()
+
+
+@pytest.mark.parametrize("name", ["directed3", "springs4"])
+def test_least_squares_finds_every_edge(shared: Callable[[str], Trajectories], name: str) -> None:
+    data = shared(name)
+    assert scored(data, baselines.least_squares(data)) == 1.0
+
+
+def test_least_squares_knows_the_direction(shared: Callable[[str], Trajectories]) -> None:
+    data = shared("directed3")
+    turned = scored(data, baselines.least_squares(data).swapaxes(1, 2))
+    assert turned is not None
+    assert turned < 0.6
+
+
+def test_correlation_is_better_than_chance_on_springs(shared: Callable[[str], Trajectories]) -> None:
+    data = shared("springs4")
+    score = baselines.correlation(data)
+    np.testing.assert_allclose(score, score.swapaxes(1, 2), atol=1e-12)
+    auroc = metrics.auroc(data.edges, score)
+    assert auroc is not None
+    assert 0.7 < auroc < 0.95
+
+
+def linear_chain(features: tuple[str, ...] = ("a", "b")) -> Trajectories:
+    """Entity 0 drives 1, which drives 2, by `x_t += 0.4 (x_s - x_t)` with a start of its own in every task."""
+    generator = np.random.default_rng(0)
+    noise, x = generator.normal(size=(6, 40, 3, 2)), np.zeros((6, 40, 3, 2))
+    x[:, 0] = noise[:, 0]
+    for t in range(39):
+        x[:, t + 1, 0] = x[:, t, 0] + noise[:, t, 0]
+        for source, target in ((0, 1), (1, 2)):
+            x[:, t + 1, target] = x[:, t, target] + 0.4 * (x[:, t, source] - x[:, t, target])
+    edges = np.zeros((6, 3, 3), int)
+    edges[:, 0, 1] = edges[:, 1, 2] = 1
+    return Trajectories(x, edges=edges, features=features)
+
+
+@pytest.mark.parametrize("features", [("a", "b"), ("x", "y")])
+def test_least_squares_on_a_first_order_law(features: tuple[str, ...]) -> None:
+    data = linear_chain(features)
+    score = baselines.least_squares(data)
+    np.testing.assert_allclose(score[:, 2, 1], 0, atol=1e-8)  # exactly no influence backwards
+    assert scored(data, score) == 1.0
+
+
+def test_scores_have_no_unit() -> None:
+    data = linear_chain()
+    other = replace(data, x=data.x * np.array([1000.0, 0.01]) + 5)
+    for baseline in (baselines.least_squares, baselines.correlation):
+        np.testing.assert_allclose(baseline(other), baseline(data), rtol=1e-6, atol=1e-9)
+
+
+def test_scores_follow_a_renaming_of_entities(shared: Callable[[str], Trajectories]) -> None:
+    data, order = shared("directed3"), [2, 0, 1]
+    for baseline in (baselines.least_squares, baselines.correlation):
+        moved = baseline(replace(data, x=data.x[:, :, order]))
+        np.testing.assert_allclose(moved, baseline(data)[:, order][:, :, order], rtol=1e-6, atol=1e-9)
+
+
+def test_hidden_values_change_nothing() -> None:
+    data = linear_chain()
+    mask = np.ones(data.x.shape[:3], bool)
+    mask[:, 10:13, 1] = False
+    hidden = replace(data, mask=mask)
+    other = replace(hidden, x=np.where(mask[..., None], data.x, np.nan))
+    for baseline in (baselines.least_squares, baselines.correlation):
+        np.testing.assert_array_equal(baseline(hidden), baseline(other))
+    np.testing.assert_allclose(baselines.least_squares(hidden)[:, 2, 1], 0, atol=1e-8)
+
+
+def test_correlation_of_equal_opposite_and_constant_changes() -> None:
+    walk = np.cumsum(np.random.default_rng(0).normal(size=50))
+    x = np.stack([walk, 3 - 2 * walk, np.ones(50)], axis=1)[None, :, :, None]
+    score = baselines.correlation(Trajectories(x))[0]
+    np.testing.assert_allclose(score, [[0, 1, 0], [1, 0, 0], [0, 0, 0]], atol=1e-12)
+
+
+def test_scores_are_split_where_the_variance_within_is_least() -> None:
+    score = np.zeros((2, 3, 3))
+    score[:, ~np.eye(3, dtype=bool)] = [[0.0, 0.1, 5.0, 5.1, 9.0, 0.2], [0.1, 0.3, 4.9, 8.8, 9.1, 5.2]]
+    edges = baselines.edges_from_scores(score, 3)
+    np.testing.assert_array_equal(edges[:, ~np.eye(3, dtype=bool)], [[0, 0, 1, 1, 2, 0], [0, 0, 1, 2, 2, 1]])
+    two = baselines.edges_from_scores(score, 2)
+    np.testing.assert_array_equal(two[:, ~np.eye(3, dtype=bool)], [[0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 1]])
+
+
+def test_the_split_is_the_best_of_all() -> None:
+    score = np.random.default_rng(0).gamma(1.0, size=(8, 4, 4))
+    pairs = ~np.eye(4, dtype=bool)
+    values = np.sort(score[:, pairs].ravel())
+
+    def within(cut: int) -> float:
+        return sum(float(part.var() * len(part)) for part in (values[:cut], values[cut:]))
+
+    best = min(range(1, len(values)), key=within)
+    assert (baselines.edges_from_scores(score, 2)[:, pairs] == 0).sum() == best
+
+
+def test_constant_scores_are_all_type_0() -> None:
+    assert not baselines.edges_from_scores(np.full((3, 4, 4), 0.7), 3).any()
+
+
+def test_many_scores_are_split_as_few_would_be() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.integers(0, 2, (500, 4, 4)) * (1 - np.eye(4, dtype=int))
+    score = truth + generator.normal(0, 0.05, truth.shape)
+    np.testing.assert_array_equal(baselines.edges_from_scores(score, 2), truth)
+
+
+def test_the_table_is_plain_and_complete(systems: Trajectories) -> None:
+    table = baselines.baseline_table(systems, 6, 2, Scaling.fit(systems).published())
+    assert json.loads(json.dumps(table, allow_nan=False)) == table
+    assert list(table) == ["static", "constant_velocity", "least_squares", "correlation"]
+    assert list(table["static"]) == ["mse_1", "mse_10", "mse_20"]
+    assert table["constant_velocity"]["mse_1"] == pytest.approx(0, abs=1e-20)
+    assert table["static"]["mse_10"] is None  # only six frames are left
+    assert list(table["least_squares"]) == ["edge_accuracy", "auroc"]
+
+
+def test_the_table_without_truth_or_future(systems: Trajectories) -> None:
+    table = baselines.baseline_table(systems.without_edges(), 12, 2, np.ones(4))
+    assert {value for row in table.values() for value in row.values()} == {None}
+
+
+def test_edge_baselines_see_only_the_context(shared: Callable[[str], Trajectories]) -> None:
+    data = shared("springs4")
+    x = data.x.copy()
+    x[:, 30:] = 7.0
+    for name in ("least_squares", "correlation"):
+        original, changed = (baselines.baseline_table(d, 30, 2, np.ones(4))[name] for d in (data, replace(data, x=x)))
+        assert original == changed

@@ -1,0 +1,84 @@
+"""Tables and graphs for other tools: every ordered pair once, with names, and nothing lost on the way back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+
+from bouncegrad.results.export import edge_table, to_networkx, write_edges_csv, write_graphml
+from bouncegrad.results.metrics import symmetric, symmetric_probability
+from bouncegrad.results.result import Result
+
+
+def test_directed_tables_have_12_rows_a_task_and_undirected_6(result: Result) -> None:
+    directed, undirected = edge_table(result), edge_table(result, undirected=True)
+    assert set(directed.groupby("task").size()) == {12}
+    assert set(undirected.groupby("task").size()) == {6}
+    for table in (directed, undirected):
+        assert set(table["source"]) | set(table["target"]) == {"Ada", "Boris", "Chen", "Dalia"}
+        assert (table["source"] != table["target"]).all()
+        assert not table.duplicated(["task", "source", "target"]).any()
+
+
+def test_rows_hold_the_numbers_of_their_pair(result: Result) -> None:
+    named = replace(result, type_names=("none", "spring"), tasks=tuple("abcdefgh"))
+    table = edge_table(named)
+    assert list(table) == ["task", "source", "target", "type", "probability_none", "probability_spring"]
+    for row in table.to_dict("records"):
+        at = named.tasks.index(row["task"]), *(named.entities.index(row[end]) for end in ("source", "target"))
+        assert row["type"] == named.type_names[named.edges[at]]
+        assert [row["probability_none"], row["probability_spring"]] == named.probability[at].tolist()
+    first = table.iloc[:3]
+    assert first["target"].tolist() == ["Ada"] * 3
+    assert first["source"].tolist() == ["Boris", "Chen", "Dalia"]
+
+
+def test_undirected_to_matrix_and_back(result: Result) -> None:
+    generator = np.random.default_rng(0)
+    probability = generator.dirichlet([1, 1, 1], (2, 4, 4)) * (1 - np.eye(4))[:, :, None]
+    mixed = Result.from_probability(probability, np.zeros(2), 5)
+    table = edge_table(mixed, undirected=True)
+    edges, both = np.zeros((2, 4, 4), int), np.zeros((2, 4, 4, 3))
+    for row in table.to_dict("records"):
+        m, s, t = int(row["task"]), int(row["source"]), int(row["target"])
+        edges[m, s, t] = edges[m, t, s] = int(row["type"])
+        both[m, s, t] = both[m, t, s] = [row[f"probability_{k}"] for k in range(3)]
+    np.testing.assert_array_equal(edges, symmetric(probability))
+    np.testing.assert_allclose(both, symmetric_probability(probability))
+
+
+def test_csv_round_trip(result: Result, tmp_path: Path) -> None:
+    write_edges_csv(result, tmp_path / "edges.csv")
+    read = pd.read_csv(tmp_path / "edges.csv", dtype={"task": str, "type": str}, float_precision="round_trip")
+    pd.testing.assert_frame_equal(read, edge_table(result), check_exact=True, check_dtype=False)
+    write_edges_csv(result, tmp_path / "pairs.csv", undirected=True)
+    assert len(pd.read_csv(tmp_path / "pairs.csv")) == 8 * 6
+
+
+def test_networkx_keeps_direction_type_and_probability(result: Result) -> None:
+    graph = to_networkx(result, 3)
+    assert list(graph) == list(result.entities)
+    assert graph.number_of_edges() == 12
+    for source, target, held in graph.edges(data=True):
+        at = 3, result.entities.index(source), result.entities.index(target)
+        assert held == {"type": str(result.edges[at]), "probability": result.probability[(*at, result.edges[at])]}
+    drawn = to_networkx(result, 3, without_type=0)
+    assert drawn.number_of_edges() == (result.edges[3] == 1).sum()
+    assert list(drawn) == list(result.entities)
+
+
+def test_graphml_round_trip_with_difficult_names(result: Result, tmp_path: Path) -> None:
+    names = ("a/b", "a:b", "../up", "A/B", "é ü", "x" * 300, "", "7")
+    named = replace(result, tasks=names)
+    paths = write_graphml(named, tmp_path / "graphs", without_type=1)
+    assert sorted(paths) == sorted((tmp_path / "graphs").iterdir())
+    assert len({path.name.lower() for path in paths}) == 8
+    for task, path in enumerate(paths):
+        read, wanted = nx.read_graphml(path), to_networkx(named, task, without_type=1)
+        assert dict(read.edges) == dict(wanted.edges)
+        assert set(read) == set(wanted)
+        assert read.is_directed()

@@ -1,0 +1,176 @@
+"""The report: one file, complete, well-formed, readable without a truth, a figure or a network."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.report import Number, Report, write_report, written
+from bouncegrad.results.report_figures import choose_tasks
+from bouncegrad.results.result import Result
+
+SECTIONS = ["run", "numbers", "training", "tasks", "confusion", "reliability"]
+VOID = {"meta", "br", "img", "link", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Checks that elements close in order, and collects what the tests ask about."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.starts: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.starts.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.starts.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "svg"} & set(self.open):
+            self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.starts if name == tag]
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def page_of(content: Report, folder: Path) -> tuple[Page, str]:
+    write_report(content, folder / "report.html")
+    raw = (folder / "report.html").read_text(encoding="utf-8")
+    return Page(raw), raw
+
+
+@pytest.fixture
+def full(systems: Trajectories, result: Result) -> Report:
+    return Report(
+        title="Springs & <friends>",
+        question="Eight tasks of four entities.",
+        command="bouncegrad train --preset demo",
+        facts=(("Data", systems.summary()), ("Seed", "0")),
+        numbers=(
+            Number("Edge accuracy", 0.9432, "held-out tasks", {"least_squares": 0.87, "correlation": None}),
+            Number("Error 1 frame ahead", 3.1e-8, "free-running", {"static": 0.002}),
+        ),
+        curves=tuple(
+            {"epoch": e, "seconds": 2.0 * e, "loss": 1 / (e + 1), "edge_accuracy": 0.5 + e / 20, "temperature": 0.5**e}
+            for e in range(8)
+        ),
+        data=systems,
+        result=result,
+        errors={"this run": np.array([1e-6, 1e-5]), "static": np.array([1e-3, 1e-2])},
+    )
+
+
+def test_a_full_report_is_well_formed_and_has_every_section(full: Report, tmp_path: Path) -> None:
+    page, raw = page_of(full, tmp_path)
+    assert [section["id"] for section in page.all("section")] == SECTIONS
+    assert len(page.all("h1")) == 1
+    assert len(page.all("h2")) == len(SECTIONS)
+    for words in ("Springs & <friends>", "Seed", "0.9432", "3.100 × 10⁻⁸", "0.8700", "least squares", "free-running"):
+        assert words in page.text
+    assert "inferred 1 is read as true 0, inferred 0 is read as true 1." in page.text
+    assert page.text.count("12 of 12 edges right") == 6
+    assert "Inference saw the first 10 frames." in page.text
+    assert len(raw) < 5e6
+
+
+def test_a_report_asks_for_nothing_from_anywhere(full: Report, tmp_path: Path) -> None:
+    page, raw = page_of(full, tmp_path)
+    assert not page.all("script") + page.all("link")
+    for _, attributes in page.starts:
+        for name, value in attributes.items():
+            if name in {"src", "href", "xlink:href", "action", "poster"}:
+                assert (value or "").startswith(("#", "data:")), (name, value)
+    assert not re.search(r"@import|url\((?!#)", raw)
+
+
+def test_every_figure_is_described_and_ids_are_unique(full: Report, tmp_path: Path) -> None:
+    page, _ = page_of(full, tmp_path)
+    figures = page.all("svg")
+    assert len(figures) == 3 + 1 + 6 * 3 + 1  # curves that exist, horizon, six tasks, reliability
+    assert all(figure["role"] == "img" and len(figure["aria-label"] or "") > 20 for figure in figures)
+    assert all(image.get("alt") for image in page.all("img"))
+    assert len(page.all("figcaption")) == len(page.all("figure")) == len(figures)
+    ids = [attributes["id"] for _, attributes in page.starts if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.starts:
+        if "aria-labelledby" in attributes:
+            assert attributes["aria-labelledby"] in ids
+
+
+def test_the_drawn_graph_is_the_inferred_one_under_the_true_names(full: Report, tmp_path: Path) -> None:
+    page, _ = page_of(full, tmp_path)
+    assert full.data is not None
+    assert full.data.edges is not None
+    ids = [attributes["id"] or "" for _, attributes in page.starts if "id" in attributes]
+    found = {i for i in ids if i.startswith("inferred-7-edge")}
+    assert found == {f"inferred-7-edge-{s}-{t}-type-1" for s, t in np.argwhere(full.data.edges[7])}
+
+
+def test_a_report_without_truth_says_so(full: Report, tmp_path: Path) -> None:
+    assert full.data is not None
+    bare = replace(full, data=full.data.without_edges(), perm=None, numbers=(Number("Edge accuracy", None),))
+    page, _ = page_of(bare, tmp_path)
+    assert [section["id"] for section in page.all("section")] == SECTIONS
+    assert page.text.count("not available: the truth is unknown") == 2
+    assert "The true graphs are not available." in page.text
+    assert re.search(r"Edge accuracy\s+not available", page.text)
+    assert "nan" not in page.text.lower().split()
+    assert not any((figure["aria-label"] or "").startswith("True graph") for figure in page.all("svg"))
+
+
+def test_an_empty_report_still_has_every_section(tmp_path: Path) -> None:
+    page, _ = page_of(Report("Nothing yet"), tmp_path)
+    assert [section["id"] for section in page.all("section")] == SECTIONS
+    assert page.text.count("not available") == len(SECTIONS)
+
+
+def test_many_entities_and_frames_stay_small(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    data = Trajectories(np.cumsum(generator.normal(size=(6, 1000, 40, 4)), axis=1))
+    probability = generator.dirichlet([1, 1], (6, 40, 40)) * (1 - np.eye(40))[:, :, None]
+    page, raw = page_of(Report("Big", data=data, result=Result.from_probability(probability, np.ones(6), 9)), tmp_path)
+    assert len(page.all("svg")) == 12
+    assert len(raw) < 5e6
+
+
+def test_tasks_are_half_typical_and_half_surprising() -> None:
+    loss = np.array([5.0, 1.0, 1.1, 0.9, np.nan, 1.05, 0.0])
+    chosen = choose_tasks(loss, 4)
+    assert [task for task, _ in chosen] == [5, 2, 4, 0]
+    assert [why.split(":")[0] for _, why in chosen] == ["typical"] * 2 + ["surprising"] * 2
+    assert [task for task, _ in choose_tasks(np.zeros(1), 6)] == [0]
+    assert sorted(task for task, _ in choose_tasks(loss, 50)) == list(range(7))
+
+
+def test_data_and_result_must_match(full: Report) -> None:
+    assert full.data is not None
+    with pytest.raises(InputError, match="a result for 8 tasks of 4 entities, but the data has 3 of 4"):
+        replace(full, data=full.data.select([0, 1, 2]))
+
+
+def test_numbers_are_written_for_people() -> None:
+    cases = [(0.5, "0.5000"), (1234.0, "1234"), (-0.25, "−0.2500"), (2e5, "2.000 × 10⁵"), (0.0, "0"), (7, "7")]
+    assert [written(value) for value, _ in cases] == [text for _, text in cases]
+    assert written(float("nan")) == written(None) == "not available"
