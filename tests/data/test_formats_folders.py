@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_formats import SHARED, assert_equal, few, recordings, refused
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, parts, save
 from bouncegrad.data.trajectories import Trajectories
+
+from .test_formats import SHARED, assert_equal, few, recordings, refused
 
 LOC = np.arange(2 * 4 * 2 * 3.0).reshape(2, 4, 2, 3)
 

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_formats import SHARED, assert_equal, few, recordings, refused
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, save
+
+from .test_formats import SHARED, assert_equal, few, recordings, refused
 
 # Two tasks, two frames, two entities; lines 2 to 9.
 ROWS = ["p,0,a,1", "p,0,b,2", "p,0.5,a,3", "p,0.5,b,4", "q,7,a,5", "q,7,b,6", "q,7.5,a,7", "q,7.5,b,8"]

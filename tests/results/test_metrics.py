@@ -32,7 +32,7 @@ def test_swapped_labels_score_one_when_free_and_zero_when_pinned() -> None:
     assert metrics.edge_accuracy(truth, swapped, pinned) == 0.0
 
 
-@pytest.mark.parametrize("names", permutations(range(3)))
+@pytest.mark.parametrize("names", list(permutations(range(3))))
 def test_every_renaming_of_three_types_scores_one(names: tuple[int, ...]) -> None:
     truth = random_edges(3)
     perm = metrics.relabelling(truth, np.array(names)[truth] * OFF, 3)
