@@ -13,7 +13,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, parts
 from bouncegrad.data.trajectories import Trajectories
 
-KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [64,64]", "str": "a text"}
+KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [64,64]"}
 
 
 class Parser(ArgumentParser):
@@ -63,10 +63,12 @@ def readable(message: str) -> str:
         return f"found {found} in place of settings; write lines such as `edge_types: 3`"
     if not (key := re.fullmatch(r'Parser key "(\w+)": (.*)', line)):
         return line
-    if value := re.fullmatch(r"(.*?)(?: Given value type: .*?)? (?:Got|Given) value: ?(.*)", key[2]):
+    wanted: list[str] = []
+    if value := re.fullmatch(r"(.*) (?:Got|Given) value: ?(.*)", key[2]):
         choices = re.search(r"Literal\[(.*?)\]", value[1])
         kinds = dict.fromkeys(KINDS[kind] for kind in re.findall(r"<class '(\w+)'>", value[1]) if kind in KINDS)
         wanted = choices[1].replace("'", "").split(", ") if choices else list(kinds)
+    if value and wanted:
         return f"option {key[1]}: {value[2]!r} cannot be used; give {' or '.join(wanted)}"
     return f"option {key[1]}: {key[2]}"
 
