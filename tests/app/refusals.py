@@ -1,0 +1,28 @@
+"""What every refusal of the command line has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def snapshot(folder: Path) -> dict[str, bytes | None]:
+    """Every path below a folder, with the content of files."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def assert_refused(command: Callable[..., Any], words: list[object], *says: str) -> None:
+    """Status 2, one line on stderr that says all of `says` and what to do, and no file made or changed."""
+    before = snapshot(Path.cwd())
+    found = command(*words)
+    assert found.status == 2, found
+    assert found.err.startswith("bouncegrad: ")
+    assert found.err.endswith("\n")
+    assert found.err.count("\n") == 1, found.err
+    assert "Traceback" not in found.err
+    assert "class '" not in found.err
+    assert ";" in found.err, "the remedy stands after a semicolon"
+    for part in says:
+        assert part in found.err
+    assert snapshot(Path.cwd()) == before
