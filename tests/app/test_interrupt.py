@@ -1,0 +1,61 @@
+"""Ctrl-C: what a signal does, and that the line which is printed goes on to the same end."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bouncegrad.app.commands.train import stop_signal
+from bouncegrad.app.run import Run
+from tests.app.comparing import assert_same_runs
+
+
+def test_signals_ask_once_and_insist_twice():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with stop_signal() as asked:
+            assert not asked()
+            signal.raise_signal(number)
+            assert asked()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_ctrl_c_and_the_line_that_says_how_to_go_on(command, made, tmp_path, monkeypatch):
+    """The real program, a real signal; the name of the folder needs quotes in a shell."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(made / "springs.npz", tmp_path)
+    line = ["train", "--data", "springs.npz", "--epochs", "150", "--threads", "1", "--out"]
+    program = [sys.executable, "-m", "bouncegrad.app.cli", *line, "my run"]
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = Run("my run")
+    while not run.rows() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    stopped = run.state()["schedule"]["epoch"]
+    assert 64 <= stopped < 150
+    said = out.splitlines()[-1]
+    assert said.startswith("stopped; go on with: bouncegrad train --resume --data springs.npz --out ")
+    assert command(*shlex.split(said.partition("bouncegrad ")[2])).status == 0
+    assert command(*line, "unbroken").status == 0
+    assert_same_runs(run, Run("unbroken"))
+
+
+def test_a_run_goes_on_with_the_options_of_reading_it_began_with(command, work, springs):
+    np.savez("bare.npz", x=springs.x[..., :2], features=["x", "y"])
+    line = ["train", "--data", "bare.npz", "--epochs", "1", "--threads", "1", "--out", "new"]
+    assert command(*line, "--velocities", "--time_step", "0.1").status == 0
+    assert command("train", "--resume", "--data", "bare.npz", "--out", "new").status == 0
+    assert json.loads(Path("new/data.json").read_text())["read"]["velocities"] is True
