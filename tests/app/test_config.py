@@ -1,0 +1,100 @@
+"""Settings: what is chosen when nothing is said, and that settings survive a file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+import yaml
+
+from bouncegrad.app.config import Config
+from bouncegrad.app.kinds import fits, in_words
+from bouncegrad.app.schedule import Schedule
+from bouncegrad.data.errors import InputError
+
+SHAPE = (1000, 49, 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen"),
+    [
+        ({}, {"annealer": "geometric", "temperature": 150.0, "loss": "likelihood", "steps": 1, "segments": 4}),
+        ({"search": "paper"}, {"annealer": "tracked", "temperature": 5.5e-5, "loss": "rollout", "steps": 10}),
+        ({"search": "paper", "annealer": "fixed"}, {"temperature": 1.0}),
+        ({"search": "paper", "loss": "likelihood"}, {"steps": 1, "segments": 4}),
+        ({"loss": "rollout"}, {"steps": 10, "segments": 0}),
+        ({"epochs": 3}, {"epochs": 3, "minutes": None}),
+        ({"epochs": 3, "minutes": 2.0}, {"epochs": 3, "minutes": None}),
+        ({}, {"epochs": None, "minutes": 5.0}),
+    ],
+)
+def test_what_is_chosen(given, chosen):
+    resolved = Config(**given).resolve(SHAPE)
+    assert {name: getattr(resolved, name) for name in chosen} == chosen
+    assert resolved.resolve(SHAPE) == resolved
+
+
+def test_few_frames_limit_what_is_chosen_but_not_what_is_asked_for():
+    assert Config(search="paper").resolve((3, 4, 5, 4)).steps == 3
+    assert Config().resolve((3, 4, 5, 4)).segments == 3
+    with pytest.raises(InputError, match="4 steps need 5 frames, the data has 4"):
+        Config(search="paper", steps=4).resolve((3, 4, 5, 4))
+
+
+@pytest.mark.parametrize("given", [{}, {"learning_rate": 1e-7, "edge_hidden": (3, 4), "seed": 2**63 - 1}])
+def test_settings_survive_a_file(given):
+    for config in (Config(**given), Config(**given).resolve(SHAPE)):
+        assert Config.from_mapping(yaml.safe_load(config.to_yaml()), "file") == config
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "fit"),
+    [
+        (3, int, True),
+        (3, float, True),
+        (3.0, int, False),
+        (True, int, False),
+        (False, float, False),
+        (float("nan"), float, False),
+        ("3", int, False),
+        (None, int | None, True),
+        (None, int, False),
+        ("b", Literal["a", "b"] | None, True),
+        ("c", Literal["a", "b"], False),
+        (1, Literal["a", "b"], False),
+        ((1, 2), tuple[int, ...], True),
+        ((1, 2.5), tuple[int, ...], False),
+        (1, tuple[int, ...], False),
+    ],
+)
+def test_kinds(value, hint, fit):
+    assert fits(value, hint) is fit
+
+
+def test_kinds_in_words():
+    assert in_words(int | None) == "a whole number"
+    assert in_words(Literal["silu", "relu"]) == "silu or relu"
+    assert in_words(tuple[int, ...]) == "a list of whole numbers"
+
+
+def test_a_schedule_by_epochs():
+    schedule = Schedule(Config(epochs=4).resolve(SHAPE))
+    clocks = [(clock.epoch, clock.progress, schedule.learning_rate) for clock in schedule.clocks()]
+    assert [clock[:2] for clock in clocks] == [(0, 0.0), (1, 0.25), (2, 0.5), (3, 0.75)]
+    assert clocks[0][2] == pytest.approx(3e-3)
+    assert clocks[2][2] == pytest.approx(3e-3 * 0.51)
+    assert schedule.learning_rate == pytest.approx(3e-3 * 0.02)
+    assert list(schedule.clocks()) == []
+
+
+def test_a_schedule_by_minutes_ends_on_time(monkeypatch):
+    """On a clock that is read twice a pass, passes of 1 and then of 5 seconds."""
+    now = iter([100 * (i // 2) + i % 2 * (1 if i < 60 else 5) for i in range(200)])
+    monkeypatch.setattr("time.perf_counter", lambda: next(now))
+    schedule = Schedule(Config(minutes=1.0).resolve(SHAPE))
+    progress = [clock.progress for clock in schedule.clocks()]
+    assert progress == sorted(progress)
+    assert progress[30] == pytest.approx(0.5)
+    assert schedule.progress == 1.0
+    assert schedule.seconds == 60
+    assert schedule.seconds_left == 0
