@@ -12,7 +12,7 @@ from bouncegrad.data.formats import load, save
 from bouncegrad.data.inspection import inspect
 from bouncegrad.data.simulate import simulate
 
-from .conftest import snapshot
+from .refusals import snapshot
 
 
 @pytest.mark.parametrize(

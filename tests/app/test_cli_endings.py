@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bouncegrad.app.commands import inspect as command_module
-from tests.app.refusals import assert_refused
+
+from .refusals import assert_refused
 
 PROGRAM = [sys.executable, "-m", "bouncegrad.app.cli"]
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bouncegrad.data.formats import load
-from tests.app.refusals import assert_refused
+
+from .refusals import assert_refused
 
 TRAIN = ["train", "--out", "new", "--epochs", "1", "--threads", "1", "--data"]
 INFER = ["infer", "run", "--out", "new"]

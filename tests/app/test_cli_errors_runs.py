@@ -16,7 +16,8 @@ import yaml
 from bouncegrad.app.run import Run
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
-from tests.app.refusals import assert_refused
+
+from .refusals import assert_refused
 
 CHECKPOINT, CONFIG, DATA = Path("run/checkpoint.pt"), Path("run/config.yaml"), Path("run/data.json")
 COMMANDS = {

@@ -16,7 +16,8 @@ import pytest
 
 from bouncegrad.app.commands.train import stop_signal
 from bouncegrad.app.run import Run
-from tests.app.comparing import assert_same_runs
+
+from .comparing import assert_same_runs
 
 
 def test_signals_ask_once_and_insist_twice():

@@ -13,7 +13,8 @@ from bouncegrad.app.run import Run
 from bouncegrad.app.training import train
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.simulate import simulate
-from tests.app.comparing import assert_same, assert_same_runs, timeless
+
+from .comparing import assert_same, assert_same_runs, timeless
 
 EPOCHS = 7
 SETTINGS: dict[str, dict[str, Any]] = {
