@@ -18,10 +18,14 @@ SHAPE = (1000, 49, 5, 4)
 @pytest.mark.parametrize(
     ("given", "chosen"),
     [
-        ({}, {"annealer": "geometric", "temperature": 150.0, "loss": "likelihood", "steps": 1, "segments": 4}),
+        ({}, {"annealer": "geometric", "temperature": 100.0, "loss": "likelihood", "steps": 1, "segments": 4}),
         ({"search": "paper"}, {"annealer": "tracked", "temperature": 5.5e-5, "loss": "rollout", "steps": 10}),
         ({"search": "paper", "annealer": "fixed"}, {"temperature": 1.0}),
         ({"search": "paper", "loss": "likelihood"}, {"steps": 1, "segments": 4}),
+        ({}, {"evidence": 1 - 4 / (1.6 * 48)}),
+        ({"segments": 1}, {"evidence": 0.95}),
+        ({"segments": 100}, {"evidence": 0.0}),
+        ({"evidence": 0.5}, {"evidence": 0.5}),
         ({"loss": "rollout"}, {"steps": 10, "segments": 0}),
         ({"epochs": 3}, {"epochs": 3, "minutes": None}),
         ({"epochs": 3, "minutes": 2.0}, {"epochs": 3, "minutes": None}),
@@ -87,14 +91,35 @@ def test_a_schedule_by_epochs():
     assert list(schedule.clocks()) == []
 
 
-def test_a_schedule_by_minutes_ends_on_time(monkeypatch):
-    """On a clock that is read twice a pass, passes of 1 and then of 5 seconds."""
-    now = iter([100 * (i // 2) + i % 2 * (1 if i < 60 else 5) for i in range(200)])
+def passes(monkeypatch, seconds):
+    """Runs a schedule of one minute on passes that take so long; the progress before each, and the schedule."""
+    now = iter([100 * i + end for i in range(200) for end in (0, seconds(i))])
     monkeypatch.setattr("time.perf_counter", lambda: next(now))
     schedule = Schedule(Config(minutes=1.0).resolve(SHAPE))
-    progress = [clock.progress for clock in schedule.clocks()]
+    return [clock.progress for clock in schedule.clocks()], schedule
+
+
+def test_a_schedule_by_minutes_ends_on_time_though_the_machine_slows_down(monkeypatch):
+    progress, schedule = passes(monkeypatch, lambda i: 1 if i < 30 else 5)
     assert progress == sorted(progress)
     assert progress[30] == pytest.approx(0.5)
     assert schedule.progress == 1.0
     assert schedule.seconds == 60
     assert schedule.seconds_left == 0
+
+
+def test_a_stall_moves_a_schedule_by_two_passes_at_most(monkeypatch):
+    progress, schedule = passes(monkeypatch, lambda i: 20 if i == 10 else 1)
+    assert progress[10] == pytest.approx(1 / 6)
+    assert progress[11] - progress[10] == pytest.approx(2 * (progress[10] - progress[9]))
+    assert schedule.progress == 1.0
+    assert schedule.seconds == 60
+
+
+def test_states_open_as_the_cooling_ends():
+    schedule = Schedule(Config(epochs=100, hot=0.1, cooling=0.7).resolve(SHAPE))
+    opening = {round(100 * clock.progress): schedule.opening for clock in schedule.clocks()}
+    assert [opening[at] for at in (0, 30, 54)] == [0.0, 0.0, 0.0]
+    assert opening[61] == pytest.approx(0.4)
+    assert opening[70] == opening[99] == 1.0
+    assert Schedule(Config(search="paper").resolve(SHAPE)).opening == 1.0

@@ -26,6 +26,14 @@ def test_geometric_has_its_two_ends_and_never_rises() -> None:
     assert seen[61:] == pytest.approx([1.0] * len(seen[61:]))
 
 
+def test_geometric_is_infinite_while_hot_and_cools_from_there() -> None:
+    annealer = Geometric(100.0, 1.0, cooling=0.7, hot=0.1)
+    assert annealer.temperature == math.inf
+    for progress, wanted in [(0.0, math.inf), (0.099, math.inf), (0.1, 100.0), (0.4, 10.0), (0.7, 1.0), (1.0, 1.0)]:
+        annealer.update(Clock(0, progress), move(0, 0))
+        assert annealer.temperature == pytest.approx(wanted)
+
+
 def test_fixed_stays() -> None:
     annealer = Fixed(2.5)
     annealer.update(Clock(3, 0.7), move(1, 1))

@@ -135,6 +135,18 @@ def test_renaming_types_with_their_modules_changes_nothing() -> None:
     torch.testing.assert_close(composition.loss(batch, name[z]), before)
 
 
+def test_a_closed_composition_knows_states_by_their_differences_alone() -> None:
+    composition, batch = small_graph(3), random_batch(2, 5, 3)
+    x, z = batch.tracks, structure(composition, 2)
+    composition.opening.zero_()
+    torch.testing.assert_close(composition.edge_input(x + 5), composition.edge_input(x), atol=1e-5, rtol=0)
+    assert (composition.edge_input(x)[:, :4] == 0).all()
+    closed = composition.loss(batch, z)
+    composition.opening.fill_(1.0)
+    assert not torch.allclose(composition.loss(batch, z), closed)
+    assert "opening" in composition.state_dict()
+
+
 def test_tasks_alone_and_together_have_equal_losses() -> None:
     composition, batch = small_graph(3), random_batch(5, 6, 3)
     z = structure(composition, 5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -118,6 +120,25 @@ def test_evidence_lasts_and_decays() -> None:
     centred = torch.tensor(LOSSES) - torch.tensor(LOSSES).mean()
     torch.testing.assert_close(search.evidence[2, 0], 1.5 * centred)
     assert (search.evidence[:2] == 0).all()
+
+
+def test_evidence_of_more_than_a_track_counts_as_one_track() -> None:
+    """Half of the old is kept, so visits of both steps of a track add up to two tracks: halved. Of one step: not."""
+    search, loss = HeatBath(1, decay=0.5), torch.tensor([[LOSSES]])
+    centred = loss - loss.mean()
+    batch = whole_tracks(torch.zeros(1, 3, 2, 1), torch.tensor([0]))
+    torch.testing.assert_close(search.remember(batch, loss), centred / 2)
+    search.evidence = None
+    torch.testing.assert_close(search.remember(batch._replace(segments=batch.segments[:, :1]), loss), centred)
+
+
+def test_at_an_infinite_temperature_structures_are_uniform_and_nothing_is_evaluated() -> None:
+    table, generator = Table([float("nan")] * 4), torch.Generator().manual_seed(0)
+    batch, z = whole_tracks(torch.zeros(40000, 2, 2, 1), torch.arange(40000)), torch.zeros(40000, 2, dtype=torch.long)
+    search = HeatBath(40000)
+    move = search(table, Uniform(table.groups, 2), batch, z, math.inf, generator)
+    torch.testing.assert_close(share(move.z), torch.full((4,), 0.25), atol=0.01, rtol=0)
+    assert search.evidence is None
 
 
 def test_shared_noise_makes_a_task_independent_of_its_batch() -> None:

@@ -23,6 +23,7 @@ def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceG
     """The parts of a run on these tasks, from resolved settings."""
     assert config.temperature is not None
     assert config.steps is not None
+    assert config.evidence is not None
     generator = torch.Generator().manual_seed(config.seed)
     m, t, n, d = data.shape
     composition = build_composition(config, n, d, scaling, generator)
@@ -33,7 +34,7 @@ def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceG
         proposal = Learned(encoder, composition.groups)
     annealer: Annealer
     if config.annealer == "geometric":
-        annealer = Geometric(config.temperature, 1.0, config.cooling)
+        annealer = Geometric(config.temperature, 1.0, config.cooling, config.hot)
     elif config.annealer == "tracked":
         annealer = Tracked(config.temperature)
     else:

@@ -12,6 +12,8 @@ from bouncegrad.app.kinds import fits, in_words
 from bouncegrad.data.errors import InputError
 
 ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
+TRACKS_REMEMBERED = 1.6
+LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
 WIDEST = 2**16
 PRESETS = Path(__file__).parent / "presets"
 
@@ -25,9 +27,11 @@ class Config:
         search: heat-bath draws structures from their conditionals; paper proposes, tests, accepts (Alet et al. 2019).
         proposal: what suggests structures to the paper's search.
         annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default.
-        temperature: the first temperature; 150 for geometric, exp(-9.8) for tracked, 1 for fixed by default.
+        temperature: the first temperature; 100 for geometric, exp(-9.8) for tracked, 1 for fixed by default.
+        hot: share of the run, at its start, with uniform structures (geometric).
         cooling: share of the run after which the geometric annealer has reached temperature 1.
-        evidence: share of a task's evidence that is kept from visit to visit (heat-bath).
+        evidence: share of a task's evidence that is kept from visit to visit (heat-bath); by default so much that
+            visits of one and a half tracks are remembered.
         loss: likelihood (one step, with learned variances) or rollout (squared error over `steps` frames).
         steps: R, steps of a segment: 1 for likelihood, 10 for rollout by default.
         segments: segments drawn per task and visit; by default so many that a visit costs the same for any data, and
@@ -51,8 +55,9 @@ class Config:
     proposal: Literal["uniform", "learned"] = "uniform"
     annealer: Literal["geometric", "tracked", "fixed"] | None = None
     temperature: float | None = None
-    cooling: float = 0.6
-    evidence: float = 0.8
+    hot: float = 0.05
+    cooling: float = 0.7
+    evidence: float | None = None
     loss: Literal["likelihood", "rollout"] | None = None
     steps: int | None = None
     segments: int | None = None
@@ -77,8 +82,9 @@ class Config:
         for name, hint in get_type_hints(type(self)).items():
             check(name, fits(getattr(self, name), hint), f"give {in_words(hint)}")
         check("edge_types", 2 <= self.edge_types <= 64, "give a whole number from 2 to 64")
-        check("cooling", 0 < self.cooling <= 1, "give a share above 0, at most 1")
-        check("evidence", 0 <= self.evidence < 1, "give a share from 0, below 1")
+        check("hot", 0 <= self.hot < 1, "give a share from 0, below 1")
+        check("cooling", self.hot < self.cooling <= 1, f"give a share above that of hot, {self.hot}, at most 1")
+        check("evidence", self.evidence is None or 0 <= self.evidence < 1, "give a share from 0, below 1")
         check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
         for name in ("batch", "steps", "epochs"):
@@ -113,13 +119,17 @@ class Config:
         if segments is None:
             drawn = round(ROWS_A_VISIT / (min(self.batch, m) * n))
             segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
+        evidence = self.evidence
+        if evidence is None:
+            evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
         return replace(
             self,
             annealer=annealer,
-            temperature=self.temperature or {"geometric": 150.0, "tracked": 5.5e-5, "fixed": 1.0}[annealer],
+            temperature=self.temperature or {"geometric": 100.0, "tracked": 5.5e-5, "fixed": 1.0}[annealer],
             loss=loss,
             steps=steps,
             segments=segments,
+            evidence=evidence,
             minutes=None if self.epochs else self.minutes or 5.0,
         )
 

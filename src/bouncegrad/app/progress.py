@@ -39,8 +39,9 @@ def bar(label: str) -> Iterator[Bar]:
 
 def training_numbers(row: dict[str, Any]) -> str:
     """The numbers of a row of metrics that are worth a glance."""
-    phase = "cooling" if row["temperature"] > 1 else "settling"
+    temperature = row["temperature"]
+    phase = "mixing" if temperature is None else f"{'cooling' if temperature > 1 else 'settling'}  T {temperature:.3g}"
     known = row["edge_accuracy"]
     accuracy = "" if known is None else f"  accuracy {known:.3f}"
     rate = "" if row["tasks_per_second"] is None else f"  {row['tasks_per_second']:,.0f} tasks/s"
-    return f"{phase}  T {row['temperature']:.3g}  loss {row['loss']:.3f}{accuracy}{rate}"
+    return f"{phase}  loss {row['loss']:.3f}{accuracy}{rate}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from statistics import median
 
 from bouncegrad.app.config import Config
 from bouncegrad.core.annealing import Clock
@@ -14,7 +16,8 @@ class Schedule:
     """Clocks of a run from where it stands to its end.
 
     By epochs, progress is epoch / epochs. By minutes, every pass moves progress on by its share of what is left,
-    `progress += (1 - progress) * last pass / time left`, so the schedule ends on time on a machine of any speed.
+    `progress += (1 - progress) * last pass / time left`, so the schedule ends on time on a machine of any speed. A pass
+    that took more than twice the usual counts as two, so that a stall of the machine does not skip temperatures.
 
     Args:
         config: resolved settings.
@@ -32,6 +35,7 @@ class Schedule:
     ) -> None:
         self.config, self.stop = config, stop
         self.epoch, self.progress, self.seconds = epoch, progress, seconds
+        self.recent: deque[float] = deque(maxlen=21)
 
     def clocks(self) -> Iterator[Clock]:
         """One clock per pass; after each the position (epoch, progress, seconds) stands between passes."""
@@ -43,14 +47,27 @@ class Schedule:
             if self.config.epochs is not None:
                 self.progress = self.epoch / self.config.epochs
             else:
-                left = 60 * (self.config.minutes or 0.0) - self.seconds
-                self.progress = 1.0 if took >= left else self.progress + (1 - self.progress) * took / left
+                left = self.seconds_left
+                self.recent.append(took)
+                counted = min(took, 2 * median(self.recent))
+                self.progress = 1.0 if took >= left else self.progress + (1 - self.progress) * counted / left
             self.seconds += took
 
     @property
     def learning_rate(self) -> float:
         """Cosine from the first rate to 2 % of it."""
         return self.config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+
+    @property
+    def opening(self) -> float:
+        """How much of the states, beside their differences, the edge modules see: 0, then 1 as names have settled.
+
+        Rises over the last quarter of the cooling; always 1 where there is none.
+        """
+        if self.config.annealer != "geometric":
+            return 1.0
+        hot, cooling = self.config.hot, self.config.cooling
+        return min(max(1 - (cooling - self.progress) / ((cooling - hot) / 4), 0.0), 1.0)
 
     @property
     def seconds_left(self) -> float:

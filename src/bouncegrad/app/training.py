@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -75,7 +76,7 @@ def train(
 
 
 class Recorder:
-    """Turns what the loop reports into rows of metrics and checkpoints, and sets the learning rate for each pass."""
+    """Turns what the loop reports into rows and checkpoints; sets learning rate and opening for each pass."""
 
     def __init__(
         self,
@@ -91,11 +92,18 @@ class Recorder:
         self.saved = schedule.seconds
         self.counts = Counts()
 
+    @property
+    def composition(self) -> GraphComposition:
+        """What is trained."""
+        assert isinstance(self.loop.composition, GraphComposition)
+        return self.loop.composition
+
     def clocks(self) -> Iterator[Clock]:
         """The clocks of the schedule; between passes a row is written when due, and a checkpoint every half minute."""
         for clock in self.schedule.clocks():
             for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
                 group["lr"] = self.schedule.learning_rate
+            self.composition.opening.fill_(self.schedule.opening)
             if self.counts.visits and clock.epoch % self.passes == 0:
                 self.write_row()
             if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
@@ -119,7 +127,7 @@ class Recorder:
             "seconds": schedule.seconds,
             "loss": counts.loss / counts.visits,
             "edge_accuracy": self.accuracy(),
-            "temperature": loop.annealer.temperature,
+            "temperature": None if math.isinf(loop.annealer.temperature) else loop.annealer.temperature,
             "acceptance": counts.acceptance / counts.visits,
             "shares": [round(float(share), 4) for share in shares],
             "learning_rate": schedule.learning_rate,
@@ -136,8 +144,7 @@ class Recorder:
         """Of the structures of the training tasks as they stand, up to one global relabelling."""
         if self.data.edges is None:
             return None
-        composition = self.loop.composition
-        assert isinstance(composition, GraphComposition)
+        composition = self.composition
         edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).numpy()
         perm = relabelling(self.data.edges, edges, composition.choices)
         return edge_accuracy(self.data.edges, edges, perm)

@@ -1,6 +1,6 @@
 """Annealers: what sets the temperature at which structures are accepted or drawn.
 
-geometric   T = start (end / start)^(progress / cooling) while progress < cooling, then end
+geometric   T = ∞ while progress < hot, then start (end / start)^((progress - hot) / (cooling - hot)), at last end
 tracked     T is divided or multiplied by 1.1 a pass so that worse moves are accepted at the rate exp(-1 - 5 pass / 800)
 fixed       T stays
 """
@@ -36,20 +36,27 @@ class Annealer(Protocol):
 
 
 class Geometric:
-    """Cools by a constant factor per unit of progress, then stays at the end temperature.
+    """Infinite at first, then cools by a constant factor per unit of progress, then stays at the end temperature.
+
+    At an infinite temperature structures are uniform: all modules learn the mean law. Without that, the differences
+    that their first weights happen to have would name the edges.
 
     Args:
-        start: the first temperature, on the summed log-likelihood (nats).
+        start: the first finite temperature, on the summed log-likelihood of a task's track (nats).
         end: the last one; at 1 structures are drawn from their conditional probabilities.
-        cooling: the share of the run after which `end` is reached, in (0, 1].
+        cooling: the share of the run after which `end` is reached, in (hot, 1].
+        hot: the share of the run that the temperature is infinite for, in [0, 1).
     """
 
-    def __init__(self, start: float = 300.0, end: float = 1.0, cooling: float = 0.6) -> None:
-        self.start, self.end, self.cooling = start, end, cooling
-        self.temperature = start
+    def __init__(self, start: float = 100.0, end: float = 1.0, cooling: float = 0.7, hot: float = 0.0) -> None:
+        self.start, self.end, self.cooling, self.hot = start, end, cooling, hot
+        self.temperature = math.inf if hot else start
 
     def update(self, clock: Clock, move: Move) -> None:
-        share = min(clock.progress / self.cooling, 1.0)
+        if clock.progress < self.hot:
+            self.temperature = math.inf
+            return
+        share = min((clock.progress - self.hot) / (self.cooling - self.hot), 1.0)
         self.temperature = self.start * (self.end / self.start) ** share
 
     def state_dict(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class RandomFrames:
         m, t = self.tracks.shape[:2]
         order = torch.randperm(m, generator=generator)
         every = torch.arange(0, t - self.steps, self.steps)
-        for tasks in order.chunk(-(-m // self.batch)):
+        for tasks in order.tensor_split(-(-m // self.batch)):
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
             else:

@@ -6,6 +6,7 @@ heat bath                draw a group's slots from  p(filling) ∝ exp(-summed l
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.proposals import Proposal
-from bouncegrad.core.structures import fillings
+from bouncegrad.core.structures import fillings, random_structure
 
 
 class Move(NamedTuple):
@@ -83,8 +84,9 @@ class HeatBath:
     """Draws whole groups of slots from their conditionals; every move is accepted, there is no test on top.
 
     While `choices ** degree <= enumerate_up_to` a group is drawn at once from the exact conditional, and the evidence
-    lasts: each task keeps a table of summed log-likelihoods, `new = decay * old + this visit`. Beyond that a fresh
-    random block of each group's slots is drawn given the rest.
+    lasts: each task keeps a table of summed log-likelihoods, `new = decay * old + this visit`. Where that remembers
+    more steps than a track has, the sum is scaled down to one track. Beyond that a fresh random block of each group's
+    slots is drawn given the rest. At an infinite temperature structures are uniform and nothing is evaluated.
 
     Args:
         tasks: M, the tasks that evidence is kept for.
@@ -115,10 +117,13 @@ class HeatBath:
         temperature: float,
         generator: torch.Generator,
     ) -> Move:
+        if math.isinf(temperature):
+            new = random_structure(len(z), composition.slots, composition.choices, generator)
+            return Move(new, new != z, torch.empty(0), torch.empty(0))
         columns = self.columns(composition, generator)
         loss = composition.conditional_losses(batch, z, columns)
         if self.decay and columns.shape[1] == composition.groups.shape[1]:
-            loss = self.remember(batch.tasks, loss)
+            loss = self.remember(batch, loss)
         logits = -loss / temperature
         shape = logits.shape[1:] if self.shared_noise else logits.shape
         uniform = torch.rand(shape, generator=generator, dtype=logits.dtype).clamp_(min=1e-300)
@@ -141,13 +146,14 @@ class HeatBath:
             size += 1
         return torch.rand(groups, degree, generator=generator).argsort(1)[:, :size]
 
-    def remember(self, tasks: Int[Tensor, " B"], loss: Float[Tensor, "B G F"]) -> Float[Tensor, "B G F"]:
-        """Adds this visit to the decayed evidence of these tasks."""
+    def remember(self, batch: Batch, loss: Float[Tensor, "B G F"]) -> Float[Tensor, "B G F"]:
+        """Adds this visit to the decayed evidence of its tasks; returns the evidence of at most one whole track."""
         if self.evidence is None:
             self.evidence = torch.zeros(self.tasks, *loss.shape[1:])
-        total = self.decay * self.evidence[tasks] + (loss - loss.mean(-1, keepdim=True)).float()
-        self.evidence[tasks] = total
-        return total
+        total = self.decay * self.evidence[batch.tasks] + (loss - loss.mean(-1, keepdim=True)).float()
+        self.evidence[batch.tasks] = total
+        seen = batch.segments.shape[1] * (batch.segments.shape[2] - 1) / (1 - self.decay)
+        return total * min(1.0, (batch.tracks.shape[1] - 1) / seen)
 
     def state_dict(self) -> dict[str, Any]:
         return {"evidence": self.evidence}

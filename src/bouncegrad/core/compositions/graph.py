@@ -1,6 +1,6 @@
 """The graph composition: messages along edges, a change for every entity, rollouts, one-step likelihood.
 
-    m_{s->t}  = edge_{z(s->t)}(x_s, x_t, x_s - x_t)
+    m_{s->t}  = edge_{z(s->t)}(o x_s, o x_t, x_s - x_t)          o: opening, 1 after training
     x_t'      = x_t + change(Σ_s m_{s->t}, x_t)
 
 One-step predictions split by target entity, so the loss of *every* filling of the edges into one entity follows
@@ -53,6 +53,7 @@ class GraphComposition(nn.Module):
 
     change: Tensor
     difference: Tensor
+    opening: Tensor
     variance: Tensor
 
     def __init__(
@@ -79,6 +80,7 @@ class GraphComposition(nn.Module):
         self.register_buffer("change", torch.tensor(scaling.change) / scale)
         self.register_buffer("difference", torch.tensor(scaling.difference) / scale)
         self.register_buffer("variance", torch.ones(features))
+        self.register_buffer("opening", torch.ones(()))
         self._place(entities, pairs)
 
     def _place(self, entities: int, pairs: Int[Tensor, "2 E"] | None) -> None:
@@ -191,9 +193,14 @@ class GraphComposition(nn.Module):
         return gaussian_loss(error, log_variance).sum(-1).sum(1, dtype=torch.float64)
 
     def edge_input(self, x: Float[Tensor, "B C N D"]) -> Float[Tensor, "B*C*E 3*D"]:
-        """Source, target and their difference, each in units of its standard deviation."""
+        """Source, target and their difference, each in units of its standard deviation.
+
+        While `opening` is below 1 the edge modules see little but the difference, so that a law cannot have its name
+        swapped in a part of the space.
+        """
         source, target = x[:, :, self.pairs[0]], x[:, :, self.pairs[1]]
-        return torch.cat([source, target, (source - target) / self.difference], -1).flatten(0, 2)
+        difference = (source - target) / self.difference
+        return torch.cat([self.opening * source, self.opening * target, difference], -1).flatten(0, 2)
 
     def sum_by_target(self, message: Float[Tensor, "rows E width"]) -> Float[Tensor, "rows N width"]:
         """What arrives at each entity."""
