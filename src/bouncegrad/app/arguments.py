@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from argparse import SUPPRESS, Action
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +18,23 @@ from bouncegrad.data.trajectories import Trajectories
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [64,64]"}
 
 
+class HelpFormatter(DefaultHelpFormatter):
+    """Help in words: a default where there is one to tell, no types of the program, a usage of one line."""
+
+    def _get_help_string(self, action: Action) -> str:
+        if action.dest == "print_config":
+            return "print all settings as YAML and exit"
+        text = (action.help or "").removesuffix(".")
+        nothing = action.default in (None, SUPPRESS) or action.default is False or not action.option_strings
+        return text if nothing or "default" in text else f"{text} (default: %(default)s)"
+
+    def _format_usage(self, usage: str | None, actions: Iterable[Action], *args: Any, **kwargs: Any) -> str:
+        needed = [action for action in actions if action.required]
+        words = [action.dest for action in needed if not action.option_strings]
+        words += [f"{action.option_strings[0]} {action.dest.upper()}" for action in needed if action.option_strings]
+        return f"usage: {' '.join([usage or self._prog, *words])} [options]\n\n"
+
+
 class Parser(ArgumentParser):
     """A parser of one subcommand that raises `InputError` where argparse would print its usage and exit.
 
@@ -27,7 +46,7 @@ class Parser(ArgumentParser):
         super().__init__(
             prog=f"bouncegrad {command}",
             description=about[0].upper() + about[1:] + ".",
-            formatter_class=DefaultHelpFormatter,
+            formatter_class=HelpFormatter,
             allow_abbrev=False,
             **kwargs,
         )

@@ -39,15 +39,15 @@ class Config:
         edge_hidden: widths of the hidden layers of the edge modules.
         node_hidden: widths of the hidden layers of the node module.
         message: width of a message.
-        activation: between layers.
+        activation: function between layers.
         batch: tasks per gradient step.
-        learning_rate: of Adam, falling on a cosine to 2 % of it.
+        learning_rate: rate of Adam, falling on a cosine to 2 % of it.
         clip: gradients are scaled down to this norm.
         epochs: passes over the tasks; reproducible to the bit.
         minutes: a budget of time, used where epochs are not given: the schedule is fitted to the machine; 5 by default.
         holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
-        seed: of every random draw.
-        threads: of matrix products; all cores by default.
+        seed: seed of every random draw.
+        threads: threads of matrix products; all cores by default.
     """
 
     edge_types: int = 2

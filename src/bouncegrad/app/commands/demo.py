@@ -26,8 +26,8 @@ def main(words: list[str]) -> int:
     """Simulates charged particles, learns their laws without labels, infers new tasks, evaluates and reports."""
     parser = Parser("demo")
     parser.add_argument("--out", type=str, default="demo", help="folder to write")
-    parser.add_argument("--seed", type=int, default=0, help="of every random draw")
-    parser.add_argument("--minutes", type=float | None, help="time for training (default: 2.5)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
+    parser.add_argument("--minutes", type=float | None, help="time for training (default: 3)")
     parser.add_argument("--epochs", type=int | None, help="passes instead of minutes: the same numbers every time")
     args = parser.parse_args(words)
     start = time.perf_counter()

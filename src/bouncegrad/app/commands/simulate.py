@@ -20,7 +20,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--out", type=str, required=True, help="file to write, .npz or .csv")
     parser.add_argument("--entities", type=int, default=5, help="entities per task")
     parser.add_argument("--frames", type=int, default=49, help="frames per task")
-    parser.add_argument("--seed", type=int, default=0, help="of every random draw")
+    parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation of observation noise")
     parser.add_argument("--directed", action="store_true", help="draw both directions of a pair separately")
     parser.add_argument("--threads", type=int | None, help="threads (default: all cores); the numbers stay the same")

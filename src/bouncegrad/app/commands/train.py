@@ -22,7 +22,7 @@ from bouncegrad.data.trajectories import Trajectories
 
 def parser() -> Parser:
     """Arguments: where data comes from and goes to, and every field of `Config`."""
-    parser = Parser("train", default_env=False)
+    parser = Parser("train", usage="bouncegrad train --data DATA --out OUT", default_env=False)
     parser.add_argument("--data", type=str | None, help="file or folder of recordings")
     parser.add_argument("--out", type=str | None, help="run folder to write")
     parser.add_argument("--preset", type=str | None, help="a named experiment; options on the command line win")
