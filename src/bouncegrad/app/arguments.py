@@ -6,14 +6,15 @@ import re
 from argparse import SUPPRESS, Action
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from bouncegrad.app.cli import COMMANDS
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats import load, parts
-from bouncegrad.data.trajectories import Trajectories
+
+if TYPE_CHECKING:
+    from bouncegrad.data.trajectories import Trajectories
 
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [64,64]"}
 
@@ -108,6 +109,8 @@ def add_data_options(parser: Parser, *, train: bool = False) -> None:
 
 def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Trajectories, str | None]:
     """The recordings and which part they are; None for data without parts."""
+    from bouncegrad.data.formats import load, parts  # here, so that help does not load pandas
+
     found = parts(path)
     part = args.part
     if part is None and found:

@@ -1,4 +1,7 @@
-"""CSV tables from outside, indexed by line number so that every refusal can name the line."""
+"""CSV tables from outside, indexed by line number so that every refusal can name the line.
+
+Pandas, which is slow to load, is loaded by the functions that need it, so that other formats do without.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +10,18 @@ import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TASK_WORDS = ("task", "run", "case", "simulation")
-
-# pandas reads decimals to the last bit by default since 3.1; before, it had to be asked.
-_EXACT: dict[str, Any] = (
-    {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
-)
 
 
 def header(path: Path) -> list[str]:
@@ -61,6 +62,11 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
     Raises:
         InputError: a row has more cells than the header, or a name is blank.
     """
+    import pandas as pd
+
+    # pandas reads decimals to the last bit by default since 3.1; before, it had to be asked.
+    exact = tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
+    precision: dict[str, Any] = {} if exact else {"float_precision": "round_trip"}
     try:
         with warnings.catch_warnings():
             # The only sign that pandas gives when the very first row is too long.
@@ -79,7 +85,7 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
                 skipinitialspace=True,
                 encoding="utf-8-sig",
                 low_memory=False,
-                **_EXACT,
+                **precision,
             )
     except UnicodeDecodeError:
         raise InputError(f"{path}: is no text in UTF-8; save it as CSV (UTF-8)") from None
@@ -97,12 +103,22 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
     return table
 
 
+def write_cells(columns: dict[str, np.ndarray], path: Path) -> None:
+    """A table with a header and these columns, replaced at once."""
+    import pandas as pd
+
+    with replacing(path) as temporary:
+        pd.DataFrame(columns).to_csv(temporary, index=False)
+
+
 def numbers(table: pd.DataFrame, column: str, path: Path) -> Float[np.ndarray, " rows"]:
     """A column as finite numbers.
 
     Raises:
         InputError: names the first line with a blank, a text, NaN or an infinity.
     """
+    import pandas as pd
+
     cells = table[column]
     values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
     bad = ~np.isfinite(values)
@@ -121,6 +137,8 @@ def listed(names: Sequence[str], most: int = 10) -> str:
 
 def coded(cells: pd.Series) -> tuple[Int[np.ndarray, " rows"], tuple[str, ...]]:
     """Each name's number, and the names: whole numbers by size, anything else in order of first appearance."""
+    import pandas as pd
+
     codes, found = pd.factorize(cells)
     names = [str(name) for name in found]
     if all(re.fullmatch(r"-?\d+", name) for name in names):

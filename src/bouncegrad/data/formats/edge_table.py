@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Int
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing
-from bouncegrad.data.formats.cells import header, listed, numbers, read_cells
+from bouncegrad.data.formats.cells import header, listed, numbers, read_cells, write_cells
 from bouncegrad.data.trajectories import Trajectories
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def edges_path(path: Path) -> Path:
@@ -42,11 +44,13 @@ def read_edges(path: Path, data: Trajectories) -> Int[np.ndarray, "M N N"]:
     source = _numbered(table, "source", data.entities, path, data.source)
     target = _numbered(table, "target", data.entities, path, data.source)
     types = numbers(table, "type", path)
-    pair = pd.Series((task * len(data.entities) + source) * len(data.entities) + target)
+    pair = (task * len(data.entities) + source) * len(data.entities) + target
+    again = np.ones(len(pair), dtype=bool)
+    again[np.unique(pair, return_index=True)[1]] = False
     for wrong, found in (
         ((types < 0) | (types != np.round(types)), "the type is not 0, 1, ...; number the types from 0"),
         (source == target, "source and target are the same entity; remove this line"),
-        (pair.duplicated().to_numpy(), "this task, source and target stood above already; keep one line for each"),
+        (again, "this task, source and target stood above already; keep one line for each"),
     ):
         if wrong.any():
             raise InputError(f"{path}, line {table.index[int(wrong.argmax())]}: {found}")
@@ -61,8 +65,7 @@ def write_edges(data: Trajectories, path: Path) -> None:
     task, source, target = np.nonzero(data.edges)
     tasks, entities = np.array(data.tasks, dtype=object), np.array(data.entities, dtype=object)
     columns = {"task": tasks[task], "source": entities[source], "target": entities[target]}
-    with replacing(path) as temporary:
-        pd.DataFrame(columns | {"type": data.edges[task, source, target]}).to_csv(temporary, index=False)
+    write_cells(columns | {"type": data.edges[task, source, target]}, path)
 
 
 def _numbered(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing
-from bouncegrad.data.formats.cells import TASK_WORDS, coded, header, listed, numbers, read_cells
+from bouncegrad.data.formats.cells import TASK_WORDS, coded, header, listed, numbers, read_cells, write_cells
 from bouncegrad.data.formats.edge_table import edges_path, write_edges
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
@@ -73,8 +71,7 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
         "entity": np.tile(np.array(data.entities, dtype=object), m * t),
     }
     columns |= {name: data.x[..., i].ravel() for i, name in enumerate(data.features)}
-    with replacing(path) as temporary:
-        pd.DataFrame(columns).to_csv(temporary, index=False)
+    write_cells(columns, path)
     if data.edges is not None:
         write_edges(data, edges_path(path))
 
