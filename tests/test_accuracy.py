@@ -1,0 +1,92 @@
+"""The figures of the README and docs/results.md, reached with the commands they name: `make test-slow`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bouncegrad.app.cli import main
+from bouncegrad.app.config import Config
+from bouncegrad.app.model import Model
+from bouncegrad.app.training import train
+from bouncegrad.data.formats import load
+from bouncegrad.data.simulate import simulate
+from bouncegrad.results.metrics import edge_accuracy, relabelling
+
+pytestmark = pytest.mark.slow
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+
+def shared(path: str) -> Path:
+    if not (SHARED / path).exists():
+        pytest.skip(f"{path} is not beside the project")
+    return SHARED / path
+
+
+def bouncegrad(*words: object) -> None:
+    assert main([str(word) for word in words]) == 0
+
+
+def evaluated(capsys: pytest.CaptureFixture[str], run: Path, data: Path) -> dict[str, Any]:
+    capsys.readouterr()
+    bouncegrad("evaluate", run, data, "--json")
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_demo_is_right_within_four_minutes(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    bouncegrad("demo", "--out", tmp_path / "demo")
+    assert time.perf_counter() - start < 240
+    new = load(tmp_path / "demo" / "new.npz")
+    result = Model.load(tmp_path / "demo" / "run").infer(new, 49)
+    assert new.edges is not None
+    assert edge_accuracy(new.edges, result.edges, relabelling(new.edges, result.edges, 2)) >= 0.95
+    assert (tmp_path / "demo" / "report.html").exists()
+
+
+def test_springs_of_the_published_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = shared("data/springs5_kipf")
+    bouncegrad("train", "--preset", "springs5", "--data", data, "--out", tmp_path / "run")
+    numbers = evaluated(capsys, tmp_path / "run", data)
+    assert numbers["edge_accuracy"] >= 0.99
+    assert numbers["mse_1"] < numbers["baselines"]["constant_velocity"]["mse_1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "types", "least"), [("directed3", 2, 0.98), ("springs4", 2, 0.98), ("types3", 3, 0.95)]
+)
+def test_other_systems_with_the_same_settings(
+    name: str, types: int, least: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shared(f"reports/fixtures/{name}.npz")
+    bouncegrad("train", "--data", data, "--out", tmp_path / "run", "--edge_types", types)
+    assert evaluated(capsys, tmp_path / "run", data)["edge_accuracy"] >= least
+    if name == "directed3":
+        held_out = load(data).select(json.loads((tmp_path / "run" / "data.json").read_text())["held_out"])
+        assert held_out.edges is not None
+        edges = Model.load(tmp_path / "run").infer(held_out).edges
+        turned = held_out.edges.transpose(0, 2, 1)
+        assert edge_accuracy(turned, edges, relabelling(turned, edges, types)) < least - 0.2
+
+
+def test_the_published_search_learns(tmp_path: Path) -> None:
+    config = Config(search="paper", proposal="learned", epochs=400)
+    _, _, rows = train(config, simulate("charged", 200, seed=5))
+    accuracy = [row["edge_accuracy"] for row in rows]
+    assert np.mean(accuracy[-5:]) > np.mean(accuracy[:5]) + 0.03
+
+
+def test_twenty_thousand_simulations_take_seconds_and_do_not_depend_on_threads(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    bouncegrad("simulate", "charged", "--tasks", 20000, "--out", tmp_path / "two.npz")
+    assert time.perf_counter() - start < 15
+    bouncegrad("simulate", "charged", "--tasks", 20000, "--out", tmp_path / "one.npz", "--threads", 1)
+    one, two = (hashlib.sha256((tmp_path / name).read_bytes()).digest() for name in ("one.npz", "two.npz"))
+    assert one == two
