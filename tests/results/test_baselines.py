@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from bouncegrad.data.trajectories import Scaling, Trajectories
-from bouncegrad.results import baselines, metrics
+from bouncegrad.results import baselines, edge_scores, metrics
 
 
 def scored(data: Trajectories, score: np.ndarray) -> float | None:
     assert data.edges is not None
     types = int(data.edges.max()) + 1
-    edges = baselines.edges_from_scores(score, types)
+    edges = edge_scores.edges_from_scores(score, types)
     return metrics.edge_accuracy(data.edges, edges, metrics.relabelling(data.edges, edges, types))
 
 
@@ -52,19 +52,19 @@ def test_an_unseen_last_state_is_the_last_seen_one(systems: Trajectories) -> Non
 @pytest.mark.parametrize("name", ["directed3", "springs4"])
 def test_least_squares_finds_every_edge(shared: Callable[[str], Trajectories], name: str) -> None:
     data = shared(name)
-    assert scored(data, baselines.least_squares(data)) == 1.0
+    assert scored(data, edge_scores.least_squares(data)) == 1.0
 
 
 def test_least_squares_knows_the_direction(shared: Callable[[str], Trajectories]) -> None:
     data = shared("directed3")
-    turned = scored(data, baselines.least_squares(data).swapaxes(1, 2))
+    turned = scored(data, edge_scores.least_squares(data).swapaxes(1, 2))
     assert turned is not None
     assert turned < 0.6
 
 
 def test_correlation_is_better_than_chance_on_springs(shared: Callable[[str], Trajectories]) -> None:
     data = shared("springs4")
-    score = baselines.correlation(data)
+    score = edge_scores.correlation(data)
     np.testing.assert_allclose(score, score.swapaxes(1, 2), atol=1e-12)
     auroc = metrics.auroc(data.edges, score)
     assert auroc is not None
@@ -74,9 +74,9 @@ def test_correlation_is_better_than_chance_on_springs(shared: Callable[[str], Tr
 def linear_chain(features: tuple[str, ...] = ("a", "b")) -> Trajectories:
     """Entity 0 drives 1, which drives 2, by `x_t += 0.4 (x_s - x_t)` with a start of its own in every task."""
     generator = np.random.default_rng(0)
-    noise, x = generator.normal(size=(6, 40, 3, 2)), np.zeros((6, 40, 3, 2))
+    noise, x = generator.normal(size=(6, 200, 3, 2)), np.zeros((6, 200, 3, 2))
     x[:, 0] = noise[:, 0]
-    for t in range(39):
+    for t in range(199):
         x[:, t + 1, 0] = x[:, t, 0] + noise[:, t, 0]
         for source, target in ((0, 1), (1, 2)):
             x[:, t + 1, target] = x[:, t, target] + 0.4 * (x[:, t, source] - x[:, t, target])
@@ -88,7 +88,7 @@ def linear_chain(features: tuple[str, ...] = ("a", "b")) -> Trajectories:
 @pytest.mark.parametrize("features", [("a", "b"), ("x", "y")])
 def test_least_squares_on_a_first_order_law(features: tuple[str, ...]) -> None:
     data = linear_chain(features)
-    score = baselines.least_squares(data)
+    score = edge_scores.least_squares(data)
     np.testing.assert_allclose(score[:, 2, 1], 0, atol=1e-8)  # exactly no influence backwards
     assert scored(data, score) == 1.0
 
@@ -96,13 +96,13 @@ def test_least_squares_on_a_first_order_law(features: tuple[str, ...]) -> None:
 def test_scores_have_no_unit() -> None:
     data = linear_chain()
     other = replace(data, x=data.x * np.array([1000.0, 0.01]) + 5)
-    for baseline in (baselines.least_squares, baselines.correlation):
+    for baseline in (edge_scores.least_squares, edge_scores.correlation):
         np.testing.assert_allclose(baseline(other), baseline(data), rtol=1e-6, atol=1e-9)
 
 
 def test_scores_follow_a_renaming_of_entities(shared: Callable[[str], Trajectories]) -> None:
     data, order = shared("directed3"), [2, 0, 1]
-    for baseline in (baselines.least_squares, baselines.correlation):
+    for baseline in (edge_scores.least_squares, edge_scores.correlation):
         moved = baseline(replace(data, x=data.x[:, :, order]))
         np.testing.assert_allclose(moved, baseline(data)[:, order][:, :, order], rtol=1e-6, atol=1e-9)
 
@@ -113,24 +113,24 @@ def test_hidden_values_change_nothing() -> None:
     mask[:, 10:13, 1] = False
     hidden = replace(data, mask=mask)
     other = replace(hidden, x=np.where(mask[..., None], data.x, np.nan))
-    for baseline in (baselines.least_squares, baselines.correlation):
+    for baseline in (edge_scores.least_squares, edge_scores.correlation):
         np.testing.assert_array_equal(baseline(hidden), baseline(other))
-    np.testing.assert_allclose(baselines.least_squares(hidden)[:, 2, 1], 0, atol=1e-8)
+    np.testing.assert_allclose(edge_scores.least_squares(hidden)[:, 2, 1], 0, atol=1e-8)
 
 
 def test_correlation_of_equal_opposite_and_constant_changes() -> None:
     walk = np.cumsum(np.random.default_rng(0).normal(size=50))
     x = np.stack([walk, 3 - 2 * walk, np.ones(50)], axis=1)[None, :, :, None]
-    score = baselines.correlation(Trajectories(x))[0]
+    score = edge_scores.correlation(Trajectories(x))[0]
     np.testing.assert_allclose(score, [[0, 1, 0], [1, 0, 0], [0, 0, 0]], atol=1e-12)
 
 
 def test_scores_are_split_where_the_variance_within_is_least() -> None:
     score = np.zeros((2, 3, 3))
     score[:, ~np.eye(3, dtype=bool)] = [[0.0, 0.1, 5.0, 5.1, 9.0, 0.2], [0.1, 0.3, 4.9, 8.8, 9.1, 5.2]]
-    edges = baselines.edges_from_scores(score, 3)
+    edges = edge_scores.edges_from_scores(score, 3)
     np.testing.assert_array_equal(edges[:, ~np.eye(3, dtype=bool)], [[0, 0, 1, 1, 2, 0], [0, 0, 1, 2, 2, 1]])
-    two = baselines.edges_from_scores(score, 2)
+    two = edge_scores.edges_from_scores(score, 2)
     np.testing.assert_array_equal(two[:, ~np.eye(3, dtype=bool)], [[0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 1]])
 
 
@@ -143,18 +143,18 @@ def test_the_split_is_the_best_of_all() -> None:
         return sum(float(part.var() * len(part)) for part in (values[:cut], values[cut:]))
 
     best = min(range(1, len(values)), key=within)
-    assert (baselines.edges_from_scores(score, 2)[:, pairs] == 0).sum() == best
+    assert (edge_scores.edges_from_scores(score, 2)[:, pairs] == 0).sum() == best
 
 
 def test_constant_scores_are_all_type_0() -> None:
-    assert not baselines.edges_from_scores(np.full((3, 4, 4), 0.7), 3).any()
+    assert not edge_scores.edges_from_scores(np.full((3, 4, 4), 0.7), 3).any()
 
 
 def test_many_scores_are_split_as_few_would_be() -> None:
     generator = np.random.default_rng(0)
     truth = generator.integers(0, 2, (500, 4, 4)) * (1 - np.eye(4, dtype=int))
     score = truth + generator.normal(0, 0.05, truth.shape)
-    np.testing.assert_array_equal(baselines.edges_from_scores(score, 2), truth)
+    np.testing.assert_array_equal(edge_scores.edges_from_scores(score, 2), truth)
 
 
 def test_the_table_is_plain_and_complete(systems: Trajectories) -> None:

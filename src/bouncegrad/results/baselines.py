@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
-from bouncegrad.data.trajectories import Scaling, Trajectories, feature_groups
-from bouncegrad.results.metrics import auroc, edge_accuracy, error_at, forecast_error, off_diagonal, relabelling
-
-POSITIONS = ("x", "y", "z")
-GROUPS = 512  # scores are clustered exactly up to this many, and in equal portions of their order beyond
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.edge_scores import POSITIONS, correlation, edges_from_scores, least_squares
+from bouncegrad.results.metrics import auroc, edge_accuracy, error_at, forecast_error, relabelling
 
 
 def static(data: Trajectories, steps: int) -> Float[np.ndarray, "M S N D"]:
@@ -44,107 +42,6 @@ def _held(data: Trajectories) -> Float[np.ndarray, "M T N D"]:
     last_seen = np.maximum.accumulate(np.where(data.mask, frame, -1), axis=1)
     index = np.where(last_seen >= 0, last_seen, data.mask.argmax(1)[:, None])
     return np.take_along_axis(x, index[..., None], axis=1)
-
-
-def least_squares(data: Trajectories) -> Float[np.ndarray, "M N N"]:
-    """How much each source matters to each target in a linear law of motion, fitted to every task alone.
-
-    `change_t = constant + a . state_t + sum_s c_s . (x_s - x_t)` by ordinary least squares; the score is the norm of
-    `c_s`. Where the data has positions, the law is the same along every axis, `x` is the position and the change is
-    that of the velocity (of the position if there is none); otherwise state, `x` and change hold all features. Every
-    feature is scaled, so the score has no unit. Frames in which any entity is unseen are left out.
-    """
-    scaling, (x, kept) = Scaling.fit(data), _scaled(data)
-    unit = _shared(scaling.scale, data.features) / _shared(scaling.change, data.features)
-    kinds = _kinds(data.features)
-    state, change = x[:, :-1][..., kinds.T], (np.diff(x, axis=1) * unit)[..., kinds.T]
-    m, t, n, axes, _ = state.shape
-    pulled, moved = (slice(1), slice(1, 2)) if _mechanical(data.features) else (slice(None), slice(None))
-    rows, weight = t * axes, np.repeat(kept, axes, axis=1)[..., None]
-    constant = np.broadcast_to(np.tile(np.eye(axes), (t, 1)), (m, rows, axes))
-    score = np.zeros((m, n, n))
-    for target in range(n):
-        sources = [s for s in range(n) if s != target]
-        apart = (state[:, :, sources] - state[:, :, [target]])[..., pulled]
-        apart = np.moveaxis(apart, 2, 3).reshape(m, rows, -1)
-        regressors = np.concatenate([apart, constant, state[:, :, target].reshape(m, rows, -1)], axis=2)
-        response = change[:, :, target, :, moved].reshape(m, rows, -1)
-        coefficients = np.linalg.pinv(regressors * weight, rcond=1e-10) @ (response * weight)
-        of_source = coefficients[:, : apart.shape[2]].reshape(m, n - 1, -1)
-        score[:, sources, target] = np.linalg.norm(of_source, axis=2)
-    return score
-
-
-def _kinds(features: Sequence[str]) -> Int[np.ndarray, "kinds axes"]:
-    """Feature indices by kind and axis: positions and velocities of x, y, z, or each feature a kind on one axis."""
-    axes = [p for p in POSITIONS if p in features]
-    names = [axes, [f"v{p}" for p in axes]] if _mechanical(features) else [axes] if axes else [[f] for f in features]
-    return np.array([[features.index(name) for name in kind] for kind in names])
-
-
-def _mechanical(features: Sequence[str]) -> bool:
-    """Whether there are positions and a velocity for each."""
-    axes = [p for p in POSITIONS if p in features]
-    return bool(axes) and all(f"v{p}" in features for p in axes)
-
-
-def _shared(sizes: Sequence[float], features: Sequence[str]) -> Float[np.ndarray, " D"]:
-    """One size (root mean square) for all positions and one for all velocities, so that no axis is preferred."""
-    shared = np.array(sizes)
-    for group in feature_groups(features):
-        shared[group] = np.sqrt(np.square(shared[group]).mean())
-    return shared
-
-
-def correlation(data: Trajectories) -> Float[np.ndarray, "M N N"]:
-    """Absolute Pearson correlation of the one-step changes of two entities, the mean over features; in [0, 1].
-
-    It has no direction. A feature that never changes counts as 0.
-    """
-    x, kept = _scaled(data)
-    change = np.diff(x, axis=1) * kept[..., None, None]
-    count = np.maximum(kept.sum(1), 1)[:, None, None]
-    change = (change - change.sum(1, keepdims=True) / count[:, None]) * kept[..., None, None]
-    product = np.einsum("mtsd,mtnd->mdsn", change, change)
-    size = np.sqrt(np.einsum("mdnn->mdn", product))
-    norm = size[..., :, None] * size[..., None, :]
-    share = np.divide(np.abs(product), norm, out=np.zeros_like(product), where=norm > 1e-12)
-    return np.minimum(share, 1.0).mean(1) * off_diagonal(x.shape[2])
-
-
-def _scaled(data: Trajectories) -> tuple[Float[np.ndarray, "M T N D"], Bool[np.ndarray, "M T-1"]]:
-    """States without units, unseen ones 0, and the one-step changes between two frames that are fully seen."""
-    scaling = Scaling.fit(data)
-    x = (np.asarray(data.x, np.float64) - scaling.shift) / _shared(scaling.scale, data.features)
-    mask = np.ones(x.shape[:3], bool) if data.mask is None else np.asarray(data.mask)
-    seen = np.logical_and.reduce(mask, axis=-1)
-    return np.where(mask[..., None], x, 0.0), seen[:, 1:] & seen[:, :-1]
-
-
-def edges_from_scores(score: Float[np.ndarray, "M N N"], types: int) -> Int[np.ndarray, "M N N"]:
-    """Edge types from scores: the split of all scores into `types` ranges with the least variance within (k-means).
-
-    In one dimension the best split is found exactly by dynamic programming, so the answer has no random start. Higher
-    types have higher scores; equal scores share a type.
-    """
-    values = np.sort(score[:, off_diagonal(score.shape[1])].ravel())
-    values, middle = values - values.mean(), values.mean()
-    start = np.linspace(0, len(values), min(len(values), GROUPS) + 1).astype(int)
-    sums = np.stack([np.concatenate([[0.0], np.cumsum(values**p)])[start] for p in (0, 1, 2)])
-    count, total, square = sums[:, None, :] - sums[:, :, None]  # of the values from group i up to group j
-    within = np.where(count > 0, square - total**2 / np.maximum(count, 1), 0.0)
-    within = np.where(np.triu(np.ones_like(within, bool)), within, np.inf)
-    best, steps = within[0], []
-    for _ in range(types - 1):
-        cost = best[:, None] + within
-        steps.append(cost.argmin(0))
-        best = cost.min(0)
-    cut, cuts = len(start) - 1, []
-    for step in reversed(steps):
-        cut = int(step[cut])
-        cuts.append(start[cut])
-    borders = [(values[max(c - 1, 0)] + values[min(c, len(values) - 1)]) / 2 for c in reversed(cuts)]
-    return np.searchsorted(np.array(borders), score - middle, side="left") * off_diagonal(score.shape[1])
 
 
 def baseline_table(

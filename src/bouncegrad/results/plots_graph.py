@@ -12,7 +12,7 @@ from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch
 
-from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, bare, halo, legend, plain, type_style
+from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, backing, bare, legend, plain, type_style
 
 NODE = 19.0  # diameter in points
 SHORT = 3  # letters of a name that fit into it
@@ -137,7 +137,7 @@ def _band(ax: Axes, start: np.ndarray, end: np.ndarray, bend: float, true_name: 
     ax.add_patch(band)
     across = np.array([end[1] - start[1], start[0] - end[0]])  # the side to which arc3 bends
     x, y = 0.65 * start + 0.35 * end + across * bend * 2 * 0.35 * 0.65  # nearer the source, where fewer edges cross
-    ax.text(x, y, true_name, fontsize=7.5, ha="center", va="center", color=WRONG, path_effects=halo(), zorder=5)
+    ax.text(x, y, true_name, fontsize=7.5, ha="center", va="center", color=WRONG, bbox=backing(), zorder=5)
 
 
 def _entity(ax: Axes, place: np.ndarray, name: str) -> None:
@@ -156,7 +156,7 @@ def _entity(ax: Axes, place: np.ndarray, name: str) -> None:
         textcoords="offset points",
         ha=side,
         va="center" if offset[1] == 0 else "bottom" if y > 0 else "top",
-        path_effects=halo(),
+        bbox=backing(),
         **style,
     )
 

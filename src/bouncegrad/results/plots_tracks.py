@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.style import FAINT, INK, MUTED, bare, entity_style, halo, plain
+from bouncegrad.results.style import FAINT, INK, MUTED, backing, bare, entity_style, plain
 
 POINTS = 6000  # drawn per task at most; longer recordings are thinned evenly
 NAMED = 16  # entities up to which names can be read
@@ -95,7 +95,7 @@ def _paths(data: Trajectories, task: int, ax: Axes, edges: Int[np.ndarray, "N N"
             va="bottom" if up else "top",
             fontsize=8,
             color=INK,
-            path_effects=halo(),
+            bbox=backing(),
             zorder=5,
         )
     ax.set_aspect("equal", adjustable="datalim")

@@ -11,7 +11,6 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 
 from bouncegrad.data.files import replacing
 
@@ -83,9 +82,9 @@ def legend(ax: Axes, **options: Any) -> None:
     ax.legend(frameon=False, fontsize=8, labelcolor=INK, handlelength=3.2, **options)
 
 
-def halo() -> list[withStroke]:
-    """Path effects that keep a label readable on top of lines."""
-    return [withStroke(linewidth=2.5, foreground=PAPER)]
+def backing() -> dict[str, Any]:
+    """A box behind a label that keeps it readable on top of lines. (An outline would turn an SVG's text into paths.)"""
+    return {"boxstyle": "round,pad=0.12", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75}
 
 
 def save(drawn: Figure, path: str | Path) -> None:
