@@ -71,6 +71,21 @@ def test_foreign_files_are_refused_in_one_line(kind: str, result: Result, tmp_pa
     assert "\n" not in str(error.value)
 
 
+def test_a_flipped_byte_is_refused_in_one_line_or_changes_nothing(result: Result, tmp_path: Path) -> None:
+    path = tmp_path / "result.npz"
+    result.save(path)
+    whole = bytearray(path.read_bytes())
+    refused = 0
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            np.testing.assert_array_equal(Result.load(path).probability, result.probability)
+        except InputError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > len(whole) / 7 / 2
+
+
 def test_a_newer_format_and_a_missing_key_are_named(result: Result, tmp_path: Path) -> None:
     result.save(tmp_path / "result.npz")
     with np.load(tmp_path / "result.npz") as file:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from bouncegrad.data.trajectories import plural
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
 NAMES = ("tasks", "entities", "type_names")
+# What numpy and zipfile raise on files that are foreign, cut short or have a byte flipped.
+UNREADABLE = (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError)
+UNREADABLE += (zipfile.BadZipFile, zlib.error, struct.error)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,12 +156,12 @@ class Result:
             InputError: the file is missing, is not a result, is damaged, or was written by a newer version.
         """
         try:
-            with np.load(Path(path), allow_pickle=False) as file:
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 parts: dict[str, Any] = {key: file[key] for key in file.files}
             version = int(parts.pop("format_version"))
         except FileNotFoundError:
             raise InputError(f"{path}: no such file; run `bouncegrad infer` to make a result") from None
-        except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
+        except UNREADABLE:
             raise InputError(f"{path}: not a result file; give the result.npz that `bouncegrad infer` wrote") from None
         if version > FORMAT_VERSION:
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Mapping
@@ -14,6 +15,8 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 from bouncegrad.data.trajectories import plural
 
+BROKEN = (zipfile.BadZipFile, zlib.error, struct.error)
+
 
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
@@ -22,7 +25,7 @@ def _explained(where: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, EOFError, OSError, LookupError, RuntimeError, SyntaxError, *BROKEN) as error:
         if "allow_pickle" in str(error):
             raise InputError(f"{where}: holds Python objects (pickled); save plain arrays of numbers") from None
         # An OSError of the system says why; the other messages speak of numpy's insides.
