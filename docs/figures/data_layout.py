@@ -55,7 +55,7 @@ def matrix() -> list[str]:
     parts = [
         text(760, 30, "edges [source, target]", 15),
         text(775, 62, "target", 12, MUTED),
-        text(640, 133, "source", 12, MUTED),
+        text(653, 133, "source", 12, MUTED),
     ]
     for i, name in enumerate(NAMES):
         parts += [text(735 + 40 * i, 80, name, 13), text(705, 105 + 30 * i, name, 13, INK, "end")]
@@ -71,7 +71,7 @@ def arrow(x: float) -> str:
 
 
 def main() -> None:
-    parts = [*table(), arrow(272), *array(), arrow(592), *matrix()]
+    parts = [*table(), arrow(272), *array(), arrow(583), *matrix()]
     head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 930 240" font-family="sans-serif">'
     path = Path(__file__).with_suffix(".svg")
     path.write_text("\n".join([head, '<rect width="930" height="240" fill="#fdfdfc"/>', *parts, "</svg>", ""]))

@@ -1,0 +1,110 @@
+"""What the documentation says is so: its code runs, its commands parse, its links lead somewhere, its files exist."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bouncegrad.app.cli import COMMANDS, main, with_underscores
+from bouncegrad.data.formats import save
+from bouncegrad.data.simulate import simulate
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SOURCE = ROOT / "src" / "bouncegrad"
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    lines = [line for page in PAGES for block in blocks(page, "bash") for line in block.splitlines()]
+    lines += [line for page in PAGES for line in re.findall(r"`(bouncegrad [^`]*)`", page.read_text())]
+    return sorted({line.split("#")[0].strip() for line in lines if line.startswith("bouncegrad ")})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder with a user's table of tracks, and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    data = simulate("springs", 6, entities=3, frames=12, seed=0)
+    keys = ("task,time,entity,x,y", "%s,%s,%s,%s,%s")
+    m, t, n, _ = data.shape
+    rows = [(i, j, k, *data.x[i, j, k, :2]) for i in range(m) for j in range(t) for k in range(n)]
+    (tmp_path / "tracks.csv").write_text("\n".join([keys[0], *(keys[1] % row for row in rows)]) + "\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_code_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
+    code = "\n".join(blocks(page, "python"))
+    exec(compile(re.sub(r"minutes=\d+", "epochs=2", code), str(page), "exec"), {})
+
+
+def test_the_five_lines_of_the_readme(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [block for block in blocks(PAGES[0], "bash") if "bouncegrad inspect" in block]
+    for line in block.splitlines():
+        words = shlex.split(line.split("#")[0])[1:]
+        words += ["--epochs", "2", "--threads", "1"] if words[0] == "train" else []
+        assert main(words) == 0
+    assert (folder / "result" / "edges.csv").read_text().startswith("task,source,target,type,")
+    assert (folder / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_and_options_exist(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = shlex.split(line.replace("&&", " "))[1:]
+    if words[0] == "COMMAND":
+        return
+    assert words[0] in COMMANDS
+    assert main([words[0], "--help"]) == 0
+    options = capsys.readouterr().out
+    for word in words:
+        if word.startswith("--") and word != "--help":
+            assert f"  {with_underscores(word.partition('=')[0])} " in options.replace("\n", " \n")
+
+
+def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in COMMANDS:
+        main([name, "--help"])
+    known = set(re.findall(r"--\w+", capsys.readouterr().out)) | {"--version"}
+    for page in PAGES:
+        for option in re.findall(r"`(--[\w-]+)", page.read_text()):
+            assert with_underscores(option) in known, f"{page.name}: {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        assert link.startswith("https://") or (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_are_named_exist(page: Path) -> None:
+    for name in set(re.findall(r"`([\w/]+\.py)`", page.read_text())):
+        assert any(str(path).endswith(f"/{name}") for path in ROOT.rglob("*.py") if ".venv" not in path.parts), name
+
+
+@pytest.mark.parametrize(("name", "epochs"), [("own_data", 3), ("paper_search", 1)])
+def test_examples_run(name: str, epochs: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "tracks.csv").unlink()
+    runpy.run_path(str(ROOT / "examples" / f"{name}.py"))["main"](epochs)
+    assert "accuracy" in capsys.readouterr().out
+
+
+def test_the_drawn_example_is_what_its_script_draws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "data_layout.py"
+    script.write_text((ROOT / "docs" / "figures" / "data_layout.py").read_text())
+    runpy.run_path(str(script), run_name="__main__")
+    assert script.with_suffix(".svg").read_text() == (ROOT / "docs" / "figures" / "data_layout.svg").read_text()
+
+
+def test_a_saved_table_is_read_by_the_first_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(simulate("springs", 3, seed=1), "example.csv")
+    assert main(["inspect", "example.csv"]) == 0
+    assert "truth for 20 edges" in capsys.readouterr().out
