@@ -48,10 +48,14 @@ def test_ctrl_c_and_the_line_that_says_how_to_go_on(command, made, tmp_path, mon
     stopped = run.state()["schedule"]["epoch"]
     assert 64 <= stopped < 150
     said = out.splitlines()[-1]
+    early = command("infer", "my run", "springs.npz", "--out", "early")
+    assert (early.status, early.err.count("\n")) == (0, 1)
+    assert "note: training of my run was stopped at " in early.err
     assert said.startswith("stopped; go on with: bouncegrad train --resume --data springs.npz --out ")
     assert command(*shlex.split(said.partition("bouncegrad ")[2])).status == 0
     assert command(*line, "unbroken").status == 0
     assert_same_runs(run, Run("unbroken"))
+    assert command("infer", "my run", "springs.npz", "--out", "late").err == ""
 
 
 def test_a_run_goes_on_with_the_options_of_reading_it_began_with(command, work, springs):

@@ -199,3 +199,11 @@ def test_replacing_refuses_a_folder_it_cannot_make(tmp_path):
 def test_replacing_refuses_a_folder_in_the_place_of_the_file(tmp_path):
     with pytest.raises(InputError, match="writing failed"), replacing(tmp_path) as temporary:
         temporary.write_text("text")
+
+
+@pytest.mark.parametrize("unit", [1e-15, 1.0, 1e15])
+def test_scaling_follows_the_unit_however_small(unit: float) -> None:
+    x = np.random.default_rng(0).normal(size=(3, 5, 2, 1))
+    plain, other = Scaling.fit(Trajectories(x)), Scaling.fit(Trajectories(x * unit))
+    for field in ("scale", "change", "difference"):
+        np.testing.assert_allclose(getattr(other, field), np.array(getattr(plain, field)) * unit, rtol=1e-9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -175,6 +176,17 @@ class Run:
         if version > FORMAT:
             raise InputError(f"{path}: has format {version}, this version reads up to {FORMAT}; update bouncegrad")
         return state
+
+    def warn_if_unfinished(self) -> None:
+        """One line on stderr if training was stopped before its end."""
+        with self.consistent():
+            progress = float(self.state()["schedule"]["progress"])
+        if progress < 1:
+            print(
+                f"bouncegrad: note: training of {self.folder} was stopped at {progress:.0%}, its modules are half "
+                f"learned; finish it with bouncegrad train --resume --data DATA --out {self.folder}",
+                file=sys.stderr,
+            )
 
     def restore(self, loop: BounceGrad, schedule: Schedule) -> Counts:
         """Puts a loop and a schedule where the checkpoint left them, and cuts metrics written after it."""

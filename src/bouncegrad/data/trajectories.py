@@ -225,7 +225,7 @@ class Scaling:
         low, high = rows.min(0), rows.max(0)
         for group in feature_groups(data.features):
             low[group], high[group] = low[group].min(), high[group].max()
-        tiny = 1e-12 * np.maximum(1.0, np.abs(rows).max(0))
+        tiny = 1e-12 * np.abs(rows).max(0)  # what rounding leaves of a constant, in any unit
         scale = np.where(scale > tiny, scale, 1.0)
         change = np.where(change > tiny, change, scale)
         # Two independent entities differ by twice the variance found within a frame.

@@ -20,8 +20,10 @@ FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
 NAMES = ("tasks", "entities", "type_names")
 # What numpy and zipfile raise on files that are foreign, cut short or have a byte flipped.
-UNREADABLE = (OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError)
-UNREADABLE += (zipfile.BadZipFile, zlib.error, struct.error)
+UNREADABLE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ def main(words: list[str]) -> None:
     from bouncegrad.app.model import Model
 
     model = Model.load(args.run)
+    Run(args.run).warn_if_unfinished()
     data, split = test_tasks(Run(args.run), args.data, args)
     numbers = evaluate(model, data, args.context, split).numbers
     if args.json:

@@ -6,10 +6,11 @@ import json
 import time
 
 from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+from bouncegrad.app.run import Run
 
 
 def main(words: list[str]) -> None:
-    """Writes RESULT/edges.csv, result.npz and graphs.svg."""
+    """Writes RESULT/edges.csv and RESULT/result.npz."""
     parser = Parser("infer")
     parser.add_argument("run", type=str, help="run folder of a trained model")
     parser.add_argument("data", type=str, help="file or folder of recordings")
@@ -23,6 +24,7 @@ def main(words: list[str]) -> None:
     from bouncegrad.results.export import write_edges_csv
 
     model = Model.load(args.run)
+    Run(args.run).warn_if_unfinished()
     data, part = load_data(args.data, args, "test")
     start = time.perf_counter()
     result = model.infer(data, args.context)
