@@ -32,7 +32,7 @@ def commands() -> list[str]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder with a user's table of tracks, and nothing else."""
     monkeypatch.chdir(tmp_path)
-    data = simulate("springs", 6, entities=3, frames=12, seed=0)
+    data = simulate("springs", 6, entities=3, frames=30, seed=0)
     keys = ("task,time,entity,x,y", "%s,%s,%s,%s,%s")
     m, t, n, _ = data.shape
     rows = [(i, j, k, *data.x[i, j, k, :2]) for i in range(m) for j in range(t) for k in range(n)]
