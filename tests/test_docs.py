@@ -97,13 +97,6 @@ def test_examples_run(name: str, epochs: int, folder: Path, capsys: pytest.Captu
     assert "accuracy" in capsys.readouterr().out
 
 
-def test_the_drawn_example_is_what_its_script_draws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    script = tmp_path / "data_layout.py"
-    script.write_text((ROOT / "docs" / "figures" / "data_layout.py").read_text())
-    runpy.run_path(str(script), run_name="__main__")
-    assert script.with_suffix(".svg").read_text() == (ROOT / "docs" / "figures" / "data_layout.svg").read_text()
-
-
 def test_a_saved_table_is_read_by_the_first_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save(simulate("springs", 3, seed=1), "example.csv")
     assert main(["inspect", "example.csv"]) == 0
