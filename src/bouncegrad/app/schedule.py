@@ -6,7 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from statistics import median
+from statistics import fmean
 
 from bouncegrad.app.config import Config
 from bouncegrad.core.annealing import Clock
@@ -16,8 +16,8 @@ class Schedule:
     """Clocks of a run from where it stands to its end.
 
     By epochs, progress is epoch / epochs. By minutes, every pass moves progress on by its share of what is left,
-    `progress += (1 - progress) * last pass / time left`, so the schedule ends on time on a machine of any speed. A pass
-    that took more than twice the usual counts as two, so that a stall of the machine does not skip temperatures.
+    `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed. The mean
+    is over the last passes, so that a stall of the machine is spread over many and does not skip temperatures.
 
     Args:
         config: resolved settings.
@@ -35,7 +35,7 @@ class Schedule:
     ) -> None:
         self.config, self.stop = config, stop
         self.epoch, self.progress, self.seconds = epoch, progress, seconds
-        self.recent: deque[float] = deque(maxlen=21)
+        self.recent: deque[float] = deque(maxlen=50)
 
     def clocks(self) -> Iterator[Clock]:
         """One clock per pass; after each the position (epoch, progress, seconds) stands between passes."""
@@ -49,8 +49,8 @@ class Schedule:
             else:
                 left = self.seconds_left
                 self.recent.append(took)
-                counted = min(took, 2 * median(self.recent))
-                self.progress = 1.0 if took >= left else self.progress + (1 - self.progress) * counted / left
+                share = fmean(self.recent) / left if took < left else 1.0
+                self.progress += (1 - self.progress) * min(share, 1.0)
             self.seconds += took
 
     @property

@@ -43,7 +43,7 @@ def training(rows: Sequence[Mapping[str, Any]]) -> tuple[Drawn, ...]:
         "loss": "Training loss.",
         "edge_accuracy": "Edge accuracy, up to one relabelling of types; only watched, never used in training.",
         "temperature": "Temperature of the search.",
-        "acceptance": "Share of proposed moves that were accepted.",
+        "acceptance": "Share of edges that a move changed (heat bath), or of proposals that were accepted.",
     }
     drawn = []
     for key, caption in captions.items():
