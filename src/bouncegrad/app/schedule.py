@@ -16,8 +16,8 @@ class Schedule:
     """Clocks of a run from where it stands to its end.
 
     By epochs, progress is epoch / epochs. By minutes, every pass moves progress on by its share of what is left,
-    `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed. The mean
-    is over the last passes, so that a stall of the machine is spread over many and does not skip temperatures.
+    `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed. The
+    mean is over the last passes, so that a stall of the machine is spread over many and skips no temperatures.
 
     Args:
         config: resolved settings.
