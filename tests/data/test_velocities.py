@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,3 +85,14 @@ def test_refused_without_positions_or_with_velocities():
 def test_the_method_is_stated_for_messages():
     assert "central differences" in METHOD
     assert "one-sided second-order" in METHOD
+
+
+def test_a_cut_leaves_no_trace_of_later_frames() -> None:
+    """The velocity of the last frame before a cut was derived with the frame after it; it must not stay so."""
+    x = np.random.default_rng(0).normal(size=(2, 9, 3, 2))
+    plain = Trajectories(x, features=("x", "y"), dt=0.1)
+    cut, wanted = with_velocities(plain).frames(0, 5), with_velocities(plain.frames(0, 5))
+    np.testing.assert_array_equal(cut.x, wanted.x)
+    assert (cut.features, cut.units, cut.derived) == (wanted.features, wanted.units, ("vx", "vy"))
+    spoilt = replace(plain, x=np.where(np.arange(9)[:, None, None] < 5, x, 1e6))
+    np.testing.assert_array_equal(with_velocities(spoilt).frames(0, 5).x, cut.x)

@@ -28,6 +28,7 @@ class Trajectories:
         units: D units, empty where unknown.
         tasks: M names, by default 0, 1, ...
         source: the file or command that the data came from, for messages.
+        derived: features that were derived from positions; see `with_velocities`.
 
     Raises:
         InputError: a wrong number of axes, no task, fewer than 2 frames or entities, or parts that do not fit.
@@ -47,6 +48,7 @@ class Trajectories:
     units: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     source: str = "array"
+    derived: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         x = np.asarray(self.x)
@@ -139,8 +141,13 @@ class Trajectories:
         )
 
     def frames(self, start: int, stop: int | None = None) -> Trajectories:
-        """Frames `start` to `stop` (exclusive) of every task."""
-        return replace(self, x=self.x[:, start:stop], mask=None if self.mask is None else self.mask[:, start:stop])
+        """Frames `start` to `stop` (exclusive) of every task; velocities that were derived know these frames alone."""
+        cut = replace(self, x=self.x[:, start:stop], mask=None if self.mask is None else self.mask[:, start:stop])
+        if not self.derived:
+            return cut
+        from bouncegrad.data.velocities import derived_anew
+
+        return derived_anew(cut)
 
     def split(self, share: float, seed: int) -> tuple[Trajectories, Trajectories]:
         """Two parts, tasks drawn at random: the rest, and `round(share * M)` tasks held out, each in file order."""

@@ -67,7 +67,15 @@ def with_velocities(data: Trajectories) -> Trajectories:
         mask=mask,
         features=data.features + tuple(f"v{axis}" for axis in axes),
         units=data.units + tuple(f"{data.units[i]}/time" if data.units[i] else "" for i in index),
+        derived=tuple(f"v{axis}" for axis in axes),
     )
+
+
+def derived_anew(data: Trajectories) -> Trajectories:
+    """The same recordings, velocities derived from the frames that are there: after a cut, none knows later frames."""
+    kept = [i for i, name in enumerate(data.features) if name not in data.derived]
+    names, units = (tuple(field[i] for i in kept) for field in (data.features, data.units))
+    return with_velocities(replace(data, x=data.x[..., kept], features=names, units=units, derived=()))
 
 
 def derivative(place: Float[np.ndarray, "M T N D"], dt: float) -> Float[np.ndarray, "M T N D"]:

@@ -38,6 +38,8 @@ def main(words: list[str]) -> None:
 
     print(describe_split(numbers))
     print(number_table(rows(numbers)))
+    if numbers["relabelling"] is not None:
+        print(f"inferred types 0, 1, ... were renamed to {numbers['relabelling']}, once for all tasks")
 
 
 def test_tasks(run: Run, path: str, args: Namespace) -> tuple[Trajectories, str]:
