@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Model:
         config: resolved settings.
         features: names of the D features.
         frames: T of the training part, the default context of new tasks.
+        dt: time between frames of the training part, which the learned changes belong to.
     """
 
     composition: GraphComposition
@@ -42,6 +44,7 @@ class Model:
     config: Config
     features: tuple[str, ...]
     frames: int
+    dt: float
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
@@ -53,13 +56,13 @@ class Model:
             scaling = run.scaling()
             composition = build_composition(config, entities, features, scaling, torch.Generator())
             composition.load_state_dict(run.state()["composition"])
-        return cls(composition.eval(), scaling, config, tuple(about["features"]), frames)
+        return cls(composition.eval(), scaling, config, tuple(about["features"]), frames, float(about["dt"]))
 
     def infer(self, data: Trajectories, context: int | None = None) -> Result:
         """Edges of new tasks, from the first `context` frames (None: all of them) and nothing else.
 
         Raises:
-            InputError: other features than in training, a context that is not there, or values that are not finite.
+            InputError: other features or time steps than in training, a context that is not there, values not finite.
         """
         seen = self.seen(data, context)
         found = infer(self.composition, scaled_tracks(seen, self.scaling), self.config.seed)
@@ -82,6 +85,12 @@ class Model:
             raise InputError(
                 f"{data.source}: features {', '.join(data.features)} differ from those of training, "
                 f"{', '.join(self.features)}; give the same features in the same order"
+            )
+        # Recordings that do not say their time step have 1; they are taken to be like those of training.
+        if 1.0 not in (data.dt, self.dt) and not math.isclose(data.dt, self.dt, rel_tol=1e-3):
+            raise InputError(
+                f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; resample the "
+                "recordings, or state the right time step"
             )
         frames = data.shape[1]
         if context is not None and not 2 <= context <= frames:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 ABOUT: dict[str, Any] = {
     **{"source": str, "summary": str, "fingerprint": str, "shape": list, "features": list, "scaling": dict},
-    **{"held_out": list | None, "read": dict | None},
+    **{"dt": float, "held_out": list | None, "read": dict | None},
 }
 
 
@@ -238,7 +238,7 @@ def describe(data: Trajectories, scaling: Scaling, origin: Origin) -> dict[str, 
         "source": data.source,
         "summary": data.summary(),
         "shape": list(data.shape),
-        "dt": data.dt,
+        "dt": float(data.dt),
         "features": list(data.features),
         "units": list(data.units),
         "entities": list(data.entities),

@@ -71,7 +71,7 @@ def train(
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
     assert isinstance(loop.composition, GraphComposition)
-    model = Model(loop.composition.eval(), scaling, config, data.features, data.shape[1])
+    model = Model(loop.composition.eval(), scaling, config, data.features, data.shape[1], data.dt)
     return model, loop, recorder.rows
 
 
