@@ -10,7 +10,9 @@ import yaml
 from bouncegrad.app.config import Config
 from bouncegrad.app.kinds import fits, in_words
 from bouncegrad.app.schedule import Schedule
+from bouncegrad.app.training import train
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.simulate import simulate
 
 SHAPE = (1000, 49, 5, 4)
 
@@ -18,7 +20,9 @@ SHAPE = (1000, 49, 5, 4)
 @pytest.mark.parametrize(
     ("given", "chosen"),
     [
-        ({}, {"annealer": "geometric", "temperature": 100.0, "loss": "likelihood", "steps": 1, "segments": 4}),
+        ({}, {"annealer": "geometric", "temperature": 30.0, "loss": "likelihood", "steps": 1, "segments": 4}),
+        ({}, {"optimizer": "muon", "learning_rate": 0.02}),
+        ({"loss": "rollout"}, {"optimizer": "adam", "learning_rate": 0.003}),
         ({"search": "paper"}, {"annealer": "tracked", "temperature": 5.5e-5, "loss": "rollout", "steps": 10}),
         ({"search": "paper", "annealer": "fixed"}, {"temperature": 1.0}),
         ({"search": "paper", "loss": "likelihood"}, {"steps": 1, "segments": 4}),
@@ -85,9 +89,9 @@ def test_a_schedule_by_epochs():
     schedule = Schedule(Config(epochs=4).resolve(SHAPE))
     clocks = [(clock.epoch, clock.progress, schedule.learning_rate) for clock in schedule.clocks()]
     assert [clock[:2] for clock in clocks] == [(0, 0.0), (1, 0.25), (2, 0.5), (3, 0.75)]
-    assert clocks[0][2] == pytest.approx(3e-3)
-    assert clocks[2][2] == pytest.approx(3e-3 * 0.51)
-    assert schedule.learning_rate == pytest.approx(3e-3 * 0.02)
+    assert clocks[0][2] == pytest.approx(2e-2)
+    assert clocks[2][2] == pytest.approx(2e-2 * 0.51)
+    assert schedule.learning_rate == pytest.approx(2e-2 * 0.02)
     assert list(schedule.clocks()) == []
 
 
@@ -124,3 +128,14 @@ def test_states_open_as_the_cooling_ends():
     assert opening[61] == pytest.approx(0.4)
     assert opening[70] == opening[99] == 1.0
     assert Schedule(Config(search="paper").resolve(SHAPE)).opening == 1.0
+
+
+def test_modules_come_together_as_the_hot_part_ends():
+    data = simulate("springs", 16, entities=3, frames=12, seed=0)
+    apart = []
+    for passes in (5, 6):
+        stop = iter([False] * passes + [True])
+        _, loop, _ = train(Config(epochs=10, hot=0.5), data, stop=lambda it=stop: next(it))
+        weight = loop.composition.edge.weights[0].detach()
+        apart.append(float((weight[0] - weight[1]).norm()))
+    assert apart[1] < 0.5 * apart[0]

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bouncegrad.core.modules import ModulePool
+from bouncegrad.core.optimizers import Muon
 
 
 def pool(path: str, activation: str = "silu", modules: int = 3) -> ModulePool:
@@ -58,3 +59,18 @@ def test_all_evaluates_every_module_without_touching_its_input() -> None:
 def test_weights_come_from_the_generator(seed: int) -> None:
     a, b = (ModulePool(2, (3, 4), torch.Generator().manual_seed(s)) for s in (0, seed))
     assert torch.equal(a.weights[0], b.weights[0]) == (seed == 0)
+
+
+def test_brought_together_modules_keep_their_mean_and_a_share_of_their_differences() -> None:
+    pool = ModulePool(3, (4, 5, 2), torch.Generator().manual_seed(0))
+    optimizer = Muon(pool.parameters())
+    pool.all(torch.randn(6, 4, generator=torch.Generator().manual_seed(1))).square().sum().backward()
+    optimizer.step()
+    before = [parameter.detach().clone() for parameter in pool.parameters()]
+    pool.bring_together(0.1, optimizer)
+    for parameter, old in zip(pool.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.mean(0), old.mean(0))
+        torch.testing.assert_close(parameter[1] - parameter[0], 0.1 * (old[1] - old[0]), atol=1e-6, rtol=1e-4)
+        for value in optimizer.state[parameter].values():
+            if isinstance(value, torch.Tensor):
+                assert torch.equal(value[0], value[2])

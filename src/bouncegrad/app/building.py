@@ -13,15 +13,19 @@ from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.encoders import Encoder
+from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.proposals import Learned, Proposal, Uniform
 from bouncegrad.core.search import HeatBath, Metropolis, Search
 from bouncegrad.core.structures import random_structure
 from bouncegrad.data.trajectories import Scaling, Trajectories
 
+ALIKE = 0.05  # what edge modules keep of their first differences: names come from the tracks, not from first weights
+
 
 def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceGrad, RandomFrames]:
     """The parts of a run on these tasks, from resolved settings."""
     assert config.temperature is not None
+    assert config.learning_rate is not None
     assert config.steps is not None
     assert config.evidence is not None
     generator = torch.Generator().manual_seed(config.seed)
@@ -40,7 +44,10 @@ def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceG
     else:
         annealer = Fixed(config.temperature)
     z = random_structure(m, composition.slots, config.edge_types, generator)
-    optimizer = torch.optim.Adam(composition.parameters(), lr=config.learning_rate)
+    kind = Muon if config.optimizer == "muon" else torch.optim.Adam
+    optimizer = kind(composition.parameters(), lr=config.learning_rate)
+    if config.annealer == "geometric":
+        composition.edge.bring_together(ALIKE)
     loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
     batches = RandomFrames(scaled_tracks(data, scaling), config.batch, config.segments or None, config.steps)
     return loop, batches

@@ -27,8 +27,8 @@ class Config:
         search: heat-bath draws structures from their conditionals; paper proposes, tests, accepts (Alet et al. 2019).
         proposal: what suggests structures to the paper's search.
         annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default.
-        temperature: the first temperature; 100 for geometric, exp(-9.8) for tracked, 1 for fixed by default.
-        hot: share of the run, at its start, with uniform structures (geometric).
+        temperature: the first temperature; 30 for geometric, exp(-9.8) for tracked, 1 for fixed by default.
+        hot: share of the run, at its start, with uniform structures, in which modules learn the mean law (geometric).
         cooling: share of the run after which the geometric annealer has reached temperature 1.
         evidence: share of a task's evidence that is kept from visit to visit (heat-bath); by default so much that
             visits of one and a half tracks are remembered.
@@ -41,7 +41,9 @@ class Config:
         message: width of a message.
         activation: function between layers.
         batch: tasks per gradient step.
-        learning_rate: rate of Adam, falling on a cosine to 2 % of it.
+        optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
+            adam for rollout.
+        learning_rate: first rate, falling on a cosine to 2 % of it; 0.02 for muon, 0.003 for adam by default.
         clip: gradients are scaled down to this norm.
         epochs: passes over the tasks; reproducible to the bit.
         minutes: a budget of time, used where epochs are not given: the schedule is fitted to the machine; 5 by default.
@@ -55,7 +57,7 @@ class Config:
     proposal: Literal["uniform", "learned"] = "uniform"
     annealer: Literal["geometric", "tracked", "fixed"] | None = None
     temperature: float | None = None
-    hot: float = 0.05
+    hot: float = 0.1
     cooling: float = 0.7
     evidence: float | None = None
     loss: Literal["likelihood", "rollout"] | None = None
@@ -66,7 +68,8 @@ class Config:
     message: int = 16
     activation: Literal["silu", "relu"] = "silu"
     batch: int = 64
-    learning_rate: float = 3e-3
+    optimizer: Literal["muon", "adam"] | None = None
+    learning_rate: float | None = None
     clip: float = 10.0
     epochs: int | None = None
     minutes: float | None = None
@@ -119,13 +122,16 @@ class Config:
         if segments is None:
             drawn = round(ROWS_A_VISIT / (min(self.batch, m) * n))
             segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
+        optimizer = self.optimizer or ("muon" if loss == "likelihood" else "adam")
         evidence = self.evidence
         if evidence is None:
             evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
         return replace(
             self,
             annealer=annealer,
-            temperature=self.temperature or {"geometric": 100.0, "tracked": 5.5e-5, "fixed": 1.0}[annealer],
+            optimizer=optimizer,
+            learning_rate=self.learning_rate or {"muon": 0.02, "adam": 0.003}[optimizer],
+            temperature=self.temperature or {"geometric": 30.0, "tracked": 5.5e-5, "fixed": 1.0}[annealer],
             loss=loss,
             steps=steps,
             segments=segments,

@@ -56,6 +56,7 @@ class Schedule:
     @property
     def learning_rate(self) -> float:
         """Cosine from the first rate to 2 % of it."""
+        assert self.config.learning_rate is not None
         return self.config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bouncegrad.app.building import build
+from bouncegrad.app.building import ALIKE, build
 from bouncegrad.app.config import Config
 from bouncegrad.app.model import Model, require_moderate
 from bouncegrad.app.run import Counts, Origin, Run, describe
@@ -104,6 +104,8 @@ class Recorder:
             for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
                 group["lr"] = self.schedule.learning_rate
             self.composition.opening.fill_(self.schedule.opening)
+            if math.isinf(self.loop.annealer.temperature) and clock.progress >= self.schedule.config.hot:
+                self.composition.edge.bring_together(ALIKE, self.loop.optimizer)
             if self.counts.visits and clock.epoch % self.passes == 0:
                 self.write_row()
             if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:

@@ -81,6 +81,16 @@ class ModulePool(nn.Module):
         """Every row through every module."""
         return self.layers(x.expand(self.modules_count, *x.shape), first=0)
 
+    @torch.no_grad()
+    def bring_together(self, share: float, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Modules keep this share of what sets them apart, `W_k <- mean + share (W_k - mean)`; momenta become equal."""
+        for parameter in self.parameters():
+            mean = parameter.mean(0, keepdim=True)
+            parameter.copy_(mean + share * (parameter - mean))
+            for value in optimizer.state[parameter].values() if optimizer else ():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    value.copy_(value.mean(0, keepdim=True).expand_as(value))
+
     def layers(self, x: Float[Tensor, "K R width"], first: int) -> Float[Tensor, "K R outputs"]:
         """The layers from `first` on; rows of `x[k]` go through module k."""
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):

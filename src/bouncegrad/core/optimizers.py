@@ -1,0 +1,82 @@
+"""Muon: gradient descent in which every direction of a weight matrix moves at the same rate.
+
+    m  <-  β m + (1 - β) g,    u = β m + (1 - β) g                       (momentum, looking ahead)
+    W  <-  W - 3 rate sqrt(max(1, outputs / inputs)) polar(u),           polar(U S Vᵀ) = U Vᵀ
+    biases by Adam at the same rate
+
+A law of interaction spans orders of magnitude, so most directions of a gradient are small beside the few that close
+encounters fill; here they all count. With true structures, 400 steps reach the accuracy of 4,000 steps of Adam.
+`torch.optim.Muon` takes single matrices only; this one takes the stacked weights of a `ModulePool`.
+
+Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+MOMENTUM, MATRICES = 0.95, 3.0
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+QUINTIC = (3.4445, -4.7750, 2.0315)
+STEPS = 5
+
+
+class Muon(torch.optim.Optimizer):
+    """For the stacked weights `[K, inputs, outputs]` and biases `[K, 1, outputs]` of module pools.
+
+    Args:
+        parameters: three axes each; those with a single row are biases.
+        lr: the rate. 0.02 served every system that was tried.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float = 0.02) -> None:
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
+        """One step along the gradients that are there."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    (self.adam if weight.shape[-2] == 1 else self.matrix)(weight, weight.grad, group["lr"])
+
+    def matrix(self, weight: nn.Parameter, gradient: Tensor, rate: float) -> None:
+        """Stacked matrices: the polar factor of the momentum."""
+        state = self.state[weight]
+        momentum = state.setdefault("momentum", torch.zeros_like(weight))
+        momentum.lerp_(gradient, 1 - MOMENTUM)
+        widening = math.sqrt(max(1.0, weight.shape[-1] / weight.shape[-2]))
+        weight.sub_(polar(gradient.lerp(momentum, MOMENTUM)), alpha=MATRICES * rate * widening)
+
+    def adam(self, bias: nn.Parameter, gradient: Tensor, rate: float) -> None:
+        """Biases: Adam (Kingma and Ba 2015)."""
+        state = self.state[bias]
+        if not state:
+            state.update(step=0, mean=torch.zeros_like(bias), square=torch.zeros_like(bias))
+        state["step"] += 1
+        state["mean"].lerp_(gradient, 1 - BETAS[0])
+        state["square"].lerp_(gradient.square(), 1 - BETAS[1])
+        mean = state["mean"] / (1 - BETAS[0] ** state["step"])
+        size = (state["square"] / (1 - BETAS[1] ** state["step"])).sqrt()
+        bias.sub_(mean / (size + EPSILON), alpha=rate)
+
+
+def polar(matrix: Float[Tensor, "K rows columns"]) -> Float[Tensor, "K rows columns"]:
+    """Nearly the orthogonal factor of each matrix: all singular values from 0.7 to 1.2, those of zero stay zero.
+
+    Five Newton-Schulz steps `X <- a X + b (X Xᵀ) X + c (X Xᵀ)² X` on the smaller side.
+    """
+    tall = matrix.shape[-2] > matrix.shape[-1]
+    x = matrix.mT if tall else matrix
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-30)
+    a, b, c = QUINTIC
+    for _ in range(STEPS):
+        gram = x @ x.mT
+        x = a * x + torch.baddbmm(gram, gram, gram, beta=b, alpha=c) @ x
+    return x.mT if tall else x
