@@ -7,8 +7,8 @@ import torch
 
 from bouncegrad.core import inference
 from bouncegrad.core.batches import whole_tracks
+from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import infer
-from bouncegrad.core.search import HeatBath
 from bouncegrad.core.structures import fillings
 
 from .conftest import make_known, random_batch, small_graph

@@ -11,8 +11,9 @@ from bouncegrad.core.annealing import Clock, Fixed, Geometric, Tracked
 from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.encoders import Encoder
+from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.proposals import Learned, Uniform
-from bouncegrad.core.search import HeatBath, Metropolis
+from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import random_structure
 from bouncegrad.data.trajectories import Scaling, Trajectories
 

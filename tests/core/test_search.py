@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from bouncegrad.core.batches import whole_tracks
+from bouncegrad.core.heat_bath import HeatBath, marginals
 from bouncegrad.core.proposals import Uniform
-from bouncegrad.core.search import HeatBath, Metropolis, marginals
+from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import fillings, random_structure
 
 from .conftest import random_batch, small_graph
@@ -100,7 +101,7 @@ def test_only_the_block_moves() -> None:
     composition, batch = small_graph(5), random_batch(4, 3, 5)
     z, generator = random_structure(4, 20, 2, torch.Generator().manual_seed(1)), torch.Generator().manual_seed(0)
     search = HeatBath(4, enumerate_up_to=1, block=4)
-    columns = search.columns(composition, torch.Generator().manual_seed(0))
+    columns = search.coupling.plan(composition.groups, 2, 4, torch.Generator().manual_seed(0)).columns
     assert columns.shape == (5, 2)
     move = search(composition, Uniform(composition.groups, 2), batch, z, 1e6, generator)
     moved = torch.zeros(20, dtype=torch.bool)

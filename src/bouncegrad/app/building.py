@@ -13,9 +13,10 @@ from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.encoders import Encoder
+from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.proposals import Learned, Proposal, Uniform
-from bouncegrad.core.search import HeatBath, Metropolis, Search
+from bouncegrad.core.search import Metropolis, Search
 from bouncegrad.core.structures import random_structure
 from bouncegrad.data.trajectories import Scaling, Trajectories
 

@@ -19,8 +19,9 @@ from bouncegrad.core.annealing import Annealer, Clock, Fixed, Geometric
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.proposals import Uniform
-from bouncegrad.core.search import HeatBath, Move
+from bouncegrad.core.search import Move
 from bouncegrad.core.structures import random_structure
 
 COOLING_SWEEPS, AVERAGED_SWEEPS, START = 40, 20, 100.0
@@ -57,7 +58,7 @@ def _infer(composition: GraphComposition, tracks: Float[Tensor, "B C N D"], seed
     tasks = len(tracks)
     generator = torch.Generator().manual_seed(seed)
     search = HeatBath(tasks, decay=0.0, shared_noise=True)
-    exact = search.columns(composition, generator).shape == composition.groups.shape
+    exact = search.exact(composition, generator)
     annealer: Annealer = (
         Fixed(1.0) if exact else Geometric(START, 1.0, COOLING_SWEEPS / (COOLING_SWEEPS + AVERAGED_SWEEPS))
     )

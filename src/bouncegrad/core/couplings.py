@@ -1,0 +1,141 @@
+"""Couplings: which edges are drawn together, and what ties them to each other.
+
+The search knows the summed loss of every filling of the edges into each entity. A coupling plans a draw from
+
+    p(fillings) ∝ exp(-Σ_entities loss / T)   over the fillings that it allows
+
+    independent     all; every entity's incoming edges are drawn apart
+    symmetric       z_{s->t} = z_{t->s}; entities are parted into random cliques, each clique is drawn at once
+    entity types    z_{s->t} = table[a_s, a_t]; the types of all entities are drawn at once
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.structures import fillings
+
+MOST_STATES = 4096
+
+
+class Joint(NamedTuple):
+    """Groups drawn at once: every allowed state, as the number of the filling that it means for each member."""
+
+    members: Int[Tensor, " g"]
+    states: Int[Tensor, "states g"]
+
+
+class Plan(NamedTuple):
+    """Which of each group's slots are drawn (by column), and jointly for which groups; no joints: each group apart."""
+
+    columns: Int[Tensor, "G block"]
+    joints: tuple[Joint, ...] = ()
+
+
+class Coupling(Protocol):
+    """Plans a draw; `largest` is the most fillings of one group that may be enumerated in a block."""
+
+    def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
+        """A fresh plan for one draw."""
+
+
+class Independent:
+    """All of a group's slots where they can be enumerated, otherwise a fresh random block of each group."""
+
+    def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
+        count, degree = groups.shape
+        if choices**degree <= largest:
+            return Plan(torch.arange(degree).expand(count, degree))
+        size = 1
+        while choices ** (size + 1) <= largest:
+            size += 1
+        return Plan(torch.rand(count, degree, generator=generator).argsort(1)[:, :size])
+
+
+class Symmetric:
+    """Both directions of a pair share a type. Needs all ordered pairs.
+
+    Cliques are as large as all fillings of their pairs can be enumerated: five entities for two types. Entities that
+    are left over wait for another draw.
+    """
+
+    def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
+        count, size = len(groups), 2
+        while size < count and choices ** (size * (size + 1) // 2) <= MOST_STATES // 4 and choices**size <= largest:
+            size += 1
+        order = torch.randperm(count, generator=generator) if size < count else torch.arange(count)
+        cliques = order[: count // size * size].view(-1, size).sort(1).values
+        columns = torch.arange(size - 1).repeat(count, 1)
+        for clique in cliques:
+            for target in clique.tolist():
+                sources = clique[clique != target]
+                columns[target] = sources - (sources > target).long()
+        first, second = torch.triu_indices(size, size, 1)
+        matrix = torch.zeros(choices ** len(first), size, size, dtype=torch.long)
+        matrix[:, first, second] = matrix[:, second, first] = fillings(choices, len(first))
+        states = numbered(matrix, choices)
+        return Plan(columns, tuple(Joint(clique, states) for clique in cliques))
+
+
+class EntityTypes:
+    """An edge's type follows from the types of its two ends, as with charges. Needs all ordered pairs.
+
+    With A entity types and K edge types, `K = 2`: alike or not; `K = A (A + 1) / 2`: one for each unordered pair of
+    entity types; `K = A²`: one for each ordered pair (source, target).
+
+    Args:
+        types: A.
+        choices: K.
+
+    Raises:
+        ValueError: no rule leads from A entity types to K edge types.
+    """
+
+    def __init__(self, types: int, choices: int) -> None:
+        a, b = torch.meshgrid(torch.arange(types), torch.arange(types), indexing="ij")
+        low, high = torch.minimum(a, b), torch.maximum(a, b)
+        tables = {types**2: a * types + b, types * (types + 1) // 2: high * (high + 1) // 2 + low, 2: (a != b).long()}
+        if choices not in tables:
+            raise ValueError(f"{types} entity types lead to {', '.join(map(str, sorted(tables)))} edge types")
+        self.types, self.table = types, tables[choices]
+
+    def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
+        count, degree = groups.shape
+        entity = fillings(self.types, count)
+        states = numbered(self.table[entity[:, :, None], entity[:, None, :]], choices)
+        return Plan(torch.arange(degree).expand(count, degree), (Joint(torch.arange(count), states),))
+
+
+def numbered(matrix: Int[Tensor, "states n n"], choices: int) -> Int[Tensor, "states n"]:
+    """Number, in the order of `fillings`, of what comes into each entity of matrices `[source, target]`."""
+    n = matrix.shape[1]
+    off = ~torch.eye(n, dtype=torch.bool)
+    incoming = matrix.transpose(1, 2)[:, off].view(len(matrix), n, n - 1)
+    return (incoming * choices ** torch.arange(n - 2, -1, -1)).sum(-1)
+
+
+def draw(
+    logits: Float[Tensor, "B G fillings"],
+    current: Int[Tensor, "B G"],
+    joints: tuple[Joint, ...],
+    noise: Callable[[Tensor], Tensor],
+) -> tuple[Int[Tensor, "B G"], Float[Tensor, "B G fillings"]]:
+    """A filling for each group and the probability of each filling; groups in no joint stay at `current`.
+
+    `noise` gives Gumbel noise for logits, so that the largest sum is a draw from their softmax.
+    """
+    if not joints:
+        return (logits + noise(logits)).argmax(-1), logits.softmax(-1)
+    filling, probability = current.clone(), torch.zeros_like(logits).scatter_(2, current[..., None], 1.0)
+    for members, states in joints:
+        own = logits[:, members]
+        joint = own[:, torch.arange(len(members)), states].sum(-1)
+        filling[:, members] = states[(joint + noise(joint)).argmax(-1)]
+        share = joint.softmax(-1)[:, None, :].expand(own.shape[:2] + joint.shape[1:])
+        probability[:, members] = torch.zeros_like(own).scatter_add_(2, states.T.expand_as(share), share)
+    return filling, probability

@@ -1,0 +1,157 @@
+"""The heat bath: draws whole groups of slots at once from  p(filling) ∝ exp(-summed loss(filling) / T) prior(filling).
+
+One dense evaluation of the modules gives the loss of every filling. What ties edges to each other is a coupling's
+matter, what is known of single edges a prior's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.batches import Batch
+from bouncegrad.core.compositions.base import Composition
+from bouncegrad.core.couplings import Coupling, Independent, draw
+from bouncegrad.core.priors import Prior, of_fillings
+from bouncegrad.core.proposals import Proposal
+from bouncegrad.core.search import Move
+from bouncegrad.core.structures import fillings, random_structure
+
+
+class HeatBath:
+    """Draws whole groups of slots from their conditionals; every move is accepted, there is no test on top.
+
+    While `choices ** degree <= enumerate_up_to` all fillings of a group are enumerated, and the evidence lasts: each
+    task keeps a table of summed log-likelihoods, `new = decay * old + this visit`. Where that remembers more steps than
+    a track has, the sum is scaled down to one track. Beyond that a fresh random block of each group's slots is drawn
+    given the rest. At an infinite temperature structures are uniform and nothing is evaluated.
+
+    Args:
+        tasks: M, the tasks that evidence is kept for.
+        decay: the share of old evidence that is kept, in [0, 1); 0 keeps none.
+        enumerate_up_to: fillings of one group that may be enumerated.
+        block: fillings of one block; the block is as large as they allow.
+        shared_noise: every task gets the same random numbers, so that a task's answer does not depend on its batch.
+        coupling: what ties edges to each other.
+        prior: log-probability of every type of every slot (see `priors.py`); None: all alike.
+    """
+
+    def __init__(
+        self,
+        tasks: int,
+        decay: float = 0.7,
+        enumerate_up_to: int = 1024,
+        block: int = 64,
+        shared_noise: bool = False,
+        coupling: Coupling | None = None,
+        prior: Prior | None = None,
+    ) -> None:
+        self.tasks, self.decay, self.enumerate_up_to = tasks, decay, enumerate_up_to
+        self.block, self.shared_noise = block, shared_noise
+        self.coupling, self.prior = coupling or Independent(), prior
+        self.evidence: Float[Tensor, "M G fillings"] | None = None
+
+    def __call__(
+        self,
+        composition: Composition,
+        proposal: Proposal,
+        batch: Batch,
+        z: Int[Tensor, "B S"],
+        temperature: float,
+        generator: torch.Generator,
+    ) -> Move:
+        if math.isinf(temperature):
+            new = random_structure(len(z), composition.slots, composition.choices, generator)
+            return Move(new, new != z, torch.empty(0), torch.empty(0))
+        groups, choices = composition.groups, composition.choices
+        whole = self.enumerates(composition)
+        plan = self.coupling.plan(groups, choices, self.enumerate_up_to if whole else self.block, generator)
+        columns = torch.arange(groups.shape[1]).expand(groups.shape) if whole else plan.columns
+        loss = composition.conditional_losses(batch, z, columns)
+        if self.decay and whole:
+            loss = self.remember(batch, loss)
+        if whole and plan.columns.shape[1] < groups.shape[1]:
+            loss = given_the_rest(loss, z, groups, plan.columns, choices)
+        block = fillings(choices, plan.columns.shape[1])
+        slots = groups.gather(1, plan.columns)
+        logits = -loss / temperature
+        if self.prior is not None:
+            prior = self.prior if len(self.prior) == 1 else self.prior[batch.tasks]
+            logits = logits + of_fillings(prior, block, slots) / max(temperature, 1.0)
+
+        def gumbel(of: Tensor) -> Tensor:
+            shape = of.shape[1:] if self.shared_noise else of.shape
+            uniform = torch.rand(shape, generator=generator, dtype=of.dtype).clamp_(min=1e-300)
+            return -torch.log(-torch.log(uniform))
+
+        drawn, probability = draw(logits, number_of(z, slots, choices), plan.joints, gumbel)
+        new = torch.nn.functional.pad(z, (0, 1))
+        new[:, slots.flatten()] = block[drawn].flatten(1)
+        new = new[:, :-1].contiguous()
+        shares = marginals(probability, block, slots, z, choices)
+        return Move(new, new != z, loss.new_empty(0), loss.new_empty(0), shares)
+
+    def enumerates(self, composition: Composition) -> bool:
+        """Whether all fillings of a whole group are enumerated."""
+        return composition.choices ** composition.groups.shape[1] <= self.enumerate_up_to
+
+    def exact(self, composition: Composition, generator: torch.Generator) -> bool:
+        """Whether one move draws all edges at once, from their exact posterior."""
+        plan = self.coupling.plan(composition.groups, composition.choices, self.enumerate_up_to, generator)
+        return self.enumerates(composition) and plan.columns.shape == composition.groups.shape
+
+    def remember(self, batch: Batch, loss: Float[Tensor, "B G F"]) -> Float[Tensor, "B G F"]:
+        """Adds this visit to the decayed evidence of its tasks; returns the evidence of at most one whole track."""
+        if self.evidence is None:
+            self.evidence = torch.zeros(self.tasks, *loss.shape[1:])
+        total = self.decay * self.evidence[batch.tasks] + (loss - loss.mean(-1, keepdim=True)).float()
+        self.evidence[batch.tasks] = total
+        seen = batch.segments.shape[1] * (batch.segments.shape[2] - 1) / (1 - self.decay)
+        return total * min(1.0, (batch.tracks.shape[1] - 1) / seen)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"evidence": self.evidence}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.evidence = state["evidence"]
+
+
+def number_of(z: Int[Tensor, "B S"], slots: Int[Tensor, "G size"], choices: int) -> Int[Tensor, "B G"]:
+    """The number, in the order of `fillings`, of what some slots of each group hold."""
+    digits = choices ** torch.arange(slots.shape[1] - 1, -1, -1)
+    return (torch.nn.functional.pad(z, (0, 1))[:, slots] * digits).sum(-1)
+
+
+def given_the_rest(
+    loss: Float[Tensor, "B G fillings"],
+    z: Int[Tensor, "B S"],
+    groups: Int[Tensor, "G degree"],
+    columns: Int[Tensor, "G block"],
+    choices: int,
+) -> Float[Tensor, "B G part"]:
+    """Of a table of all fillings those in which the slots outside a block are as in `z`."""
+    degree, size = groups.shape[1], columns.shape[1]
+    digits = choices ** torch.arange(degree - 1, -1, -1)
+    kept = torch.ones(groups.shape, dtype=torch.bool).scatter(1, columns, False)
+    rest = (torch.nn.functional.pad(z, (0, 1))[:, groups] * digits * kept).sum(-1)
+    part = (fillings(choices, size) * digits[columns][:, None]).sum(-1)
+    return loss.gather(2, rest[..., None] + part)
+
+
+def marginals(
+    probability: Float[Tensor, "B G fillings"],
+    block: Int[Tensor, "fillings size"],
+    slots: Int[Tensor, "G size"],
+    z: Int[Tensor, "B S"],
+    choices: int,
+) -> Float[Tensor, "B S K"]:
+    """Probability of every module in every slot: summed over the block's fillings; slots outside it stay as in `z`."""
+    types = torch.arange(choices)
+    new = (torch.nn.functional.pad(z, (0, 1))[..., None] == types).to(probability.dtype)
+    indicator = (block[:, :, None] == types).to(probability.dtype)
+    new[:, slots.flatten()] = torch.einsum("bgf,fsk->bgsk", probability, indicator).flatten(1, 2)
+    return new[:, :-1]

@@ -1,0 +1,47 @@
+"""Priors on single edges that a user may state, as log-probabilities `Float[M, S, K]` (M = 1: the same for all tasks).
+
+    sparsity       p(z) = Π_e p_none^[z_e = 0] ((1 - p_none) / (K - 1))^[z_e ≠ 0]
+    known edges    p(z_e = the stated type) = 1
+
+Priors that tie edges to each other are in `couplings.py`. The search adds `-log p(filling)` to a filling's loss.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Prior = Float[Tensor, "M S K"]
+
+
+def sparsity(slots: int, choices: int, none: float) -> Prior:
+    """Type 0, which sends no message, has the probability `none` in (0, 1) before any data; the others share the rest.
+
+    Example:
+        >>> sparsity(1, 3, 0.5).exp().tolist()
+        [[[0.5, 0.25, 0.25]]]
+    """
+    others = math.log((1 - none) / (choices - 1))
+    return torch.tensor([math.log(none)] + [others] * (choices - 1)).expand(1, slots, choices).clone()
+
+
+def known_edges(types: Int[Tensor, "M S"], choices: int) -> Prior:
+    """Edges whose type is stated; -1 stands for unknown.
+
+    Example:
+        >>> known_edges(torch.tensor([[1, -1]]), 2).exp().tolist()
+        [[[0.0, 1.0], [1.0, 1.0]]]
+    """
+    possible = (types[..., None] < 0) | (types[..., None] == torch.arange(choices))
+    return torch.zeros(possible.shape).masked_fill(~possible, -math.inf)
+
+
+def of_fillings(
+    prior: Prior, block: Int[Tensor, "fillings size"], slots: Int[Tensor, "G size"]
+) -> Float[Tensor, "M G fillings"]:
+    """Log-probability of every filling of some slots of each group; slots that do not exist (number S) add nothing."""
+    padded = torch.nn.functional.pad(prior, (0, 0, 0, 1))
+    return sum((padded[:, slots[:, i]][..., block[:, i]] for i in range(slots.shape[1])), torch.zeros(()))
