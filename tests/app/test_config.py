@@ -33,7 +33,7 @@ SHAPE = (1000, 49, 5, 4)
         ({"loss": "rollout"}, {"steps": 10, "segments": 0}),
         ({"epochs": 3}, {"epochs": 3, "minutes": None}),
         ({"epochs": 3, "minutes": 2.0}, {"epochs": 3, "minutes": None}),
-        ({}, {"epochs": None, "minutes": 5.0}),
+        ({}, {"epochs": None, "minutes": 1.0}),
     ],
 )
 def test_what_is_chosen(given, chosen):
@@ -121,12 +121,13 @@ def test_a_stall_is_spread_over_many_passes(monkeypatch):
     assert schedule.seconds == 60
 
 
-def test_states_open_as_the_cooling_ends():
+def test_states_open_halfway_through_the_cooling():
     schedule = Schedule(Config(epochs=100, hot=0.1, cooling=0.7).resolve(SHAPE))
     opening = {round(100 * clock.progress): schedule.opening for clock in schedule.clocks()}
-    assert [opening[at] for at in (0, 30, 54)] == [0.0, 0.0, 0.0]
-    assert opening[61] == pytest.approx(0.4)
-    assert opening[70] == opening[99] == 1.0
+    assert [opening[at] for at in (0, 20, 34)] == pytest.approx([0.0, 0.0, 0.0])
+    assert opening[43] == pytest.approx(0.5)
+    assert opening[52] == pytest.approx(1.0)
+    assert opening[53] == opening[99] == 1.0
     assert Schedule(Config(search="paper").resolve(SHAPE)).opening == 1.0
 
 

@@ -26,7 +26,8 @@ def test_all_singular_values_of_a_polar_factor_are_near_one_and_its_directions_s
 def test_scale_of_a_matrix_does_not_matter_and_zero_stays_zero() -> None:
     matrix = weights(2, 8, 5).detach()
     torch.testing.assert_close(polar(1e6 * matrix), polar(matrix), rtol=1e-4, atol=1e-5)
-    assert not polar(torch.zeros(1, 4, 4)).any()
+    for nothing in (0.0, 1e-25, 1e-40):
+        assert not polar(torch.full((1, 4, 4), nothing)).any()
 
 
 def test_a_stack_moves_as_its_modules_do_alone() -> None:

@@ -47,7 +47,7 @@ def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceG
     z = random_structure(m, composition.slots, config.edge_types, generator)
     kind = Muon if config.optimizer == "muon" else torch.optim.Adam
     optimizer = kind(composition.parameters(), lr=config.learning_rate)
-    if config.annealer == "geometric":
+    if config.annealer == "geometric" and config.hot:
         composition.edge.bring_together(ALIKE)
     loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
     batches = RandomFrames(scaled_tracks(data, scaling), config.batch, config.segments or None, config.steps)

@@ -46,7 +46,7 @@ class Config:
         learning_rate: first rate, falling on a cosine to 2 % of it; 0.02 for muon, 0.003 for adam by default.
         clip: gradients are scaled down to this norm.
         epochs: passes over the tasks; reproducible to the bit.
-        minutes: a budget of time, used where epochs are not given: the schedule is fitted to the machine; 5 by default.
+        minutes: a budget of time, used where epochs are not given: the schedule is fitted to the machine; 1 by default.
         holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
         seed: seed of every random draw.
         threads: threads of matrix products; all cores by default.
@@ -136,7 +136,7 @@ class Config:
             steps=steps,
             segments=segments,
             evidence=evidence,
-            minutes=None if self.epochs else self.minutes or 5.0,
+            minutes=None if self.epochs else self.minutes or 1.0,
         )
 
     def to_yaml(self) -> str:

@@ -63,12 +63,13 @@ class Schedule:
     def opening(self) -> float:
         """How much of the states, beside their differences, the edge modules see: 0, then 1 as names have settled.
 
-        Rises over the last quarter of the cooling; always 1 where there is none.
+        Rises from 0.4 to 0.7 of the cooling: springs find one law the later it does, oscillators the earlier. Always 1
+        where nothing cools.
         """
         if self.config.annealer != "geometric":
             return 1.0
         hot, cooling = self.config.hot, self.config.cooling
-        return min(max(1 - (cooling - self.progress) / ((cooling - hot) / 4), 0.0), 1.0)
+        return min(max(((self.progress - hot) / (cooling - hot) - 0.4) / 0.3, 0.0), 1.0)
 
     @property
     def seconds_left(self) -> float:

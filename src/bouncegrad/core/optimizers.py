@@ -24,7 +24,7 @@ from torch import Tensor, nn
 MOMENTUM, MATRICES = 0.95, 3.0
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 QUINTIC = (3.4445, -4.7750, 2.0315)
-STEPS = 5
+STEPS, NOTHING = 5, 1e-12
 
 
 class Muon(torch.optim.Optimizer):
@@ -74,7 +74,9 @@ def polar(matrix: Float[Tensor, "K rows columns"]) -> Float[Tensor, "K rows colu
     """
     tall = matrix.shape[-2] > matrix.shape[-1]
     x = matrix.mT if tall else matrix
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-30)
+    size = x.norm(dim=(-2, -1), keepdim=True)
+    # What is left of the momentum of a module that is no longer used fades until its squares underflow.
+    x = torch.where(size > NOTHING, x / size, 0.0)
     a, b, c = QUINTIC
     for _ in range(STEPS):
         gram = x @ x.mT

@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
     parser = Parser("demo")
     parser.add_argument("--out", type=str, default="demo", help="folder to write")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
-    parser.add_argument("--minutes", type=float | None, help="time for training (default: 3)")
+    parser.add_argument("--minutes", type=float | None, help="time for training (default: 1)")
     parser.add_argument("--epochs", type=int | None, help="passes instead of minutes: the same numbers every time")
     args = parser.parse_args(words)
     start = time.perf_counter()
@@ -43,7 +43,7 @@ def main(words: list[str]) -> int:
     save(data, out / "train.npz")
     save(new, out / "new.npz")
     print(f"simulated five charged particles: {data.summary()}")
-    print(f"training without labels for about {config.minutes:g} minutes" if not config.epochs else "training")
+    print(f"training without labels for about {config.minutes:g} min" if not config.epochs else "training")
     run = Run(out / "run")
     status = train_in(run, config, data, Origin(data), resume_command(out / "train.npz", run))
     if status:
