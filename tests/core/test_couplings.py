@@ -129,3 +129,17 @@ def test_priors_of_more_than_two_types_sum_to_one() -> None:
 def test_entity_types_that_lead_to_no_edge_types_are_refused() -> None:
     with pytest.raises(ValueError, match="3 entity types lead to 2, 6, 9 edge types"):
         EntityTypes(3, 4)
+
+
+def test_all_that_is_allowed_is_as_probable_at_an_infinite_temperature() -> None:
+    model, batch = Random(3), whole_tracks(torch.zeros(TASKS, 2, 3, 1), torch.arange(TASKS))
+    prior = known_edges(torch.tensor([[1, -1, -1, -1, -1, -1]]), 2) + sparsity(6, 2, 0.99)
+    search = HeatBath(TASKS, coupling=Symmetric(), prior=prior)
+    z, generator = torch.zeros(TASKS, 6, dtype=torch.long), torch.Generator().manual_seed(0)
+    move = search(model, Uniform(model.groups, 2), batch, z, math.inf, generator)
+    matrix = structure_to_adjacency(move.z, model.pairs, 3)
+    assert torch.equal(matrix, matrix.transpose(1, 2))
+    assert (matrix[:, 1, 0] == 1).all()
+    for other in (matrix[:, 2, 0], matrix[:, 2, 1]):
+        assert float(other.double().mean()) == pytest.approx(0.5, abs=0.02)
+    assert search.evidence is None

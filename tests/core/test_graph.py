@@ -64,10 +64,10 @@ def test_likelihood_is_the_gaussian_density() -> None:
 
 
 @pytest.mark.parametrize("likelihood", ["learned", "shared"])
-@pytest.mark.parametrize(("choices", "pairs"), [(2, None), (3, None), (2, PAIRS)])
-def test_conditionals_sum_to_the_loss_of_every_structure(likelihood: str, choices: int, pairs) -> None:
+@pytest.mark.parametrize(("choices", "pairs", "pinned"), [(2, None, False), (3, None, True), (2, PAIRS, True)])
+def test_conditionals_sum_to_the_loss_of_every_structure(likelihood: str, choices: int, pairs, pinned: bool) -> None:
     entities = 3 if pairs is None else 4
-    composition = small_graph(entities, edge_types=choices, likelihood=likelihood, pairs=pairs)
+    composition = small_graph(entities, edge_types=choices, likelihood=likelihood, pairs=pairs, pinned=pinned)
     batch = random_batch(2, 5, entities)
     degree = composition.groups.shape[1]
     table = composition.conditional_losses(
@@ -123,6 +123,19 @@ def test_renumbering_entities_renumbers_everything() -> None:
     moved = torch.stack([z[:, place[int(order[s]), int(order[t])]] for s, t in pairs.T], 1)
     renumbered = Batch(batch.tasks, batch.tracks[:, :, order], batch.segments[:, :, :, order])
     torch.testing.assert_close(composition.loss(renumbered, moved), composition.loss(batch, z))
+
+
+def test_a_pinned_type_sends_nothing() -> None:
+    composition = small_graph(4, edge_types=3, pinned=True)
+    assert composition.choices == 3
+    assert composition.edge.modules_count == 2
+    x = torch.randn(2, 5, 4, 2, generator=torch.Generator().manual_seed(0))
+    moved = x.clone()
+    moved[:, :, 3] += 1.0
+    z = torch.ones(2, composition.slots, dtype=torch.long)
+    z[:, composition.pairs[0] == 3] = 0
+    assert torch.equal(composition(x, z)[:, :, :3], composition(moved, z)[:, :, :3])
+    assert not torch.equal(composition(x, z.clamp(min=1))[:, :, :3], composition(moved, z.clamp(min=1))[:, :, :3])
 
 
 def test_renaming_types_with_their_modules_changes_nothing() -> None:

@@ -14,6 +14,9 @@ from bouncegrad.app.cli import COMMANDS
 from bouncegrad.data.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Int
+
     from bouncegrad.data.trajectories import Trajectories
 
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [64,64]"}
@@ -107,6 +110,22 @@ def add_data_options(parser: Parser, *, train: bool = False) -> None:
     group.add_argument("--time_step", type=float | None, help="time between frames, if the file does not say")
 
 
+def add_known_option(parser: Parser) -> None:
+    """Edges that the user knows."""
+    parser.add_argument(
+        "--known", type=str | None, help="table of edges that need not be found (task, source, target, type)"
+    )
+
+
+def load_known(args: Namespace, data: Trajectories) -> Int[np.ndarray, "M N N"] | None:
+    """Their types, -1 where not known."""
+    if args.known is None:
+        return None
+    from bouncegrad.data.formats.edge_table import read_edges
+
+    return read_edges(Path(args.known), data, unlisted=-1)
+
+
 def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Trajectories, str | None]:
     """The recordings and which part they are; None for data without parts."""
     from bouncegrad.data.formats import load, parts  # here, so that help does not load pandas
@@ -121,7 +140,7 @@ def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Tra
 
 def reading(args: Namespace) -> dict[str, Any]:
     """The options that say how the data was read, to read it again later."""
-    return {name: getattr(args, name) for name in ("edges", "velocities", "time_step")}
+    return {name: getattr(args, name) for name in ("edges", "velocities", "time_step", "known")}
 
 
 def new_folder(path: str) -> Path:

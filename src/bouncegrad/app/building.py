@@ -5,26 +5,34 @@ Apart from `config.py`, so that reading settings and printing help load no torch
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from bouncegrad.app.config import Config
 from bouncegrad.core.annealing import Annealer, Fixed, Geometric, Tracked
 from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.couplings import MOST_STATES, Coupling, EntityTypes, Independent, Symmetric
 from bouncegrad.core.encoders import Encoder
-from bouncegrad.core.heat_bath import HeatBath
+from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
 from bouncegrad.core.optimizers import Muon
+from bouncegrad.core.priors import Prior, known_edges, sparsity
 from bouncegrad.core.proposals import Learned, Proposal, Uniform
 from bouncegrad.core.search import Metropolis, Search
-from bouncegrad.core.structures import random_structure
+from bouncegrad.core.structures import adjacency_to_structure, random_structure
+from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Scaling, Trajectories
 
 ALIKE = 0.05  # what edge modules keep of their first differences: names come from the tracks, not from first weights
 
 
-def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceGrad, RandomFrames]:
-    """The parts of a run on these tasks, from resolved settings."""
+def build(
+    config: Config, data: Trajectories, scaling: Scaling, known: Int[np.ndarray, "M N N"] | None = None
+) -> tuple[BounceGrad, RandomFrames]:
+    """The parts of a run on these tasks, from resolved settings; `known` edges have a type, the others -1."""
     assert config.temperature is not None
     assert config.learning_rate is not None
     assert config.steps is not None
@@ -32,7 +40,10 @@ def build(config: Config, data: Trajectories, scaling: Scaling) -> tuple[BounceG
     generator = torch.Generator().manual_seed(config.seed)
     m, t, n, d = data.shape
     composition = build_composition(config, n, d, scaling, generator)
-    search: Search = Metropolis() if config.search == "paper" else HeatBath(m, config.evidence)
+    search: Search = Metropolis()
+    if config.search == "heat-bath":
+        coupling, prior = build_coupling(config, n), build_prior(config, composition.pairs, known)
+        search = HeatBath(m, config.evidence, coupling=coupling, prior=prior)
     proposal: Proposal = Uniform(composition.groups, config.edge_types)
     if config.proposal == "learned":
         encoder = Encoder(t, d, config.edge_types, composition.pairs, generator)
@@ -69,4 +80,45 @@ def build_composition(
         message=config.message,
         likelihood="learned" if config.loss == "likelihood" else "shared",
         activation=config.activation,
+        pinned=config.pinned,
     )
+
+
+def build_coupling(config: Config, entities: int) -> Coupling:
+    """What the settings say of how edges are tied to each other.
+
+    Raises:
+        InputError: more entities than can be drawn at once.
+    """
+    if config.symmetric:
+        return Symmetric()
+    if config.entity_types is None:
+        return Independent()
+    k, a = config.edge_types, config.entity_types
+    if k ** (entities - 1) > ENUMERATED or a**entities > MOST_STATES:
+        raise InputError(
+            f"setting entity_types: {a} for {entities} entities and {k} edge types are too many to be drawn at once; "
+            "use --symmetric, or fewer entities"
+        )
+    return EntityTypes(a, k)
+
+
+def build_prior(
+    config: Config, pairs: Int[Tensor, "2 E"], known: Int[np.ndarray, "M N N"] | None = None
+) -> Prior | None:
+    """What settings and user say of single edges.
+
+    Raises:
+        InputError: a known edge has a type that the model does not have.
+    """
+    parts = []
+    if config.sparsity is not None:
+        parts.append(sparsity(pairs.shape[1], config.edge_types, config.sparsity))
+    if known is not None:
+        if known.max() >= config.edge_types:
+            raise InputError(
+                f"known edges: type {known.max()}, but there are {config.edge_types} edge types; give types from 0 to "
+                f"{config.edge_types - 1}, or a larger --edge_types"
+            )
+        parts.append(known_edges(adjacency_to_structure(torch.from_numpy(known), pairs), config.edge_types))
+    return sum(parts[1:], parts[0]) if parts else None

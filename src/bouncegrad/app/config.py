@@ -32,6 +32,11 @@ class Config:
         cooling: share of the run after which the geometric annealer has reached temperature 1.
         evidence: share of a task's evidence that is kept from visit to visit (heat-bath); by default so much that
             visits of one and a half tracks are remembered.
+        symmetric: both directions of a pair share a type, with which the search then draws them.
+        entity_types: an edge's type follows from the types of its two ends, of which there are this many; as with
+            charges, where `edge_types: 2, entity_types: 2` are like and unlike.
+        pinned: type 0 means "no interaction" and sends nothing.
+        sparsity: share of edges that are of the pinned type 0, before any data; 0.9 by default where it is pinned.
         loss: likelihood (one step, with learned variances) or rollout (squared error over `steps` frames).
         steps: R, steps of a segment: 1 for likelihood, 10 for rollout by default.
         segments: segments drawn per task and visit; by default so many that a visit costs the same for any data, and
@@ -60,6 +65,10 @@ class Config:
     hot: float = 0.1
     cooling: float = 0.7
     evidence: float | None = None
+    symmetric: bool = False
+    entity_types: int | None = None
+    pinned: bool = False
+    sparsity: float | None = None
     loss: Literal["likelihood", "rollout"] | None = None
     steps: int | None = None
     segments: int | None = None
@@ -105,6 +114,15 @@ class Config:
             check(name, good, f"give at least one width, each from 1 to {WIDEST}")
         check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
         check("annealer", self.search == "paper" or self.annealer != "tracked", "only --search paper has an acceptance")
+        check("symmetric", not self.symmetric or self.entity_types is None, "entity types alone say more")
+        a, k = self.entity_types or 2, self.edge_types
+        check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
+        lead = sorted({2, a * (a + 1) // 2, a * a})
+        check("entity_types", self.entity_types is None or k in lead, f"with edge_types {k}; {a} lead to {', '.join(map(str, lead))} edge types")
+        check("sparsity", self.sparsity is None or 0 < self.sparsity < 1, "give a share above 0, below 1")
+        check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned, which says that type 0 is none")
+        for name in ("symmetric", "entity_types", "pinned"):
+            check(name, self.search == "heat-bath" or not getattr(self, name), "only --search heat-bath knows it")
         check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
 
     def resolve(self, shape: tuple[int, int, int, int]) -> Config:
@@ -136,7 +154,18 @@ class Config:
             steps=steps,
             segments=segments,
             evidence=evidence,
+            sparsity=self.sparsity or (0.9 if self.pinned else None),
             minutes=None if self.epochs else self.minutes or 1.0,
+        )
+
+    @property
+    def priors(self) -> tuple[str, ...]:
+        """In words, what the user has stated beforehand."""
+        return (
+            *(["symmetric"] if self.symmetric else []),
+            *([f"{self.entity_types} entity types"] if self.entity_types else []),
+            *(["type 0 is no interaction"] if self.pinned else []),
+            *([f"{self.sparsity:g} of the edges are none"] if self.sparsity else []),
         )
 
     def to_yaml(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from bouncegrad.app.config import Config
 from bouncegrad.app.model import Model
@@ -55,26 +55,39 @@ class RelationalInference:
             type(self).__name__,
         )
 
-    def fit(self, data: Trajectories | Float[np.ndarray, "M T N D"]) -> RelationalInference:
+    def fit(
+        self, data: Trajectories | Float[np.ndarray, "M T N D"], known: Int[np.ndarray, "M N N"] | None = None
+    ) -> RelationalInference:
         """Learns modules and structures from recordings without labels.
 
         Args:
             data: `Trajectories`, or an array `Float[M, T, N, D]` (task, frame, entity, feature); a list of equally
                 long recordings `Float[T, N, D]` will do.
+            known: types `[source, target]` of edges that need not be found, -1 where not known.
 
         Raises:
             InputError: what cannot be used, in one line.
         """
-        self.model_, loop, self.history_ = train(self.config, _trajectories(data))
+        data = _trajectories(data)
+        self.model_, loop, self.history_ = train(self.config, data, known=_known(known, data))
         from bouncegrad.core.structures import structure_to_adjacency
 
         composition = self.model_.composition
         self.structures_ = structure_to_adjacency(loop.z, composition.pairs, composition.entities).numpy()
         return self
 
-    def infer(self, data: Trajectories | Float[np.ndarray, "M T N D"], context: int | None = None) -> Result:
-        """Edges and their probabilities for new tasks, from the first `context` frames (None: all) alone."""
-        return self._fitted().infer(self._named(data), context)
+    def infer(
+        self,
+        data: Trajectories | Float[np.ndarray, "M T N D"],
+        context: int | None = None,
+        known: Int[np.ndarray, "M N N"] | None = None,
+    ) -> Result:
+        """Edges and their probabilities for new tasks, from the first `context` frames (None: all) alone.
+
+        `known` holds types `[source, target]` of edges that need not be found, -1 where not known.
+        """
+        model, new = self._fitted(), self._named(data)
+        return model.infer(new, context, _known(known, new))
 
     def predict(
         self, data: Trajectories | Float[np.ndarray, "M T N D"], steps: int, context: int | None = None
@@ -94,6 +107,21 @@ class RelationalInference:
         new = _trajectories(data)
         same = len(new.features) == len(self.model_.features)
         return replace(new, features=self.model_.features) if same else new
+
+
+def _known(
+    known: Int[np.ndarray, "M N N"] | None, data: Trajectories
+) -> Int[np.ndarray, "M N N"] | None:
+    if known is None:
+        return None
+    m, _, n, _ = data.shape
+    known = np.asarray(known)
+    if known.shape != (m, n, n) or known.dtype.kind not in "iu" or known.min(initial=0) < -1:
+        raise InputError(
+            f"known edges: found {known.dtype} of shape {known.shape}; give whole numbers of shape {(m, n, n)}, "
+            "[task, source, target], -1 where not known"
+        )
+    return known.astype(np.int64)
 
 
 def _trajectories(data: Trajectories | Float[np.ndarray, "M T N D"]) -> Trajectories:

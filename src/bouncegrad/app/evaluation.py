@@ -53,7 +53,7 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
     seconds = time.perf_counter() - start
     cut = context if frames - context >= max(HORIZONS) else max(2, frames - max(HORIZONS))
     types = model.config.edge_types
-    perm = relabelling(data.edges, result.edges, types)
+    perm = relabelling(data.edges, result.edges, types, pinned=model.config.pinned)
     both = symmetric(result.probability)
     sure = calibration(data.edges, result.probability, perm)
     factors = model.scaling.published()
@@ -76,7 +76,7 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
         baselines |= {name: hidden[name] for name in ("static", "constant_velocity")}
     numbers = {
         "edge_accuracy": edge_accuracy(data.edges, result.edges, perm),
-        "edge_accuracy_symmetric": edge_accuracy(data.edges, both, relabelling(data.edges, both, types)),
+        "edge_accuracy_symmetric": edge_accuracy(data.edges, both, relabelling(data.edges, both, types, pinned=model.config.pinned)),
         "auroc": auroc(data.edges, result.probability, perm),
         "calibration_error": sure.expected_error if sure else None,
         **{f"mse_{h}": error_at(errors.get("model"), h) for h in HORIZONS},
@@ -85,6 +85,7 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
         "seconds": seconds,
         "baselines": baselines,
         "relabelling": list(perm) if perm else None,
+        "priors": list(result.priors),
         "split": split,
         "context_frames": context,
         "forecast_context_frames": cut,

@@ -6,7 +6,7 @@ import math
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-WORDS = {int: "a whole number", float: "a number", tuple: "a list of whole numbers"}
+WORDS = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of whole numbers"}
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -19,7 +19,7 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, tuple) and all(fits(part, get_args(hint)[0]) for part in value)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return isinstance(value, hint) and not isinstance(value, bool)
+    return isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
 
 
 def in_words(hint: Any) -> str:

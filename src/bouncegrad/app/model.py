@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from bouncegrad.app.building import build_composition
+from bouncegrad.app.building import build_composition, build_coupling, build_prior
 from bouncegrad.app.config import Config
 from bouncegrad.app.run import Run
 from bouncegrad.core.batches import scaled_tracks
@@ -58,16 +58,25 @@ class Model:
             composition.load_state_dict(run.state()["composition"])
         return cls(composition.eval(), scaling, config, tuple(about["features"]), frames, float(about["dt"]))
 
-    def infer(self, data: Trajectories, context: int | None = None) -> Result:
+    def infer(
+        self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
+    ) -> Result:
         """Edges of new tasks, from the first `context` frames (None: all of them) and nothing else.
+
+        Args:
+            data: new tasks.
+            context: frames that are looked at.
+            known: types `[source, target]` of edges that need not be inferred, -1 where not known.
 
         Raises:
             InputError: other features or time steps than in training, a context that is not there, values not finite.
         """
         seen = self.seen(data, context)
-        found = infer(self.composition, scaled_tracks(seen, self.scaling), self.config.seed)
         m, t, n, _ = seen.shape
-        pairs = self.composition.on(n).pairs.numpy()
+        on = self.composition.on(n)
+        coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
+        found = infer(on, scaled_tracks(seen, self.scaling), self.config.seed, coupling, prior)
+        pairs = on.pairs.numpy()
         probability = np.zeros((m, n, n, self.config.edge_types))
         probability[:, pairs[0], pairs[1]] = found.probability.numpy()
         return Result.from_probability(
@@ -76,6 +85,7 @@ class Model:
             t,
             tasks=data.tasks,
             entities=data.entities,
+            priors=(*self.config.priors, *([] if known is None else ["known edges"])),
             source=f"inferred from {data.source}",
         )
 

@@ -18,7 +18,8 @@ FORECAST_BASELINES = {"static": "static", "constant_velocity": "constant velocit
 
 def describe_split(found: dict[str, Any]) -> str:
     """Which tasks and frames the numbers speak of."""
-    return f"{found['split']}: {found['tasks']} tasks, {found['context_frames']} context frames"
+    stated = f"; stated beforehand: {', '.join(found['priors'])}" if found["priors"] else ""
+    return f"{found['split']}: {found['tasks']} tasks, {found['context_frames']} context frames{stated}"
 
 
 def numbers(found: dict[str, Any]) -> tuple[Number, ...]:
@@ -73,6 +74,8 @@ def run_report(run: Run, command: str, data: Trajectories, evaluation: Evaluatio
         ("seed", str(config.seed)),
         ("machine", f"{platform.machine()}, {os.cpu_count()} cores, no GPU used"),
     ]
+    if config.priors:
+        facts.insert(4, ("stated beforehand", ", ".join(config.priors)))
     if rows:
         facts.insert(4, ("training", f"{rows[-1]['epoch']} epochs in {rows[-1]['seconds'] / 60:.1f} minutes"))
     content = Report(
@@ -87,6 +90,8 @@ def run_report(run: Run, command: str, data: Trajectories, evaluation: Evaluatio
         curves=tuple(rows),
         data=data,
         result=evaluation.result,
+        perm=tuple(evaluation.numbers["relabelling"] or ()) or None,
+        without_type=0 if config.pinned else None,
         errors=evaluation.errors,
     )
     write_report(content, path)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from bouncegrad.app.building import ALIKE, build
@@ -35,6 +37,7 @@ def train(
     run: Run | None = None,
     *,
     origin: Origin | None = None,
+    known: Int[np.ndarray, "M N N"] | None = None,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Row, Schedule], None] = lambda row, schedule: None,
@@ -46,6 +49,7 @@ def train(
         data: the training part; its edges, if any, are read by the metrics alone.
         run: where to write; None writes nothing.
         origin: the data set that `data` was taken from, if it is only a part.
+        known: types `[source, target]` of edges that need not be found, -1 where not known.
         resume: go on from the checkpoint of the run.
         stop: asked between passes; true saves and ends.
         report: called with each new row of metrics.
@@ -58,7 +62,7 @@ def train(
     scaling = Scaling.fit(data)
     config = config.resolve(data.shape)
     with threads(config.threads):
-        loop, batches = build(config, data.without_edges(), scaling)
+        loop, batches = build(config, data.without_edges(), scaling, known)
         schedule = Schedule(config, stop=stop)
         recorder = Recorder(loop, schedule, data, run, report)
         if run is not None and resume:
@@ -148,7 +152,7 @@ class Recorder:
             return None
         composition = self.composition
         edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).numpy()
-        perm = relabelling(self.data.edges, edges, composition.choices)
+        perm = relabelling(self.data.edges, edges, composition.choices, pinned=composition.pinned)
         return edge_accuracy(self.data.edges, edges, perm)
 
     def finish(self) -> None:

@@ -21,6 +21,8 @@ from bouncegrad.core.proposals import Proposal
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import fillings, random_structure
 
+ENUMERATED = 1024
+
 
 class HeatBath:
     """Draws whole groups of slots from their conditionals; every move is accepted, there is no test on top.
@@ -28,7 +30,7 @@ class HeatBath:
     While `choices ** degree <= enumerate_up_to` all fillings of a group are enumerated, and the evidence lasts: each
     task keeps a table of summed log-likelihoods, `new = decay * old + this visit`. Where that remembers more steps than
     a track has, the sum is scaled down to one track. Beyond that a fresh random block of each group's slots is drawn
-    given the rest. At an infinite temperature structures are uniform and nothing is evaluated.
+    given the rest. At an infinite temperature all that is allowed is as probable, and nothing is evaluated.
 
     Args:
         tasks: M, the tasks that evidence is kept for.
@@ -44,7 +46,7 @@ class HeatBath:
         self,
         tasks: int,
         decay: float = 0.7,
-        enumerate_up_to: int = 1024,
+        enumerate_up_to: int = ENUMERATED,
         block: int = 64,
         shared_noise: bool = False,
         coupling: Coupling | None = None,
@@ -64,24 +66,24 @@ class HeatBath:
         temperature: float,
         generator: torch.Generator,
     ) -> Move:
-        if math.isinf(temperature):
-            new = random_structure(len(z), composition.slots, composition.choices, generator)
-            return Move(new, new != z, torch.empty(0), torch.empty(0))
         groups, choices = composition.groups, composition.choices
+        hot = math.isinf(temperature)
+        if hot and self.prior is None and isinstance(self.coupling, Independent):
+            new = random_structure(len(z), composition.slots, choices, generator)
+            return Move(new, new != z, torch.empty(0), torch.empty(0))
         whole = self.enumerates(composition)
         plan = self.coupling.plan(groups, choices, self.enumerate_up_to if whole else self.block, generator)
-        columns = torch.arange(groups.shape[1]).expand(groups.shape) if whole else plan.columns
-        loss = composition.conditional_losses(batch, z, columns)
-        if self.decay and whole:
-            loss = self.remember(batch, loss)
-        if whole and plan.columns.shape[1] < groups.shape[1]:
-            loss = given_the_rest(loss, z, groups, plan.columns, choices)
         block = fillings(choices, plan.columns.shape[1])
         slots = groups.gather(1, plan.columns)
-        logits = -loss / temperature
+        if hot:
+            logits = torch.zeros(len(z), len(slots), len(block))
+        else:
+            logits = -self.losses(composition, batch, z, plan.columns) / temperature
         if self.prior is not None:
             prior = self.prior if len(self.prior) == 1 else self.prior[batch.tasks]
-            logits = logits + of_fillings(prior, block, slots) / max(temperature, 1.0)
+            known = of_fillings(prior, block, slots)
+            # What is impossible stays so at every temperature.
+            logits = logits + torch.where(known.isinf(), known, known / max(temperature, 1.0))
 
         def gumbel(of: Tensor) -> Tensor:
             shape = of.shape[1:] if self.shared_noise else of.shape
@@ -93,7 +95,19 @@ class HeatBath:
         new[:, slots.flatten()] = block[drawn].flatten(1)
         new = new[:, :-1].contiguous()
         shares = marginals(probability, block, slots, z, choices)
-        return Move(new, new != z, loss.new_empty(0), loss.new_empty(0), shares)
+        return Move(new, new != z, torch.empty(0), torch.empty(0), shares)
+
+    def losses(
+        self, composition: Composition, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
+    ) -> Float[Tensor, "B G fillings"]:
+        """Of every filling of these columns, the rest as in `z`; with the evidence of earlier visits where it lasts."""
+        groups, choices = composition.groups, composition.choices
+        if not self.enumerates(composition):
+            return composition.conditional_losses(batch, z, columns)
+        loss = composition.conditional_losses(batch, z, torch.arange(groups.shape[1]).expand(groups.shape))
+        if self.decay:
+            loss = self.remember(batch, loss)
+        return given_the_rest(loss, z, groups, columns, choices) if columns.shape[1] < groups.shape[1] else loss
 
     def enumerates(self, composition: Composition) -> bool:
         """Whether all fillings of a whole group are enumerated."""

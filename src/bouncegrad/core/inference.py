@@ -19,7 +19,9 @@ from bouncegrad.core.annealing import Annealer, Clock, Fixed, Geometric
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.couplings import Coupling
 from bouncegrad.core.heat_bath import HeatBath
+from bouncegrad.core.priors import Prior
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import random_structure
@@ -39,7 +41,13 @@ class Inference(NamedTuple):
     loss: Float[Tensor, " M"]
 
 
-def infer(composition: GraphComposition, tracks: Float[Tensor, "M C N D"], seed: int = 0) -> Inference:
+def infer(
+    composition: GraphComposition,
+    tracks: Float[Tensor, "M C N D"],
+    seed: int = 0,
+    coupling: Coupling | None = None,
+    prior: Prior | None = None,
+) -> Inference:
     """Structures and edge probabilities of new tasks from C frames each.
 
     Every task gets the same random numbers, so a task's answer does not depend on the tasks it is inferred with.
@@ -48,16 +56,32 @@ def infer(composition: GraphComposition, tracks: Float[Tensor, "M C N D"], seed:
         composition: trained modules, on any number of entities.
         tracks: scaled states, all finite; every frame is evidence.
         seed: of the block heat bath; the exact conditional needs none.
+        coupling, prior: what is stated beforehand, see `HeatBath`.
     """
     composition = composition.on(tracks.shape[2])
-    parts = [_infer(composition, part, seed) for part in tracks.split(TASKS_AT_ONCE)]
+    parts = [
+        _infer(
+            composition,
+            tracks[at : at + TASKS_AT_ONCE],
+            seed,
+            coupling,
+            prior if prior is None or len(prior) == 1 else prior[at : at + TASKS_AT_ONCE],
+        )
+        for at in range(0, len(tracks), TASKS_AT_ONCE)
+    ]
     return Inference(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
-def _infer(composition: GraphComposition, tracks: Float[Tensor, "B C N D"], seed: int) -> Inference:
+def _infer(
+    composition: GraphComposition,
+    tracks: Float[Tensor, "B C N D"],
+    seed: int,
+    coupling: Coupling | None,
+    prior: Prior | None,
+) -> Inference:
     tasks = len(tracks)
     generator = torch.Generator().manual_seed(seed)
-    search = HeatBath(tasks, decay=0.0, shared_noise=True)
+    search = HeatBath(tasks, decay=0.0, shared_noise=True, coupling=coupling, prior=prior)
     exact = search.exact(composition, generator)
     annealer: Annealer = (
         Fixed(1.0) if exact else Geometric(START, 1.0, COOLING_SWEEPS / (COOLING_SWEEPS + AVERAGED_SWEEPS))

@@ -18,7 +18,7 @@ from bouncegrad.data.trajectories import plural
 
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
-NAMES = ("tasks", "entities", "type_names")
+NAMES = ("tasks", "entities", "type_names", "priors")
 # What numpy and zipfile raise on files that are foreign, cut short or have a byte flipped.
 UNREADABLE: tuple[type[Exception], ...] = (
     *(OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError),
@@ -41,6 +41,7 @@ class Result:
         tasks: M names, by default 0, 1, ...
         entities: N names, by default 0, 1, ...
         type_names: K names of edge types, by default 0, 1, ...
+        priors: in words, what was stated beforehand, such as "symmetric".
         source: the file or command that the result came from, for messages.
 
     Raises:
@@ -61,6 +62,7 @@ class Result:
     tasks: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()
     type_names: tuple[str, ...] = ()
+    priors: tuple[str, ...] = ()
     source: str = "result"
 
     def __post_init__(self) -> None:
@@ -137,11 +139,12 @@ class Result:
         tasks: tuple[str, ...] = (),
         entities: tuple[str, ...] = (),
         type_names: tuple[str, ...] = (),
+        priors: tuple[str, ...] = (),
         source: str = "result",
     ) -> Result:
         """The result whose edges are the most probable types (the lower type on a tie)."""
         edges = np.asarray(probability).argmax(-1)
-        return cls(edges, probability, loss, context, tasks, entities, type_names, source)
+        return cls(edges, probability, loss, context, tasks, entities, type_names, priors, source)
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file with the fields as keys, replacing an older one only when complete."""
@@ -169,6 +172,7 @@ class Result:
             raise InputError(
                 f"{path}: result format {version}, this version reads up to {FORMAT_VERSION}; upgrade bouncegrad"
             )
+        parts.setdefault("priors", np.array((), dtype=np.str_))  # files of the first versions say nothing of them
         missing = [name for name in (*ARRAYS, *NAMES) if name not in parts]
         if missing:
             raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_data_options, add_known_option, load_data, load_known, new_folder
 from bouncegrad.app.run import Run
 
 
@@ -17,6 +17,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--out", type=str, required=True, help="folder to write")
     parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_known_option(parser)
     add_data_options(parser)
     args = parser.parse_args(words)
 
@@ -27,7 +28,7 @@ def main(words: list[str]) -> None:
     Run(args.run).warn_if_unfinished()
     data, part = load_data(args.data, args, "test")
     start = time.perf_counter()
-    result = model.infer(data, args.context)
+    result = model.infer(data, args.context, load_known(args, data))
     seconds = time.perf_counter() - start
     folder = new_folder(args.out)
     result.save(folder / "result.npz")
@@ -36,7 +37,9 @@ def main(words: list[str]) -> None:
     m, _, n, _ = data.shape
     if args.json:
         about = {"tasks": m, "entities": n, "context_frames": result.context, "part": part, "seconds": seconds}
-        print(json.dumps(about | {"files": files}))
+        print(json.dumps(about | {"priors": list(result.priors), "files": files}))
         return
     print(f"{m} tasks of {n} entities from {result.context} frames each, {seconds:.1f} s")
+    if result.priors:
+        print(f"stated beforehand: {', '.join(result.priors)}")
     print("\n".join(f"wrote {file}" for file in files))

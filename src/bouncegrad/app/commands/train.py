@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
+from jaxtyping import Int
 from jsonargparse import Namespace
 
-from bouncegrad.app.arguments import Parser, add_data_options, load_data, reading
+from bouncegrad.app.arguments import Parser, add_data_options, add_known_option, load_data, load_known, reading
 from bouncegrad.app.config import PRESETS, Config, preset
 from bouncegrad.app.progress import bar, training_numbers
 from bouncegrad.app.run import Origin, Run
@@ -27,6 +29,7 @@ def parser() -> Parser:
     parser.add_argument("--out", type=str | None, help="run folder to write")
     parser.add_argument("--preset", type=str | None, help="a named experiment; options on the command line win")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its own settings")
+    add_known_option(parser)
     add_data_options(parser, train=True)
     parser.add_argument("--config", action="config", help="YAML file of settings; options after it win")
     parser.add_class_arguments(Config, None, help="settings (see also --print_config)")
@@ -35,7 +38,7 @@ def parser() -> Parser:
 
 def main(words: list[str]) -> int:
     """Trains, or goes on training; returns 130 when interrupted."""
-    args = parser().parse_args(with_preset(words))
+    args = parser().parse_args(with_preset(with_flags(words)))
     if args.preset:
         raise InputError(f"option preset: {args.preset!r} stands in a settings file; give it on the command line")
     if not args.data or not args.out:
@@ -51,12 +54,18 @@ def main(words: list[str]) -> int:
         held_out = run.about()["held_out"]
     elif part is None and round(config.holdout * len(whole.tasks)) > 0:
         held_out = hold_out(whole, config)
-    data = whole.select(np.setdiff1d(np.arange(len(whole.tasks)), held_out)) if held_out else whole
+    kept = np.setdiff1d(np.arange(len(whole.tasks)), held_out or [])
+    data = whole.select(kept) if held_out else whole
+    known = load_known(args, whole)
+    known = known if known is None else known[kept]
     if args.resume:
         config = settings_of(run, config.resolve(data.shape), args)
     print(f"{args.data}: {data.summary()}" + (f"; {len(held_out)} tasks held out" if held_out else ""))
+    stated = (*config.resolve(data.shape).priors, *([] if known is None else [f"known edges of {args.known}"]))
+    if stated:
+        print(f"stated beforehand: {', '.join(stated)}")
     again = resume_command(args.data, run) + (f" --part {args.part}" if args.part else "")
-    return train_in(run, config, data, Origin(whole, held_out, reading(args)), again, resume=args.resume)
+    return train_in(run, config, data, Origin(whole, held_out, reading(args)), again, known, resume=args.resume)
 
 
 def with_preset(words: list[str]) -> list[str]:
@@ -67,6 +76,15 @@ def with_preset(words: list[str]) -> list[str]:
         if word == "--preset" and i + 1 < len(words):
             return ["--config", str(preset(words[i + 1])), *words[:i], *words[i + 2 :]]
     return words
+
+
+def with_flags(words: list[str]) -> list[str]:
+    """`--symmetric` may be written for `--symmetric true`."""
+    flags = {f"--{name}" for name, hint in get_type_hints(Config).items() if hint is bool}
+    return [
+        f"{word}=true" if word in flags and words[i + 1 : i + 2] not in (["true"], ["false"]) else word
+        for i, word in enumerate(words)
+    ]
 
 
 def to_config(args: Namespace) -> Config:
@@ -105,7 +123,16 @@ def resume_command(data: str | Path, run: Run) -> str:
     return f"bouncegrad train --resume --data {shlex.quote(str(data))} --out {shlex.quote(str(run.folder))}"
 
 
-def train_in(run: Run, config: Config, data: Trajectories, origin: Origin, again: str, *, resume: bool = False) -> int:
+def train_in(
+    run: Run,
+    config: Config,
+    data: Trajectories,
+    origin: Origin,
+    again: str,
+    known: Int[np.ndarray, "M N N"] | None = None,
+    *,
+    resume: bool = False,
+) -> int:
     """Trains into a run folder, with progress, and survives Ctrl-C with a checkpoint; `again` says how to go on."""
     from bouncegrad.app.training import train
 
@@ -115,6 +142,7 @@ def train_in(run: Run, config: Config, data: Trajectories, origin: Origin, again
             data,
             run,
             origin=origin,
+            known=known,
             resume=resume,
             stop=stopped,
             report=lambda row, schedule: show(schedule.progress, training_numbers(row)),

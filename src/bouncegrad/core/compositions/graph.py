@@ -47,6 +47,7 @@ class GraphComposition(nn.Module):
         activation: "silu" or "relu".
         path: how the edge modules are evaluated, see `ModulePool`.
         pairs: candidate pairs `Int[2, E]` (source, target), ordered by target; None for all of them.
+        pinned: type 0 sends nothing; the edge modules are those of the types from 1 on.
 
     Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
     """
@@ -70,11 +71,12 @@ class GraphComposition(nn.Module):
         activation: Activation = "silu",
         path: Path = "grouped",
         pairs: Int[Tensor, "2 E"] | None = None,
+        pinned: bool = False,
     ) -> None:
         super().__init__()
         heads = 2 if likelihood == "learned" else 1
-        self.likelihood = likelihood
-        self.edge = ModulePool(edge_types, (3 * features, *edge_hidden, message), generator, activation, path)
+        self.likelihood, self.pinned = likelihood, pinned
+        self.edge = ModulePool(edge_types - pinned, (3 * features, *edge_hidden, message), generator, activation, path)
         self.node = ModulePool(1, (message + features, *node_hidden, heads * features), generator, activation)
         scale = torch.tensor(scaling.scale)
         self.register_buffer("change", torch.tensor(scaling.change) / scale)
@@ -102,7 +104,7 @@ class GraphComposition(nn.Module):
     @property
     def choices(self) -> int:
         """K, the number of edge types."""
-        return self.edge.modules_count
+        return self.edge.modules_count + self.pinned
 
     def forward(self, x: Float[Tensor, "B C N D"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B C N D"]:
         """The states one frame later (scaled units)."""
@@ -122,7 +124,7 @@ class GraphComposition(nn.Module):
         """Mean and log-variance of each feature's change, in units of the training part's changes."""
         b, c, n, d = x.shape
         which = z[:, None, :].expand(b, c, self.slots).reshape(-1)
-        message = self.edge(self.edge_input(x), which).view(b * c, self.slots, -1)
+        message = self.messages(self.edge_input(x), which).view(b * c, self.slots, -1)
         total = self.sum_by_target(message)
         return self.heads(
             self.node.one(torch.cat([total, x.reshape(b * c, n, d)], -1).view(b * c * n, -1), 0), (b, c, n)
@@ -169,6 +171,8 @@ class GraphComposition(nn.Module):
         b, c, n, d = before.shape
         degree, block = self.groups.shape[1], columns.shape[1]
         message = self.edge.all(self.edge_input(before))
+        if self.pinned:
+            message = torch.cat([torch.zeros_like(message[:1]), message])
         width = message.shape[-1]
         weight = self.node.weights[0][0]
         projected = message.transpose(0, 1).reshape(-1, width) @ weight[:width]
@@ -201,6 +205,13 @@ class GraphComposition(nn.Module):
         source, target = x[:, :, self.pairs[0]], x[:, :, self.pairs[1]]
         difference = (source - target) / self.difference
         return torch.cat([self.opening * source, self.opening * target, difference], -1).flatten(0, 2)
+
+    def messages(self, x: Float[Tensor, "R inputs"], which: Int[Tensor, " R"]) -> Float[Tensor, "R width"]:
+        """What an edge of each row's type sends; nothing where type 0 is pinned."""
+        if not self.pinned:
+            return self.edge(x, which)
+        sends = which.nonzero()[:, 0]
+        return x.new_zeros(len(x), self.edge.sizes[-1]).index_copy(0, sends, self.edge(x[sends], which[sends] - 1))
 
     def sum_by_target(self, message: Float[Tensor, "rows E width"]) -> Float[Tensor, "rows N width"]:
         """What arrives at each entity."""

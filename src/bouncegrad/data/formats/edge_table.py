@@ -21,8 +21,8 @@ def edges_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}_edges.csv")
 
 
-def read_edges(path: Path, data: Trajectories) -> Int[np.ndarray, "M N N"]:
-    """The edge types `[source, target]` that a table states for these recordings; pairs not listed have type 0.
+def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndarray, "M N N"]:
+    """The edge types `[source, target]` that a table states for these recordings; pairs not listed have `unlisted`.
 
     Further columns, such as probabilities, are not read. A pair that acts both ways is listed twice.
 
@@ -54,7 +54,8 @@ def read_edges(path: Path, data: Trajectories) -> Int[np.ndarray, "M N N"]:
     ):
         if wrong.any():
             raise InputError(f"{path}, line {table.index[int(wrong.argmax())]}: {found}")
-    edges = np.zeros((len(data.tasks), len(data.entities), len(data.entities)), dtype=np.int64)
+    edges = np.full((len(data.tasks), len(data.entities), len(data.entities)), unlisted, dtype=np.int64)
+    edges[:, range(len(data.entities)), range(len(data.entities))] = 0
     edges[task, source, target] = types
     return edges
 

@@ -1,0 +1,122 @@
+"""What a user may state beforehand acts in training and in inference, and is said with the result."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bouncegrad import RelationalInference, load
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.simulate import simulate
+from bouncegrad.results.result import Result
+
+
+@pytest.fixture(scope="module")
+def charges():
+    return simulate("charged", 12, entities=4, frames=20, seed=0)
+
+
+def test_symmetric_structures_equal_their_transposes(charges):
+    model = RelationalInference(epochs=3, symmetric=True).fit(charges)
+    result = model.infer(charges)
+    for edges in (model.structures_, result.edges):
+        assert np.array_equal(edges, edges.swapaxes(1, 2))
+        assert 0 < edges.mean() < 1
+    assert result.priors == ("symmetric",)
+
+
+def test_entity_types_make_triangles_even(charges):
+    model = RelationalInference(epochs=3, entity_types=2).fit(charges)
+    edges = model.structures_
+    # Like and unlike: going round a triangle one meets an even number of unlike pairs.
+    assert set(edges[:, 0, 1] + edges[:, 1, 2] + edges[:, 2, 0]) == {0, 2}
+    assert np.array_equal(edges, edges.swapaxes(1, 2))
+    assert model.infer(charges).priors == ("2 entity types",)
+
+
+def test_more_entities_than_can_be_drawn_at_once_are_refused():
+    tracks = simulate("springs", 2, entities=13, frames=8, seed=0)
+    with pytest.raises(InputError, match=r"entity_types: 2 for 13 entities .*--symmetric"):
+        RelationalInference(epochs=1, entity_types=2).fit(tracks)
+
+
+def test_where_nothing_interacts_the_pinned_type_is_found():
+    x = np.random.default_rng(0).normal(size=(16, 30, 3, 2))
+    model = RelationalInference(epochs=40, pinned=True).fit(x)
+    result = model.infer(x)
+    assert (result.edges == 0).mean() > 0.95
+    assert result.priors == ("type 0 is no interaction", "0.9 of the edges are none")
+
+
+def test_known_edges_stay_in_training_and_inference(charges):
+    known = np.full(charges.edges.shape, -1)
+    known[:, 0, 1], known[3, 2, 1] = 1, 0
+    model = RelationalInference(epochs=2).fit(charges, known)
+    result = model.infer(charges, known=known)
+    for edges in (model.structures_, result.edges):
+        assert (edges[:, 0, 1] == 1).all()
+        assert edges[3, 2, 1] == 0
+        assert 0 < edges[:, 2, 3].mean() < 1
+    assert (result.probability[:, 0, 1, 1] == 1).all()
+    assert result.priors == ("known edges",)
+
+
+@pytest.mark.parametrize(
+    ("known", "says"),
+    [
+        (np.zeros((2, 4, 4), int), r"shape \(2, 4, 4\); give whole numbers of shape \(12, 4, 4\)"),
+        (np.zeros((12, 4, 4)), "float64"),
+        (np.full((12, 4, 4), 2), "type 2, but there are 2 edge types"),
+    ],
+)
+def test_wrong_known_edges(charges, known, says):
+    with pytest.raises(InputError, match=says):
+        RelationalInference(epochs=1).fit(charges, known)
+
+
+def test_from_the_command_line(command, work):
+    (work / "known.csv").write_text("task,source,target,type\nday 0,ann,bob,1\nday 1,cat,ann,0\n")
+    line = ["--data", "named.csv", "--epochs", "2", "--threads", "1", "--known", "known.csv", "--symmetric", "--pinned"]
+    trained = command("train", *line, "--out", "new")
+    stated = "symmetric, type 0 is no interaction, 0.9 of the edges are none, known edges"
+    assert f"stated beforehand: {stated} of known.csv" in trained.out
+    found = command("infer", "new", "named.csv", "--known", "known.csv", "--out", "found")
+    assert f"stated beforehand: {stated}\n" in found.out
+    result, data = Result.load("found/result.npz"), load("named.csv")
+    assert result.priors == tuple(stated.split(", "))
+    assert result.edges[data.tasks.index("day 0"), 0, 1] == 1
+    assert result.edges[data.tasks.index("day 1"), 2, 0] == 0
+    evaluated = json.loads(command("evaluate", "new", "named.csv", "--json").out)
+    assert evaluated["priors"] == list(stated.split(", ")[:3])
+    assert evaluated["relabelling"] == [0, 1]
+    page = command("report", "new")
+    assert page.status == 0
+    assert "symmetric, type 0 is no interaction" in (work / "new" / "report.html").read_text()
+
+
+def test_known_edges_survive_a_resumed_run(command, work):
+    (work / "known.csv").write_text("task,source,target,type\n0,0,1,1\n")
+    line = ["--data", "springs.npz", "--epochs", "2", "--threads", "1", "--known", "known.csv", "--out", "new"]
+    assert command("train", *line).status == 0
+    assert json.loads((work / "new" / "data.json").read_text())["read"]["known"] == "known.csv"
+    (work / "known.csv").unlink()
+    assert "known.csv" in command("train", "--resume", "--data", "springs.npz", "--out", "new").err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--sparsity 0.5", "it needs --pinned"),
+        ("--pinned --sparsity 1", "give a share above 0, below 1"),
+        ("--symmetric --entity_types 2", "entity types alone say more"),
+        ("--entity_types 3 --edge_types 4", "3 lead to 2, 6, 9 edge types"),
+        ("--search paper --pinned", "only --search heat-bath knows it"),
+        ("--symmetric maybe", "maybe"),
+    ],
+)
+def test_what_does_not_go_together(command, work, options, says):
+    outcome = command("train", "--data", "springs.npz", "--out", "new", *options.split())
+    assert (outcome.status, outcome.err.count("\n")) == (2, 1)
+    assert says in outcome.err
