@@ -115,10 +115,11 @@ class Config:
         check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
         check("annealer", self.search == "paper" or self.annealer != "tracked", "only --search paper has an acceptance")
         check("symmetric", not self.symmetric or self.entity_types is None, "entity types alone say more")
-        a, k = self.entity_types or 2, self.edge_types
-        check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
-        lead = sorted({2, a * (a + 1) // 2, a * a})
-        check("entity_types", self.entity_types is None or k in lead, f"with edge_types {k}; {a} lead to {', '.join(map(str, lead))} edge types")
+        if (a := self.entity_types) is not None:
+            check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
+            lead = sorted({2, a * (a + 1) // 2, a * a})
+            given = f"with edge_types {self.edge_types}; {a} lead to {', '.join(map(str, lead))} edge types"
+            check("entity_types", self.edge_types in lead, given)
         check("sparsity", self.sparsity is None or 0 < self.sparsity < 1, "give a share above 0, below 1")
         check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned, which says that type 0 is none")
         for name in ("symmetric", "entity_types", "pinned"):

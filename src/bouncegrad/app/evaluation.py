@@ -53,8 +53,10 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
     seconds = time.perf_counter() - start
     cut = context if frames - context >= max(HORIZONS) else max(2, frames - max(HORIZONS))
     types = model.config.edge_types
-    perm = relabelling(data.edges, result.edges, types, pinned=model.config.pinned)
+    pinned = model.config.pinned
+    perm = relabelling(data.edges, result.edges, types, pinned=pinned)
     both = symmetric(result.probability)
+    perm_of_both = relabelling(data.edges, both, types, pinned=pinned)
     sure = calibration(data.edges, result.probability, perm)
     factors = model.scaling.published()
     errors = {}
@@ -76,7 +78,7 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
         baselines |= {name: hidden[name] for name in ("static", "constant_velocity")}
     numbers = {
         "edge_accuracy": edge_accuracy(data.edges, result.edges, perm),
-        "edge_accuracy_symmetric": edge_accuracy(data.edges, both, relabelling(data.edges, both, types, pinned=model.config.pinned)),
+        "edge_accuracy_symmetric": edge_accuracy(data.edges, both, perm_of_both),
         "auroc": auroc(data.edges, result.probability, perm),
         "calibration_error": sure.expected_error if sure else None,
         **{f"mse_{h}": error_at(errors.get("model"), h) for h in HORIZONS},
