@@ -109,9 +109,7 @@ class RelationalInference:
         return replace(new, features=self.model_.features) if same else new
 
 
-def _known(
-    known: Int[np.ndarray, "M N N"] | None, data: Trajectories
-) -> Int[np.ndarray, "M N N"] | None:
+def _known(known: Int[np.ndarray, "M N N"] | None, data: Trajectories) -> Int[np.ndarray, "M N N"] | None:
     if known is None:
         return None
     m, _, n, _ = data.shape
