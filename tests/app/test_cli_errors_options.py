@@ -28,7 +28,7 @@ SETTINGS = [
     ("holdout", ["nan", "inf", "x"], "give a number"),
     ("evidence", ["1", "-1"], "give a share from 0, below 1"),
     ("hot", ["1", "-1"], "give a share from 0, below 1"),
-    ("cooling", ["0", "0.1", "2", "-1"], "give a share above that of hot, 0.1, at most 1"),
+    ("cooling", ["0", "-1"], "give a whole number from 1"),
     ("learning_rate", ["0", "-1", "1e300"], "give a number above 0"),
     ("learning_rate", ["nan", "x"], "give a number"),
     ("clip", ["0", "-1"], "give a number above 0"),

@@ -121,13 +121,22 @@ def test_a_stall_is_spread_over_many_passes(monkeypatch):
     assert schedule.seconds == 60
 
 
+def test_a_short_run_cools_over_most_of_it_and_a_long_one_no_longer_than_it_must():
+    for epochs, batches, end in ((100, 1, 70), (1000, 1, 600), (1000, 10, 60)):
+        schedule = Schedule(Config(epochs=epochs, cooling=600).resolve(SHAPE), batches)
+        cooled = [clock.cooled for clock in schedule.clocks()]
+        assert cooled[end // 2] == pytest.approx(0.5)
+        assert cooled[end - 1] < cooled[end] == pytest.approx(1.0)
+        assert cooled[-1] == 1.0
+
+
 def test_states_open_halfway_through_the_cooling():
-    schedule = Schedule(Config(epochs=100, hot=0.1, cooling=0.7).resolve(SHAPE))
-    opening = {round(100 * clock.progress): schedule.opening for clock in schedule.clocks()}
-    assert [opening[at] for at in (0, 20, 34)] == pytest.approx([0.0, 0.0, 0.0])
-    assert opening[43] == pytest.approx(0.5)
-    assert opening[52] == pytest.approx(1.0)
-    assert opening[53] == opening[99] == 1.0
+    schedule = Schedule(Config(epochs=1000, cooling=100, hot=0.1).resolve(SHAPE))
+    opening = {round(100 * clock.cooled): schedule.opening for clock in schedule.clocks()}
+    assert [opening[at] for at in (0, 20, 46)] == pytest.approx([0.0, 0.0, 0.0])
+    assert opening[46 + 13] + opening[46 + 14] == pytest.approx(1.0, abs=0.04)
+    assert opening[73] == pytest.approx(1.0)
+    assert opening[74] == opening[100] == 1.0
     assert Schedule(Config(search="paper").resolve(SHAPE)).opening == 1.0
 
 
@@ -136,7 +145,7 @@ def test_modules_come_together_as_the_hot_part_ends():
     apart = []
     for passes in (5, 6):
         stop = iter([False] * passes + [True])
-        _, loop, _ = train(Config(epochs=10, hot=0.5), data, stop=lambda it=stop: next(it))
+        _, loop, _ = train(Config(epochs=10, hot=0.7), data, stop=lambda it=stop: next(it))
         weight = loop.composition.edge.weights[0].detach()
         apart.append(float((weight[0] - weight[1]).norm()))
     assert apart[1] < 0.5 * apart[0]

@@ -15,9 +15,9 @@ def move(accepted_worse: int, refused_worse: int, better: int = 3) -> Move:
 
 
 def test_geometric_has_its_two_ends_and_never_rises() -> None:
-    annealer, seen = Geometric(300.0, 1.0, 0.6), [300.0]
+    annealer, seen = Geometric(300.0), [300.0]
     for step in range(101):
-        annealer.update(Clock(step, step / 100), move(0, 0))
+        annealer.update(Clock(step, step / 100, min(step / 60, 1.0)), move(0, 0))
         seen.append(annealer.temperature)
     assert seen[0] == 300.0
     assert seen[-1] == pytest.approx(1.0)
@@ -27,10 +27,10 @@ def test_geometric_has_its_two_ends_and_never_rises() -> None:
 
 
 def test_geometric_is_infinite_while_hot_and_cools_from_there() -> None:
-    annealer = Geometric(100.0, 1.0, cooling=0.7, hot=0.1)
+    annealer = Geometric(100.0, hot=0.1)
     assert annealer.temperature == math.inf
-    for progress, wanted in [(0.0, math.inf), (0.099, math.inf), (0.1, 100.0), (0.4, 10.0), (0.7, 1.0), (1.0, 1.0)]:
-        annealer.update(Clock(0, progress), move(0, 0))
+    for cooled, wanted in [(0.0, math.inf), (0.099, math.inf), (0.1, 100.0), (0.55, 10.0), (1.0, 1.0)]:
+        annealer.update(Clock(0, 0.0, cooled), move(0, 0))
         assert annealer.temperature == pytest.approx(wanted)
 
 
@@ -66,9 +66,9 @@ def test_tracked_wants_a_falling_rate() -> None:
 def test_state_round_trip(make) -> None:
     first, second = make(), make()
     for epoch in range(3):
-        first.update(Clock(epoch, epoch / 10), move(3, 4))
+        first.update(Clock(epoch, epoch / 10, epoch / 5), move(3, 4))
     second.load_state_dict(first.state_dict())
     for annealer in (first, second):
-        annealer.update(Clock(3, 0.3), move(3, 4))
+        annealer.update(Clock(3, 0.3, 0.6), move(3, 4))
     assert first.temperature == second.temperature
     assert first.state_dict() == second.state_dict()

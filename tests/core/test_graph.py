@@ -154,8 +154,12 @@ def test_a_closed_composition_knows_states_by_their_differences_alone() -> None:
     composition.opening.zero_()
     torch.testing.assert_close(composition.edge_input(x + 5), composition.edge_input(x), atol=1e-5, rtol=0)
     assert (composition.edge_input(x)[:, :4] == 0).all()
+    composition.steady[1] = torch.tensor([0.5, 1.0])  # feature 1 is constant in a task, and half of it is in feature 0
+    shifted = x + torch.tensor([0.5, 1.0]) * torch.arange(3.0)[:, None]
+    torch.testing.assert_close(composition.edge_input(shifted), composition.edge_input(x), atol=1e-5, rtol=0)
     closed = composition.loss(batch, z)
     composition.opening.fill_(1.0)
+    assert not torch.allclose(composition.edge_input(shifted), composition.edge_input(x))
     assert not torch.allclose(composition.loss(batch, z), closed)
     assert "opening" in composition.state_dict()
 

@@ -33,7 +33,7 @@ def tracks(tasks: int = 10, frames: int = 6, entities: int = 3) -> torch.Tensor:
 
 
 def clocks(start: int, stop: int, total: int = 8):
-    return (Clock(epoch, epoch / total) for epoch in range(start, stop))
+    return (Clock(epoch, epoch / total, min(epoch / (0.6 * total), 1.0)) for epoch in range(start, stop))
 
 
 def test_an_epoch_visits_every_task_once_and_reports_every_batch() -> None:
@@ -87,7 +87,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_counted() -> None:
 
 def parts_of(kind: str, composition) -> dict:
     if kind == "heat-bath":
-        return {"search": HeatBath(10, 0.7), "annealer": Geometric(20.0, 1.0, 0.6, 0.1)}
+        return {"search": HeatBath(10, 0.7), "annealer": Geometric(20.0, hot=0.15)}
     encoder = Encoder(6, 2, 2, composition.pairs, torch.Generator().manual_seed(4), hidden=8)
     return {"search": Metropolis(), "annealer": Tracked(1.0), "proposal": Learned(encoder, composition.groups)}
 

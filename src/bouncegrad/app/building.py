@@ -22,6 +22,7 @@ from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.priors import Prior, known_edges, sparsity
 from bouncegrad.core.proposals import Learned, Proposal, Uniform
 from bouncegrad.core.search import Metropolis, Search
+from bouncegrad.core.steady import steady_part
 from bouncegrad.core.structures import adjacency_to_structure, random_structure
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Scaling, Trajectories
@@ -50,7 +51,7 @@ def build(
         proposal = Learned(encoder, composition.groups)
     annealer: Annealer
     if config.annealer == "geometric":
-        annealer = Geometric(config.temperature, 1.0, config.cooling, config.hot)
+        annealer = Geometric(config.temperature, hot=config.hot)
     elif config.annealer == "tracked":
         annealer = Tracked(config.temperature)
     else:
@@ -61,7 +62,9 @@ def build(
     if config.annealer == "geometric" and config.hot:
         composition.edge.bring_together(ALIKE)
     loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
-    batches = RandomFrames(scaled_tracks(data, scaling), config.batch, config.segments or None, config.steps)
+    tracks = scaled_tracks(data, scaling)
+    composition.steady.copy_(steady_part(tracks))
+    batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps)
     return loop, batches
 
 

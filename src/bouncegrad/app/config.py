@@ -28,8 +28,9 @@ class Config:
         proposal: what suggests structures to the paper's search.
         annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default.
         temperature: the first temperature; 30 for geometric, exp(-9.8) for tracked, 1 for fixed by default.
-        hot: share of the run, at its start, with uniform structures, in which modules learn the mean law (geometric).
-        cooling: share of the run after which the geometric annealer has reached temperature 1.
+        cooling: gradient steps in which the geometric annealer reaches temperature 1 and structures are found; a short
+            run cools over 70 % of it.
+        hot: share of the cooling, at its start, with uniform structures, in which modules learn the mean law.
         evidence: share of a task's evidence that is kept from visit to visit (heat-bath); by default so much that
             visits of one and a half tracks are remembered.
         symmetric: both directions of a pair share a type, with which the search then draws them.
@@ -62,8 +63,8 @@ class Config:
     proposal: Literal["uniform", "learned"] = "uniform"
     annealer: Literal["geometric", "tracked", "fixed"] | None = None
     temperature: float | None = None
-    hot: float = 0.1
-    cooling: float = 0.7
+    cooling: int = 600
+    hot: float = 0.15
     evidence: float | None = None
     symmetric: bool = False
     entity_types: int | None = None
@@ -95,11 +96,10 @@ class Config:
             check(name, fits(getattr(self, name), hint), f"give {in_words(hint)}")
         check("edge_types", 2 <= self.edge_types <= 64, "give a whole number from 2 to 64")
         check("hot", 0 <= self.hot < 1, "give a share from 0, below 1")
-        check("cooling", self.hot < self.cooling <= 1, f"give a share above that of hot, {self.hot}, at most 1")
         check("evidence", self.evidence is None or 0 <= self.evidence < 1, "give a share from 0, below 1")
         check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
-        for name in ("batch", "steps", "epochs"):
+        for name in ("batch", "steps", "epochs", "cooling"):
             check(name, getattr(self, name) is None or getattr(self, name) >= 1, "give a whole number from 1")
         for name in ("learning_rate", "clip", "minutes", "temperature"):
             value = getattr(self, name)

@@ -153,7 +153,7 @@ class Run:
             "generator": loop.generator.get_state(),
             "skipped": loop.skipped,
             "counts": asdict(counts),
-            "schedule": {k: getattr(schedule, k) for k in ("epoch", "progress", "seconds")},
+            "schedule": {k: getattr(schedule, k) for k in ("epoch", "progress", "cooled", "seconds")},
         }
         with replacing(self.checkpoint) as path:
             torch.save(state, path)

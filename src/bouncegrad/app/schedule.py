@@ -11,6 +11,8 @@ from statistics import fmean
 from bouncegrad.app.config import Config
 from bouncegrad.core.annealing import Clock
 
+LONGEST_COOLING = 0.7
+
 
 class Schedule:
     """Clocks of a run from where it stands to its end.
@@ -19,29 +21,30 @@ class Schedule:
     `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed. The
     mean is over the last passes, so that a stall of the machine is spread over many and skips no temperatures.
 
+    The cooling takes `config.cooling` gradient steps however long the run is, for what is known after it does not get
+    better by cooling more slowly; where that would be more than 70 % of the run, it takes these.
+
     Args:
         config: resolved settings.
-        epoch, progress, seconds: where the run stands, from a checkpoint.
+        batches: gradient steps of one pass.
         stop: asked between passes; true ends the run early.
     """
 
     def __init__(
         self,
         config: Config,
-        epoch: int = 0,
-        progress: float = 0.0,
-        seconds: float = 0.0,
+        batches: int = 1,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.config, self.stop = config, stop
-        self.epoch, self.progress, self.seconds = epoch, progress, seconds
+        self.config, self.batches, self.stop = config, batches, stop
+        self.epoch, self.progress, self.cooled, self.seconds = 0, 0.0, 0.0, 0.0
         self.recent: deque[float] = deque(maxlen=50)
 
     def clocks(self) -> Iterator[Clock]:
-        """One clock per pass; after each the position (epoch, progress, seconds) stands between passes."""
+        """One clock per pass; after each the position (epoch, progress, cooled, seconds) stands between passes."""
         while self.progress < 1.0 and not self.stop():
-            start = time.perf_counter()
-            yield Clock(self.epoch, self.progress)
+            start, before = time.perf_counter(), self.progress
+            yield Clock(self.epoch, self.progress, self.cooled)
             took = time.perf_counter() - start
             self.epoch += 1
             if self.config.epochs is not None:
@@ -52,6 +55,8 @@ class Schedule:
                 share = fmean(self.recent) / left if took < left else 1.0
                 self.progress += (1 - self.progress) * min(share, 1.0)
             self.seconds += took
+            pace = max(self.batches / self.config.cooling, (self.progress - before) / LONGEST_COOLING)
+            self.cooled = min(self.cooled + pace, 1.0)
 
     @property
     def learning_rate(self) -> float:
@@ -68,8 +73,8 @@ class Schedule:
         """
         if self.config.annealer != "geometric":
             return 1.0
-        hot, cooling = self.config.hot, self.config.cooling
-        return min(max(((self.progress - hot) / (cooling - hot) - 0.4) / 0.3, 0.0), 1.0)
+        hot = self.config.hot
+        return min(max(((self.cooled - hot) / (1 - hot) - 0.4) / 0.3, 0.0), 1.0)
 
     @property
     def seconds_left(self) -> float:

@@ -63,7 +63,7 @@ def train(
     config = config.resolve(data.shape)
     with threads(config.threads):
         loop, batches = build(config, data.without_edges(), scaling, known)
-        schedule = Schedule(config, stop=stop)
+        schedule = Schedule(config, -(-len(data.tasks) // config.batch), stop)
         recorder = Recorder(loop, schedule, data, run, report)
         if run is not None and resume:
             run.require_same(origin.whole)
@@ -92,7 +92,7 @@ class Recorder:
     ) -> None:
         self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
         self.rows: list[Row] = []
-        self.passes = -(-VISITS_A_ROW // -(-len(data.tasks) // schedule.config.batch))
+        self.passes = -(-VISITS_A_ROW // schedule.batches)
         self.saved = schedule.seconds
         self.counts = Counts()
 
@@ -108,7 +108,7 @@ class Recorder:
             for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
                 group["lr"] = self.schedule.learning_rate
             self.composition.opening.fill_(self.schedule.opening)
-            if math.isinf(self.loop.annealer.temperature) and clock.progress >= self.schedule.config.hot:
+            if math.isinf(self.loop.annealer.temperature) and clock.cooled >= self.schedule.config.hot:
                 self.composition.edge.bring_together(ALIKE, self.loop.optimizer)
             if self.counts.visits and clock.epoch % self.passes == 0:
                 self.write_row()

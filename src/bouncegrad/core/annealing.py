@@ -1,6 +1,6 @@
 """Annealers: what sets the temperature at which structures are accepted or drawn.
 
-geometric   T = ∞ while progress < hot, then start (end / start)^((progress - hot) / (cooling - hot)), at last end
+geometric   T = ∞ while cooled < hot, then start (end / start)^((cooled - hot) / (1 - hot)), at last end
 tracked     T is divided or multiplied by 1.1 a pass so that worse moves are accepted at the rate exp(-1 - 5 pass / 800)
 fixed       T stays
 """
@@ -14,10 +14,11 @@ from bouncegrad.core.search import Move
 
 
 class Clock(NamedTuple):
-    """Where a run stands: passes over the tasks so far, and the share of the run that is behind it, 0 to 1."""
+    """Where a run stands: passes so far, and the shares of the run and of its cooling that are behind it, 0 to 1."""
 
     epoch: int
     progress: float
+    cooled: float = 1.0
 
 
 class Annealer(Protocol):
@@ -36,7 +37,7 @@ class Annealer(Protocol):
 
 
 class Geometric:
-    """Infinite at first, then cools by a constant factor per unit of progress, then stays at the end temperature.
+    """Infinite at first, then cools by a constant factor per step, then stays at the end temperature.
 
     At an infinite temperature structures are uniform: all modules learn the mean law. Without that, the differences
     that their first weights happen to have would name the edges.
@@ -44,19 +45,18 @@ class Geometric:
     Args:
         start: the first finite temperature, on the summed log-likelihood of a task's track (nats).
         end: the last one; at 1 structures are drawn from their conditional probabilities.
-        cooling: the share of the run after which `end` is reached, in (hot, 1].
-        hot: the share of the run that the temperature is infinite for, in [0, 1).
+        hot: the share of the cooling that the temperature is infinite for, in [0, 1).
     """
 
-    def __init__(self, start: float = 100.0, end: float = 1.0, cooling: float = 0.7, hot: float = 0.0) -> None:
-        self.start, self.end, self.cooling, self.hot = start, end, cooling, hot
+    def __init__(self, start: float = 100.0, end: float = 1.0, hot: float = 0.0) -> None:
+        self.start, self.end, self.hot = start, end, hot
         self.temperature = math.inf if hot else start
 
     def update(self, clock: Clock, move: Move) -> None:
-        if clock.progress < self.hot:
+        if clock.cooled < self.hot:
             self.temperature = math.inf
             return
-        share = min((clock.progress - self.hot) / (self.cooling - self.hot), 1.0)
+        share = min((clock.cooled - self.hot) / (1 - self.hot), 1.0)
         self.temperature = self.start * (self.end / self.start) ** share
 
     def state_dict(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Fixed(Geometric):
     """One temperature throughout."""
 
     def __init__(self, temperature: float = 1.0) -> None:
-        super().__init__(temperature, temperature, 1.0)
+        super().__init__(temperature, temperature)
 
 
 class Tracked:

@@ -83,9 +83,7 @@ def _infer(
     generator = torch.Generator().manual_seed(seed)
     search = HeatBath(tasks, decay=0.0, shared_noise=True, coupling=coupling, prior=prior)
     exact = search.exact(composition, generator)
-    annealer: Annealer = (
-        Fixed(1.0) if exact else Geometric(START, 1.0, COOLING_SWEEPS / (COOLING_SWEEPS + AVERAGED_SWEEPS))
-    )
+    annealer: Annealer = Fixed(1.0) if exact else Geometric(START)
     sweeps = 1 if exact else COOLING_SWEEPS + AVERAGED_SWEEPS
     averaged = 1 if exact else AVERAGED_SWEEPS
     total = torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64)
@@ -98,7 +96,8 @@ def _infer(
     batch = whole_tracks(tracks, torch.arange(tasks))
     z = random_structure(1, composition.slots, composition.choices, generator).repeat(tasks, 1)
     loop = BounceGrad(composition, search, Uniform(composition.groups, composition.choices), annealer, z, generator)
-    loop.run((Clock(s, s / sweeps) for s in range(sweeps)), lambda _: iter([batch]), average)
+    clocks = (Clock(s, s / sweeps, min(s / COOLING_SWEEPS, 1.0)) for s in range(sweeps))
+    loop.run(clocks, lambda _: iter([batch]), average)
     probability = (total / averaged).float()
     best = probability.argmax(-1)
     with torch.no_grad():

@@ -55,6 +55,7 @@ class GraphComposition(nn.Module):
     change: Tensor
     difference: Tensor
     opening: Tensor
+    steady: Tensor
     variance: Tensor
 
     def __init__(
@@ -83,6 +84,7 @@ class GraphComposition(nn.Module):
         self.register_buffer("difference", torch.tensor(scaling.difference) / scale)
         self.register_buffer("variance", torch.ones(features))
         self.register_buffer("opening", torch.ones(()))
+        self.register_buffer("steady", torch.zeros(features, features))
         self._place(entities, pairs)
 
     def _place(self, entities: int, pairs: Int[Tensor, "2 E"] | None) -> None:
@@ -199,11 +201,14 @@ class GraphComposition(nn.Module):
     def edge_input(self, x: Float[Tensor, "B C N D"]) -> Float[Tensor, "B*C*E 3*D"]:
         """Source, target and their difference, each in units of its standard deviation.
 
-        While `opening` is below 1 the edge modules see little but the difference, so that a law cannot have its name
-        swapped in a part of the space.
+        While `opening` is below 1 the edge modules see little but the difference, and nothing of what is constant in a
+        task (`steady`), so that a law cannot have its name swapped in a part of the space or for some entities.
         """
         source, target = x[:, :, self.pairs[0]], x[:, :, self.pairs[1]]
-        difference = (source - target) / self.difference
+        between = source - target
+        if self.opening < 1:
+            between = between - (1 - self.opening) * (between @ self.steady)
+        difference = between / self.difference
         return torch.cat([self.opening * source, self.opening * target, difference], -1).flatten(0, 2)
 
     def messages(self, x: Float[Tensor, "R inputs"], which: Int[Tensor, " R"]) -> Float[Tensor, "R width"]:
