@@ -120,3 +120,30 @@ def test_what_does_not_go_together(command, work, options, says):
     outcome = command("train", "--data", "springs.npz", "--out", "new", *options.split())
     assert (outcome.status, outcome.err.count("\n")) == (2, 1)
     assert says in outcome.err
+
+
+def test_pairs_that_are_no_candidates_do_not_interact(charges):
+    model = RelationalInference(epochs=2, candidates=1).fit(charges)
+    result = model.infer(charges)
+    assert result.priors[:2] == ("1 candidates for each", "type 0 is no interaction")
+    asked = (result.probability[..., 0] > 0) & (result.probability[..., 0] < 1)
+    assert asked.any(0).sum() == 4
+    for edges in (model.structures_, result.edges):
+        assert not edges[:, ~asked.any(0)].any()
+    assert np.isfinite(model.predict(charges, steps=3)).all()
+
+
+def test_a_table_of_candidates_from_the_command_line(command, work):
+    (work / "pairs.csv").write_text("source,target\nann,bob\ncat,bob\nbob,ann\n")
+    line = ["--data", "named.csv", "--epochs", "2", "--threads", "1", "--candidates", "pairs.csv"]
+    assert "candidates of pairs.csv" in command("train", *line, "--out", "new").out
+    assert command("infer", "new", "named.csv", "--out", "found").status == 0
+    edges = Result.load("found/result.npz").edges
+    assert not edges[:, 0, 2].any()
+    assert not edges[:, 2, 0].any()
+
+
+def test_eight_types_of_edges():
+    x = np.random.default_rng(0).normal(size=(8, 12, 5, 2))
+    model = RelationalInference(epochs=3, edge_types=8).fit(x)
+    assert set(np.unique(model.infer(x).edges)) <= set(range(8))

@@ -24,6 +24,7 @@ from bouncegrad.core.proposals import Learned, Proposal, Uniform
 from bouncegrad.core.search import Metropolis, Search
 from bouncegrad.core.steady import steady_part
 from bouncegrad.core.structures import adjacency_to_structure, random_structure
+from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Scaling, Trajectories
 
@@ -40,7 +41,8 @@ def build(
     assert config.evidence is not None
     generator = torch.Generator().manual_seed(config.seed)
     m, t, n, d = data.shape
-    composition = build_composition(config, n, d, scaling, generator)
+    pairs = torch.from_numpy(candidate_pairs(config.candidates, data))
+    composition = build_composition(config, n, d, scaling, generator).on(n, pairs)
     search: Search = Metropolis()
     if config.search == "heat-bath":
         coupling, prior = build_coupling(config, n), build_prior(config, composition.pairs, known)

@@ -33,6 +33,8 @@ class Config:
         hot: share of the cooling, at its start, with uniform structures, in which modules learn the mean law.
         evidence: share of a task's evidence that is kept from visit to visit (heat-bath); by default so much that
             visits of one and a half tracks are remembered.
+        candidates: pairs that may interact at all: k, the k entities nearest to each on average, or a table with the
+            columns source and target; all pairs by default. Other pairs do not interact, so type 0 is pinned.
         symmetric: both directions of a pair share a type, with which the search then draws them.
         entity_types: an edge's type follows from the types of its two ends, of which there are this many; as with
             charges, where `edge_types: 2, entity_types: 2` are like and unlike.
@@ -66,6 +68,7 @@ class Config:
     cooling: int = 600
     hot: float = 0.15
     evidence: float | None = None
+    candidates: int | str | None = None
     symmetric: bool = False
     entity_types: int | None = None
     pinned: bool = False
@@ -115,6 +118,9 @@ class Config:
         check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
         check("annealer", self.search == "paper" or self.annealer != "tracked", "only --search paper has an acceptance")
         check("symmetric", not self.symmetric or self.entity_types is None, "entity types alone say more")
+        check("candidates", not isinstance(self.candidates, int) or self.candidates >= 1, "give a whole number from 1")
+        for name in ("symmetric", "entity_types"):
+            check(name, self.candidates is None or not getattr(self, name), "it needs all pairs, without --candidates")
         if (a := self.entity_types) is not None:
             check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
             lead = sorted({2, a * (a + 1) // 2, a * a})
@@ -122,7 +128,7 @@ class Config:
             check("entity_types", self.edge_types in lead, given)
         check("sparsity", self.sparsity is None or 0 < self.sparsity < 1, "give a share above 0, below 1")
         check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned, which says that type 0 is none")
-        for name in ("symmetric", "entity_types", "pinned"):
+        for name in ("symmetric", "entity_types", "pinned", "candidates"):
             check(name, self.search == "heat-bath" or not getattr(self, name), "only --search heat-bath knows it")
         check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
 
@@ -145,6 +151,7 @@ class Config:
         evidence = self.evidence
         if evidence is None:
             evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
+        pinned = self.pinned or self.candidates is not None
         return replace(
             self,
             annealer=annealer,
@@ -155,7 +162,8 @@ class Config:
             steps=steps,
             segments=segments,
             evidence=evidence,
-            sparsity=self.sparsity or (0.9 if self.pinned else None),
+            pinned=pinned,
+            sparsity=self.sparsity or (0.9 if pinned else None),
             minutes=None if self.epochs else self.minutes or 1.0,
         )
 
@@ -163,6 +171,8 @@ class Config:
     def priors(self) -> tuple[str, ...]:
         """In words, what the user has stated beforehand."""
         return (
+            *([f"{self.candidates} candidates for each"] if isinstance(self.candidates, int) else []),
+            *([f"candidates of {self.candidates}"] if isinstance(self.candidates, str) else []),
             *(["symmetric"] if self.symmetric else []),
             *([f"{self.entity_types} entity types"] if self.entity_types else []),
             *(["type 0 is no interaction"] if self.pinned else []),

@@ -6,7 +6,10 @@ import math
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-WORDS = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a list of whole numbers"}
+WORDS = {
+    **{str: "a file", bool: "true or false", int: "a whole number", float: "a number"},
+    tuple: "a list of whole numbers",
+}
 
 
 def fits(value: Any, hint: Any) -> bool:

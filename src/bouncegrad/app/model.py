@@ -17,6 +17,7 @@ from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
 from bouncegrad.core.structures import adjacency_to_structure
+from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.suspicions import place
 from bouncegrad.data.trajectories import Scaling, Trajectories
@@ -73,11 +74,12 @@ class Model:
         """
         seen = self.seen(data, context)
         m, t, n, _ = seen.shape
-        on = self.composition.on(n)
+        on = self.on(seen)
         coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
         found = infer(on, scaled_tracks(seen, self.scaling), self.config.seed, coupling, prior)
         pairs = on.pairs.numpy()
         probability = np.zeros((m, n, n, self.config.edge_types))
+        probability[..., 0] = 1 - np.eye(n)
         probability[:, pairs[0], pairs[1]] = found.probability.numpy()
         return Result.from_probability(
             probability,
@@ -88,6 +90,11 @@ class Model:
             priors=(*self.config.priors, *([] if known is None else ["known edges"])),
             source=f"inferred from {data.source}",
         )
+
+    def on(self, seen: Trajectories) -> GraphComposition:
+        """The modules on the candidate pairs of these recordings."""
+        pairs = torch.from_numpy(candidate_pairs(self.config.candidates, seen))
+        return self.composition.on(seen.shape[2], pairs)
 
     def seen(self, data: Trajectories, context: int | None) -> Trajectories:
         """The context frames, checked."""
@@ -125,7 +132,7 @@ class Model:
             raise InputError(f"a forecast of {steps} steps; give at least 1")
         seen = self.seen(data, context)
         result = result or self.infer(data, context)
-        composition = self.composition.on(seen.shape[2])
+        composition = self.on(seen)
         z = adjacency_to_structure(torch.from_numpy(result.edges), composition.pairs)
         last = scaled_tracks(seen, self.scaling)[:, -1:]
         parts = zip(last.split(TASKS_AT_ONCE), z.split(TASKS_AT_ONCE), strict=True)

@@ -65,6 +65,11 @@ class Schedule:
         return self.config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
 
     @property
+    def cooling(self) -> bool:
+        """Whether structures are still being found."""
+        return self.config.annealer == "geometric" and self.cooled < 1
+
+    @property
     def opening(self) -> float:
         """How much of the states, beside their differences, the edge modules see: 0, then 1 as names have settled.
 

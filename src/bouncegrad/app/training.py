@@ -18,7 +18,7 @@ from bouncegrad.app.model import Model, require_moderate
 from bouncegrad.app.run import Counts, Origin, Run, describe
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.core.annealing import Clock
-from bouncegrad.core.batches import Batch
+from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.search import Move
@@ -26,6 +26,7 @@ from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 
+FEW = 1024  # tasks that laws and their names are found from; each is visited often while it cools
 VISITS_A_ROW = 64  # batches between two lines of metrics
 SECONDS_A_CHECKPOINT = 30.0
 Row = dict[str, Any]
@@ -64,7 +65,7 @@ def train(
     with threads(config.threads):
         loop, batches = build(config, data.without_edges(), scaling, known)
         schedule = Schedule(config, -(-len(data.tasks) // config.batch), stop)
-        recorder = Recorder(loop, schedule, data, run, report)
+        recorder = Recorder(loop, batches, schedule, data, run, report)
         if run is not None and resume:
             run.require_same(origin.whole)
             recorder.counts = run.restore(loop, schedule)
@@ -79,18 +80,27 @@ def train(
     return model, loop, recorder.rows
 
 
+def few_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
+    """The tasks that are visited while structures cool; None: all."""
+    if tasks <= FEW:
+        return None
+    return torch.randperm(tasks, generator=torch.Generator().manual_seed(seed))[:FEW]
+
+
 class Recorder:
-    """Turns what the loop reports into rows and checkpoints; sets learning rate and opening for each pass."""
+    """Turns what the loop reports into rows and checkpoints; before each pass sets what changes with the schedule."""
 
     def __init__(
         self,
         loop: BounceGrad,
+        batches: RandomFrames,
         schedule: Schedule,
         data: Trajectories,
         run: Run | None,
         report: Callable[[Row, Schedule], None],
     ) -> None:
         self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
+        self.batches, self.few = batches, few_tasks(len(data.tasks), schedule.config.seed)
         self.rows: list[Row] = []
         self.passes = -(-VISITS_A_ROW // schedule.batches)
         self.saved = schedule.seconds
@@ -108,6 +118,7 @@ class Recorder:
             for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
                 group["lr"] = self.schedule.learning_rate
             self.composition.opening.fill_(self.schedule.opening)
+            self.batches.few = self.few if self.schedule.cooling else None
             if math.isinf(self.loop.annealer.temperature) and clock.cooled >= self.schedule.config.hot:
                 self.composition.edge.bring_together(ALIKE, self.loop.optimizer)
             if self.counts.visits and clock.epoch % self.passes == 0:

@@ -40,19 +40,33 @@ class RandomFrames:
         batch: tasks a batch, at most; batches of one epoch are of nearly equal size.
         segments: C, segments drawn per task and visit; None takes them from every R-th frame on (the paper).
         steps: R, steps a segment.
+
+    Attributes:
+        few: while set, only these tasks are visited, as often in a pass as it takes to be as long as one over all.
     """
 
     def __init__(self, tracks: Float[Tensor, "M T N D"], batch: int, segments: int | None, steps: int = 1) -> None:
         self.tracks, self.batch, self.segments, self.steps = tracks, batch, segments, steps
+        self.few: Int[Tensor, " few"] | None = None
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
-        m, t = self.tracks.shape[:2]
-        order = torch.randperm(m, generator=generator)
+        t = self.tracks.shape[1]
         every = torch.arange(0, t - self.steps, self.steps)
-        for tasks in order.tensor_split(-(-m // self.batch)):
+        for tasks in self.drawn(generator):
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
             else:
                 start = torch.randint(t - self.steps, (len(tasks), self.segments), generator=generator)
             frames = start[:, :, None] + torch.arange(self.steps + 1)
             yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames])
+
+    def drawn(self, generator: torch.Generator) -> Iterator[Int[Tensor, " B"]]:
+        """The tasks of each batch of a pass."""
+        m = len(self.tracks)
+        visited = torch.arange(m) if self.few is None else self.few
+        left = -(-m // self.batch)
+        while left:
+            order = visited[torch.randperm(len(visited), generator=generator)]
+            batches = order.tensor_split(-(-len(visited) // self.batch))[:left]
+            left -= len(batches)
+            yield from batches

@@ -21,7 +21,7 @@ from bouncegrad.core.proposals import Proposal
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import fillings, random_structure
 
-ENUMERATED = 1024
+ENUMERATED, BLOCK = 1024, 64
 
 
 class HeatBath:
@@ -36,7 +36,8 @@ class HeatBath:
         tasks: M, the tasks that evidence is kept for.
         decay: the share of old evidence that is kept, in [0, 1); 0 keeps none.
         enumerate_up_to: fillings of one group that may be enumerated.
-        block: fillings of one block; the block is as large as they allow.
+        block: fillings of one block, which is as large as they allow; by default as many as a group has messages (then
+            they cost no more than these), at least 64, at most `enumerate_up_to`.
         shared_noise: every task gets the same random numbers, so that a task's answer does not depend on its batch.
         coupling: what ties edges to each other.
         prior: log-probability of every type of every slot (see `priors.py`); None: all alike.
@@ -47,7 +48,7 @@ class HeatBath:
         tasks: int,
         decay: float = 0.7,
         enumerate_up_to: int = ENUMERATED,
-        block: int = 64,
+        block: int | None = None,
         shared_noise: bool = False,
         coupling: Coupling | None = None,
         prior: Prior | None = None,
@@ -72,7 +73,10 @@ class HeatBath:
             new = random_structure(len(z), composition.slots, choices, generator)
             return Move(new, new != z, torch.empty(0), torch.empty(0))
         whole = self.enumerates(composition)
-        plan = self.coupling.plan(groups, choices, self.enumerate_up_to if whole else self.block, generator)
+        largest = self.block or min(self.enumerate_up_to, max(BLOCK, choices * groups.shape[1]))
+        if whole:
+            largest = self.enumerate_up_to
+        plan = self.coupling.plan(groups, choices, largest, generator)
         block = fillings(choices, plan.columns.shape[1])
         slots = groups.gather(1, plan.columns)
         if hot:

@@ -58,7 +58,8 @@ def infer(
         seed: of the block heat bath; the exact conditional needs none.
         coupling, prior: what is stated beforehand, see `HeatBath`.
     """
-    composition = composition.on(tracks.shape[2])
+    if composition.entities != tracks.shape[2]:
+        composition = composition.on(tracks.shape[2])
     parts = [
         _infer(
             composition,
