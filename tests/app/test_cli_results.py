@@ -62,7 +62,7 @@ def test_edges_csv_has_the_names_of_the_table(command, work):
     assert (about["tasks"], about["entities"], about["context_frames"], about["part"]) == (24, 3, 12, None)
     assert about["files"] == ["new/edges.csv", "new/result.npz"]
     table = pd.read_csv("new/edges.csv", dtype={"type": str})
-    assert list(table.columns) == ["task", "source", "target", "type", "probability_0", "probability_1"]
+    assert list(table.columns) == ["task", "source", "target", "type", "probability_0", "probability_1", "determined"]
     assert len(table) == 24 * 6
     names = ["ann", "bob", "cat"]
     assert set(table.source) == set(table.target) == set(names)

@@ -27,11 +27,13 @@ def test_directed_tables_have_12_rows_a_task_and_undirected_6(result: Result) ->
 def test_rows_hold_the_numbers_of_their_pair(result: Result) -> None:
     named = replace(result, type_names=("none", "spring"), tasks=tuple("abcdefgh"))
     table = edge_table(named)
-    assert list(table) == ["task", "source", "target", "type", "probability_none", "probability_spring"]
+    probabilities = ["probability_none", "probability_spring"]
+    assert list(table) == ["task", "source", "target", "type", *probabilities, "determined"]
     for row in table.to_dict("records"):
         at = named.tasks.index(row["task"]), *(named.entities.index(row[end]) for end in ("source", "target"))
         assert row["type"] == named.type_names[named.edges[at]]
-        assert [row["probability_none"], row["probability_spring"]] == named.probability[at].tolist()
+        assert [row[name] for name in probabilities] == named.probability[at].tolist()
+        assert row["determined"] == ("yes" if named.probability[at].max() >= 0.75 else "no")
     first = table.iloc[:3]
     assert first["target"].tolist() == ["Ada"] * 3
     assert first["source"].tolist() == ["Boris", "Chen", "Dalia"]

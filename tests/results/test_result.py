@@ -30,6 +30,13 @@ def test_single_precision_is_accepted_and_its_rounding_removed() -> None:
     np.testing.assert_allclose(result.probability.sum(-1), 1 - np.eye(5)[None].repeat(2, 0), atol=1e-12)
 
 
+def test_edges_that_no_type_explains_well_enough_are_undetermined() -> None:
+    probability = np.zeros((1, 2, 2, 2))
+    probability[0, 0, 1], probability[0, 1, 0] = (0.74, 0.26), (0.25, 0.75)
+    result = Result.from_probability(probability, np.zeros(1), 5)
+    assert result.undetermined.tolist() == [[[False, True], [False, False]]]
+
+
 def test_round_trip(result: Result, tmp_path: Path) -> None:
     named = replace(result, tasks=tuple("abcdefgh"), type_names=("none", "spring"))
     named.save(tmp_path / "deep" / "result.npz")

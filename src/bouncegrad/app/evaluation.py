@@ -17,6 +17,7 @@ from bouncegrad.results.metrics import (
     edge_accuracy,
     error_at,
     forecast_error,
+    off_diagonal,
     relabelling,
     symmetric,
 )
@@ -81,6 +82,8 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
         "edge_accuracy_symmetric": edge_accuracy(data.edges, both, perm_of_both),
         "auroc": auroc(data.edges, result.probability, perm),
         "calibration_error": sure.expected_error if sure else None,
+        "reliability": [list(bin) for bin in sure.bins] if sure else None,
+        "undetermined": float(result.undetermined.sum() / off_diagonal(data.shape[2]).sum() / len(data.tasks)),
         **{f"mse_{h}": error_at(errors.get("model"), h) for h in HORIZONS},
         "loss": float(result.loss.mean()),
         "tasks": len(data.tasks),

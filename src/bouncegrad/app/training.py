@@ -22,6 +22,7 @@ from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.search import Move
+from bouncegrad.core.sureness import calibrated_temperature
 from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.metrics import edge_accuracy, relabelling
@@ -167,9 +168,13 @@ class Recorder:
         return edge_accuracy(self.data.edges, edges, perm)
 
     def finish(self) -> None:
-        """The last row, unless the run was stopped, and the last checkpoint."""
-        if self.counts.visits and self.schedule.progress >= 1:
-            self.write_row()
+        """The last row and how sure to be, unless the run was stopped, and the last checkpoint."""
+        if self.schedule.progress >= 1:
+            if self.counts.visits:
+                self.write_row()
+            generator = torch.Generator().manual_seed(self.schedule.config.seed)
+            found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
+            self.composition.temperature.fill_(found)
         if self.run is not None:
             self.run.save(self.loop, self.schedule, self.counts)
 

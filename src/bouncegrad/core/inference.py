@@ -2,9 +2,10 @@
 
 Where every filling of an entity's incoming edges can be enumerated one pass gives the exact conditional probabilities
 
-    p(edges into i | tracks) ∝ exp(-Σ_t loss_i(x_t -> x_{t+1}; edges into i)),
+    p(edges into i | tracks) ∝ exp(-Σ_t loss_i(x_t -> x_{t+1}; edges into i) / τ),
 
-otherwise random blocks are annealed to temperature 1 and their conditionals averaged over the last sweeps.
+otherwise random blocks are annealed to temperature τ and their conditionals averaged over the last sweeps. τ says how
+much the evidence of a frame is worth; it was found in training, see `sureness.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from bouncegrad.core.search import Move
 from bouncegrad.core.structures import random_structure
 
 COOLING_SWEEPS, AVERAGED_SWEEPS, START = 40, 20, 100.0
-TASKS_AT_ONCE = 16
+TASKS_AT_ONCE = 64
 
 
 class Inference(NamedTuple):
@@ -84,7 +85,8 @@ def _infer(
     generator = torch.Generator().manual_seed(seed)
     search = HeatBath(tasks, decay=0.0, shared_noise=True, coupling=coupling, prior=prior)
     exact = search.exact(composition, generator)
-    annealer: Annealer = Fixed(1.0) if exact else Geometric(START)
+    end = float(composition.temperature)
+    annealer: Annealer = Fixed(end) if exact else Geometric(max(START, end), end)
     sweeps = 1 if exact else COOLING_SWEEPS + AVERAGED_SWEEPS
     averaged = 1 if exact else AVERAGED_SWEEPS
     total = torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64)

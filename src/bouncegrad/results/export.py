@@ -11,11 +11,13 @@ import pandas as pd
 
 from bouncegrad.data.files import replacing
 from bouncegrad.results.metrics import off_diagonal, symmetric_probability
-from bouncegrad.results.result import Result
+from bouncegrad.results.result import DETERMINED, Result
 
 
 def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
-    """One row per edge: task, source, target and type by name, and `probability_NAME` for every type.
+    """One row per edge: task, source, target and type by name, `probability_NAME` for every type, and `determined`.
+
+    Where `determined` is no, no type reaches a probability of 0.75: the data cannot tell.
 
     Args:
         undirected: one row per pair instead of two, `N (N - 1) / 2` a task; its type and probabilities are those of
@@ -43,6 +45,7 @@ def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
     }
     of_edges = probability[:, source, target].reshape(-1, probability.shape[-1])
     columns |= {f"probability_{name}": of_edges[:, k] for k, name in enumerate(result.type_names)}
+    columns["determined"] = np.where(of_edges.max(1) < DETERMINED, "no", "yes")
     return pd.DataFrame(columns)
 
 

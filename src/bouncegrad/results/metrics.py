@@ -25,6 +25,11 @@ class Calibration:
     count: Int[np.ndarray, " bins"]
     expected_error: float
 
+    @property
+    def bins(self) -> list[tuple[float, float, int]]:
+        """(confidence, accuracy, count) of each bin, as plain numbers."""
+        return list(zip(self.confidence.tolist(), self.accuracy.tolist(), self.count.tolist(), strict=True))
+
 
 def off_diagonal(n: int) -> Bool[np.ndarray, "N N"]:
     """True at the `n (n - 1)` ordered pairs."""

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 from bouncegrad.data.trajectories import plural
+from bouncegrad.results.metrics import off_diagonal
 
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
+DETERMINED = 0.75
 NAMES = ("tasks", "entities", "type_names", "priors")
 # What numpy and zipfile raise on files that are foreign, cut short or have a byte flipped.
 UNREADABLE: tuple[type[Exception], ...] = (
@@ -145,6 +147,11 @@ class Result:
         """The result whose edges are the most probable types (the lower type on a tie)."""
         edges = np.asarray(probability).argmax(-1)
         return cls(edges, probability, loss, context, tasks, entities, type_names, priors, source)
+
+    @property
+    def undetermined(self) -> Bool[np.ndarray, "M N N"]:
+        """Edges that the data cannot tell: no type reaches a probability of 0.75. The diagonal is False."""
+        return (self.probability.max(-1) < DETERMINED) & off_diagonal(self.edges.shape[1])
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file with the fields as keys, replacing an older one only when complete."""

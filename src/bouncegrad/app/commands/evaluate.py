@@ -35,9 +35,15 @@ def main(words: list[str]) -> None:
     from bouncegrad.app.reporting import describe_split
     from bouncegrad.app.reporting import numbers as rows
     from bouncegrad.app.tables import number_table
+    from bouncegrad.results.result import DETERMINED
 
     print(describe_split(numbers))
     print(number_table(rows(numbers)))
+    if numbers["reliability"]:
+        said = [f"{sure:.0%} sure, {right:.0%} right ({count:,})" for sure, right, count in numbers["reliability"]]
+        print(f"edges by how sure their type is: {'; '.join(said)}")
+    if numbers["undetermined"]:
+        print(f"undetermined, with no type at {DETERMINED:.0%}: {numbers['undetermined']:.1%} of the edges")
     if numbers["relabelling"] is not None:
         print(f"inferred types 0, 1, ... were renamed to {numbers['relabelling']}, once for all tasks")
 

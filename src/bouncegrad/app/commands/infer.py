@@ -23,6 +23,7 @@ def main(words: list[str]) -> None:
 
     from bouncegrad.app.model import Model
     from bouncegrad.results.export import write_edges_csv
+    from bouncegrad.results.result import DETERMINED
 
     model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
@@ -35,11 +36,15 @@ def main(words: list[str]) -> None:
     write_edges_csv(result, folder / "edges.csv")
     files = [str(folder / name) for name in ("edges.csv", "result.npz")]
     m, _, n, _ = data.shape
+    open_share = float(result.undetermined.sum() / (m * n * (n - 1)))
     if args.json:
         about = {"tasks": m, "entities": n, "context_frames": result.context, "part": part, "seconds": seconds}
+        about["undetermined"] = open_share
         print(json.dumps(about | {"priors": list(result.priors), "files": files}))
         return
     print(f"{m} tasks of {n} entities from {result.context} frames each, {seconds:.1f} s")
+    if open_share:
+        print(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
     if result.priors:
         print(f"stated beforehand: {', '.join(result.priors)}")
     print("\n".join(f"wrote {file}" for file in files))

@@ -26,7 +26,7 @@ from bouncegrad.data.trajectories import Scaling
 
 Likelihood = Literal["learned", "shared"]
 LOG_VARIANCE = (-16.0, 6.0)
-ROWS_AT_ONCE = 16384
+ROWS_AT_ONCE = 32768
 
 
 class GraphComposition(nn.Module):
@@ -56,6 +56,7 @@ class GraphComposition(nn.Module):
     difference: Tensor
     opening: Tensor
     steady: Tensor
+    temperature: Tensor
     variance: Tensor
 
     def __init__(
@@ -85,6 +86,7 @@ class GraphComposition(nn.Module):
         self.register_buffer("variance", torch.ones(features))
         self.register_buffer("opening", torch.ones(()))
         self.register_buffer("steady", torch.zeros(features, features))
+        self.register_buffer("temperature", torch.ones(()))
         self._place(entities, pairs)
 
     def _place(self, entities: int, pairs: Int[Tensor, "2 E"] | None) -> None:
@@ -156,47 +158,49 @@ class GraphComposition(nn.Module):
         R steps count as R observed steps.
         """
         segments = batch.segments
-        before, after = segments[:, :, :-1].flatten(1, 2), segments[:, :, 1:].flatten(1, 2)
-        rows = len(before) * self.entities * max(self.choices ** columns.shape[1], self.groups.shape[1] * self.choices)
-        at_once = max(1, ROWS_AT_ONCE // rows)
-        parts = zip(before.split(at_once, 1), after.split(at_once, 1), strict=True)
-        losses = [self._conditional_losses(x, y, z, columns) for x, y in parts]
-        return torch.stack(losses).sum(0)
+        before, after = segments[:, :, :-1].flatten(0, 2), segments[:, :, 1:].flatten(0, 2)
+        task = torch.arange(len(z)).repeat_interleave(len(before) // len(z))
+        count = self.choices ** columns.shape[1]
+        # Parts that stay in the cache; summed in double precision, so that the sum does not depend on how they are cut.
+        at_once = max(1, ROWS_AT_ONCE // (self.entities * max(count, self.groups.shape[1] * self.choices)))
+        total = torch.zeros(len(z), self.entities, count, dtype=torch.float64)
+        for part in torch.arange(len(task)).split(at_once):
+            losses = self._conditional_losses(before[part], after[part], z[task[part]], columns)
+            total.index_add_(0, task[part], losses.double())
+        return total
 
     def _conditional_losses(
         self,
-        before: Float[Tensor, "B C N D"],
-        after: Float[Tensor, "B C N D"],
-        z: Int[Tensor, "B E"],
+        before: Float[Tensor, "R N D"],
+        after: Float[Tensor, "R N D"],
+        z: Int[Tensor, "R E"],
         columns: Int[Tensor, "N block"],
-    ) -> Float[Tensor, "B N fillings"]:
-        b, c, n, d = before.shape
+    ) -> Float[Tensor, "R N fillings"]:
+        r, n, d = before.shape
         degree, block = self.groups.shape[1], columns.shape[1]
-        message = self.edge.all(self.edge_input(before))
+        message = self.edge.all(self.edge_input(before[:, None]))
         if self.pinned:
             message = torch.cat([torch.zeros_like(message[:1]), message])
         width = message.shape[-1]
         weight = self.node.weights[0][0]
         projected = message.transpose(0, 1).reshape(-1, width) @ weight[:width]
-        projected = projected.view(b, c, self.slots, self.choices, -1)
+        projected = projected.view(r, self.slots, self.choices, -1)
         if self.slots < self.groups.numel():
             # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
             projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
-        base = torch.addmm(self.node.biases[0][0], before.reshape(-1, d), weight[width:]).view(b, c, n, -1)
+        base = torch.addmm(self.node.biases[0][0], before.reshape(-1, d), weight[width:]).view(r, n, -1)
         chosen = self.groups.gather(1, columns)
         if block < degree:
             kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)
             rest = self.groups[kept].view(n, degree - block)
             types = nn.functional.pad(z, (0, 1))[:, rest]
-            tasks = torch.arange(b)[:, None, None]
-            base = base + projected.permute(0, 2, 3, 1, 4)[tasks, rest, types].sum(2).transpose(1, 2)
-        hidden = outer_sum([projected[:, :, chosen[:, i]] for i in range(block)], base)
-        count = hidden.shape[3]
-        hidden = self.node.activation(hidden, inplace=True).view(1, b * c * n * count, -1)
-        mean, log_variance = self.heads(self.node.layers(hidden, first=1)[0], (b, c, n, count))
-        error = ((after - before) / self.change)[:, :, :, None] - mean
-        # Summed in double precision, so that the sum does not depend on how frames are split.
-        return gaussian_loss(error, log_variance).sum(-1).sum(1, dtype=torch.float64)
+            base = base + projected[torch.arange(r)[:, None, None], rest, types].sum(2)
+        hidden = outer_sum([projected[:, chosen[:, i]] for i in range(block)], base)
+        count = hidden.shape[2]
+        hidden = self.node.activation(hidden, inplace=True).view(1, r * n * count, -1)
+        mean, log_variance = self.heads(self.node.layers(hidden, first=1)[0], (r, n, count))
+        error = ((after - before) / self.change)[:, :, None] - mean
+        return gaussian_loss(error, log_variance).sum(-1)
 
     def edge_input(self, x: Float[Tensor, "B C N D"]) -> Float[Tensor, "B*C*E 3*D"]:
         """Source, target and their difference, each in units of its standard deviation.
@@ -240,7 +244,7 @@ def gaussian_loss(error: Tensor, log_variance: Tensor) -> Tensor:
     return (error.square() * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi)) / 2
 
 
-def outer_sum(parts: list[Float[Tensor, "B C N K H"]], base: Float[Tensor, "B C N H"]) -> Float[Tensor, "B C N F H"]:
+def outer_sum(parts: list[Float[Tensor, "R N K H"]], base: Float[Tensor, "R N H"]) -> Float[Tensor, "R N F H"]:
     """Sums of one choice of each part plus the base, for all F = K^block fillings, in the order of `fillings`.
 
     The halves are summed first and then combined, so that the large result is written once.
@@ -250,4 +254,4 @@ def outer_sum(parts: list[Float[Tensor, "B C N K H"]], base: Float[Tensor, "B C 
     half = len(parts) // 2
     left = outer_sum(parts[:half], base)
     right = parts[half] if len(parts) - half == 1 else outer_sum(parts[half:], torch.zeros_like(base))
-    return (left[..., :, None, :] + right[..., None, :, :]).flatten(3, 4)
+    return (left[..., :, None, :] + right[..., None, :, :]).flatten(2, 3)
