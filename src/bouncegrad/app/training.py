@@ -22,8 +22,8 @@ from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.search import Move
-from bouncegrad.core.sureness import calibrated_temperature
 from bouncegrad.core.structures import structure_to_adjacency
+from bouncegrad.core.sureness import calibrated_temperature
 from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 
