@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import pytest
@@ -21,7 +22,11 @@ SHAPE = (1000, 49, 5, 4)
     ("given", "chosen"),
     [
         ({}, {"annealer": "geometric", "temperature": 30.0, "loss": "likelihood", "steps": 1, "segments": 4}),
-        ({}, {"optimizer": "muon", "learning_rate": 0.02}),
+        ({}, {"optimizer": "muon", "learning_rate": 0.01}),
+        ({"epochs": 150}, {"learning_rate": 0.01}),
+        ({"epochs": 75}, {"learning_rate": 0.01 * math.sqrt(2)}),
+        ({"epochs": 9}, {"learning_rate": 0.02}),
+        ({"minutes": 0.3}, {"learning_rate": 0.01 * math.sqrt(2)}),
         ({"loss": "rollout"}, {"optimizer": "adam", "learning_rate": 0.003}),
         ({"search": "paper"}, {"annealer": "tracked", "temperature": 5.5e-5, "loss": "rollout", "steps": 10}),
         ({"search": "paper", "annealer": "fixed"}, {"temperature": 1.0}),
@@ -33,7 +38,7 @@ SHAPE = (1000, 49, 5, 4)
         ({"loss": "rollout"}, {"steps": 10, "segments": 0}),
         ({"epochs": 3}, {"epochs": 3, "minutes": None}),
         ({"epochs": 3, "minutes": 2.0}, {"epochs": 3, "minutes": None}),
-        ({}, {"epochs": None, "minutes": 1.0}),
+        ({}, {"epochs": None, "minutes": 5.0}),
     ],
 )
 def test_what_is_chosen(given, chosen):
@@ -123,7 +128,7 @@ def test_a_stall_is_spread_over_many_passes(monkeypatch):
 
 def test_a_short_run_cools_over_most_of_it_and_a_long_one_no_longer_than_it_must():
     for epochs, batches, end in ((100, 1, 70), (1000, 1, 600), (1000, 10, 60)):
-        schedule = Schedule(Config(epochs=epochs, cooling=600).resolve(SHAPE), batches)
+        schedule = Schedule(Config(epochs=epochs, cooling=600, batch=50).resolve(SHAPE), 50 * batches)
         cooled = [clock.cooled for clock in schedule.clocks()]
         assert cooled[end // 2] == pytest.approx(0.5)
         assert cooled[end - 1] < cooled[end] == pytest.approx(1.0)

@@ -23,6 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "paper, uniform": {"search": "paper", "annealer": "fixed", "steps": 3},
     "block heat bath": {"edge_types": 8},
     "no evidence": {"evidence": 0.0},
+    "several starts": {"cooling": 5},
 }
 
 

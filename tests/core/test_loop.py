@@ -36,12 +36,12 @@ def clocks(start: int, stop: int, total: int = 8):
     return (Clock(epoch, epoch / total, min(epoch / (0.6 * total), 1.0)) for epoch in range(start, stop))
 
 
-def test_a_pass_over_few_tasks_is_as_long_as_one_over_all() -> None:
+def test_a_pass_may_be_over_few_tasks() -> None:
     batches, generator = RandomFrames(tracks(), 3, 2), torch.Generator().manual_seed(0)
     batches.few = torch.tensor([7, 1, 4, 2])
     visited = [batch.tasks for batch in batches(generator)]
-    assert len(visited) == 4
-    assert torch.equal(torch.cat(visited).bincount(minlength=10), torch.tensor([0, 2, 2, 0, 2, 0, 0, 2, 0, 0]))
+    assert len(visited) == 2
+    assert torch.cat(visited).sort().values.tolist() == [1, 2, 4, 7]
     batches.few = None
     assert torch.equal(torch.cat([batch.tasks for batch in batches(generator)]).sort().values, torch.arange(10))
 

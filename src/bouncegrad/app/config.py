@@ -14,6 +14,7 @@ from bouncegrad.data.errors import InputError
 ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
 TRACKS_REMEMBERED = 1.6
 LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
+UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; a minute's are only guessed
 WIDEST = 2**16
 PRESETS = Path(__file__).parent / "presets"
 
@@ -51,10 +52,12 @@ class Config:
         batch: tasks per gradient step.
         optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
             adam for rollout.
-        learning_rate: first rate, falling on a cosine to 2 % of it; 0.02 for muon, 0.003 for adam by default.
+        learning_rate: first rate, falling on a cosine to 2 % of it; by default 0.01 for muon, up to 0.02 in runs of
+            less than 2,400 gradient steps, and 0.003 for adam.
         clip: gradients are scaled down to this norm.
         epochs: passes over the tasks; reproducible to the bit.
-        minutes: a budget of time, used where epochs are not given: the schedule is fitted to the machine; 1 by default.
+        minutes: a limit of time, used where epochs are not given: a run is done after ten times the steps of its
+            cooling, or is fitted to the limit; 5 by default.
         holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
         seed: seed of every random draw.
         threads: threads of matrix products; all cores by default.
@@ -148,6 +151,9 @@ class Config:
             drawn = round(ROWS_A_VISIT / (min(self.batch, m) * n))
             segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
         optimizer = self.optimizer or ("muon" if loss == "likelihood" else "adam")
+        minutes = None if self.epochs else self.minutes or 5.0
+        steps_to_come = self.epochs * -(-m // self.batch) if self.epochs else STEPS_A_MINUTE * (minutes or 0.0)
+        haste = min(max((UNHURRIED / steps_to_come) ** 0.5, 1.0), 2.0)
         evidence = self.evidence
         if evidence is None:
             evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
@@ -156,7 +162,7 @@ class Config:
             self,
             annealer=annealer,
             optimizer=optimizer,
-            learning_rate=self.learning_rate or {"muon": 0.02, "adam": 0.003}[optimizer],
+            learning_rate=self.learning_rate or {"muon": 0.01 * haste, "adam": 0.003}[optimizer],
             temperature=self.temperature or {"geometric": 30.0, "tracked": 5.5e-5, "fixed": 1.0}[annealer],
             loss=loss,
             steps=steps,
@@ -164,7 +170,7 @@ class Config:
             evidence=evidence,
             pinned=pinned,
             sparsity=self.sparsity or (0.9 if pinned else None),
-            minutes=None if self.epochs else self.minutes or 1.0,
+            minutes=minutes,
         )
 
     @property

@@ -23,7 +23,7 @@ class RelationalInference:
         edge_types: K, how many kinds of interaction there may be, "none" included.
         seed: of every random draw.
         epochs: passes over the tasks; with them a run is reproducible to the bit.
-        minutes: a budget of time instead of epochs; 1 when neither is given.
+        minutes: a limit of time instead of epochs; 5 when neither is given.
         settings: any other field of `Config`.
 
     Attributes:

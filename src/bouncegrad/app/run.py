@@ -21,6 +21,7 @@ from bouncegrad.data.trajectories import Scaling, Trajectories
 
 if TYPE_CHECKING:
     from bouncegrad.app.schedule import Schedule
+    from bouncegrad.app.starts import Starts
     from bouncegrad.core.bouncegrad import BounceGrad
 
 FORMAT = 1
@@ -137,23 +138,15 @@ class Run:
             )
         return path
 
-    def save(self, loop: BounceGrad, schedule: Schedule, counts: Counts) -> None:
+    def save(self, loop: BounceGrad, schedule: Schedule, starts: Starts, counts: Counts) -> None:
         """Everything that changes, in one file that is replaced at once."""
         import torch
 
-        assert loop.optimizer is not None
-        state = {
+        state = loop.state_dict() | {
             "format": FORMAT,
-            "composition": loop.composition.state_dict(),
-            "optimizer": loop.optimizer.state_dict(),
-            "search": loop.search.state_dict(),
-            "proposal": loop.proposal.state_dict(),
-            "annealer": loop.annealer.state_dict(),
-            "z": loop.z,
-            "generator": loop.generator.get_state(),
-            "skipped": loop.skipped,
             "counts": asdict(counts),
-            "schedule": {k: getattr(schedule, k) for k in ("epoch", "progress", "cooled", "seconds")},
+            "schedule": {k: getattr(schedule, k) for k in ("epoch", "steps", "progress", "cooled", "seconds")},
+            "starts": starts.state_dict(),
         }
         with replacing(self.checkpoint) as path:
             torch.save(state, path)
@@ -188,19 +181,12 @@ class Run:
                 file=sys.stderr,
             )
 
-    def restore(self, loop: BounceGrad, schedule: Schedule) -> Counts:
+    def restore(self, loop: BounceGrad, schedule: Schedule, starts: Starts) -> Counts:
         """Puts a loop and a schedule where the checkpoint left them, and cuts metrics written after it."""
-        assert loop.optimizer is not None
         state = self.state()
         with self.consistent():
-            loop.composition.load_state_dict(state["composition"])
-            loop.optimizer.load_state_dict(state["optimizer"])
-            loop.search.load_state_dict(state["search"])
-            loop.proposal.load_state_dict(state["proposal"])
-            loop.annealer.load_state_dict(state["annealer"])
-            loop.z.copy_(state["z"])
-            loop.generator.set_state(state["generator"])
-            loop.skipped = state["skipped"]
+            loop.load_state_dict(state)
+            starts.load_state_dict(state["starts"])
             for key, value in state["schedule"].items():
                 setattr(schedule, key, value)
             counts = Counts(**state["counts"])

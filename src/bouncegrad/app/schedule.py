@@ -11,52 +11,73 @@ from statistics import fmean
 from bouncegrad.app.config import Config
 from bouncegrad.core.annealing import Clock
 
-LONGEST_COOLING = 0.7
+FEW = 1024
+ENOUGH = 10
+LONGEST_COOLING, LATEST_START = 0.7, 0.4
 
 
 class Schedule:
     """Clocks of a run from where it stands to its end.
 
-    By epochs, progress is epoch / epochs. By minutes, every pass moves progress on by its share of what is left,
-    `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed. The
-    mean is over the last passes, so that a stall of the machine is spread over many and skips no temperatures.
+    By epochs, progress is the share of the gradient steps that `epochs` passes have. By minutes, a run is done after
+    ten times the steps of its cooling; where time is up before, every pass moves progress on by its share of what is
+    left, `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed.
+    The mean is over the last passes, so that a stall of the machine is spread over many and skips no temperatures.
 
-    The cooling takes `config.cooling` gradient steps however long the run is, for what is known after it does not get
-    better by cooling more slowly; where that would be more than 70 % of the run, it takes these.
+    The cooling takes `config.cooling` gradient steps however long the run is, for slower cooling finds nothing
+    better; where that would be more than 70 % of the run, it takes these. A pass of the cooling is over at most
+    1,024 tasks, so that each is visited often.
 
     Args:
         config: resolved settings.
-        batches: gradient steps of one pass.
+        tasks: M.
         stop: asked between passes; true ends the run early.
     """
 
     def __init__(
         self,
         config: Config,
-        batches: int = 1,
+        tasks: int = 1,
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.config, self.batches, self.stop = config, batches, stop
-        self.epoch, self.progress, self.cooled, self.seconds = 0, 0.0, 0.0, 0.0
+        self.config, self.tasks, self.stop = config, tasks, stop
+        self.epoch, self.steps, self.progress, self.cooled, self.seconds = 0, 0, 0.0, 0.0, 0.0
         self.recent: deque[float] = deque(maxlen=50)
 
     def clocks(self) -> Iterator[Clock]:
-        """One clock per pass; after each the position (epoch, progress, cooled, seconds) stands between passes."""
+        """One clock per pass; after each the position (epoch, steps, progress ...) stands between passes."""
         while self.progress < 1.0 and not self.stop():
             start, before = time.perf_counter(), self.progress
             yield Clock(self.epoch, self.progress, self.cooled)
-            took = time.perf_counter() - start
+            took, batches = time.perf_counter() - start, self.batches
             self.epoch += 1
+            self.steps += batches
             if self.config.epochs is not None:
-                self.progress = self.epoch / self.config.epochs
+                self.progress = min(self.steps / (self.config.epochs * -(-self.tasks // self.config.batch)), 1.0)
             else:
-                left = self.seconds_left
+                left, enough = self.seconds_left, ENOUGH * self.config.cooling - self.steps
                 self.recent.append(took)
                 share = fmean(self.recent) / left if took < left else 1.0
+                share = max(share, batches / (enough + batches)) if enough > 0 else 1.0
                 self.progress += (1 - self.progress) * min(share, 1.0)
             self.seconds += took
-            pace = max(self.batches / self.config.cooling, (self.progress - before) / LONGEST_COOLING)
+            pace = max(batches / self.config.cooling, (self.progress - before) / LONGEST_COOLING)
             self.cooled = min(self.cooled + pace, 1.0)
+
+    def start_again(self) -> None:
+        """Cools once more, from the start; what is behind counts."""
+        self.cooled = 0.0
+
+    @property
+    def may_start_again(self) -> bool:
+        """Whether there is room for another start: it is early, and this cooling was as long as it should be."""
+        cooled = self.steps >= self.config.cooling
+        return self.config.annealer == "geometric" and cooled and self.progress < LATEST_START
+
+    @property
+    def batches(self) -> int:
+        """Gradient steps of the next pass."""
+        return -(-(min(self.tasks, FEW) if self.cooling else self.tasks) // self.config.batch)
 
     @property
     def learning_rate(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ from bouncegrad.app.building import ALIKE, build
 from bouncegrad.app.config import Config
 from bouncegrad.app.model import Model, require_moderate
 from bouncegrad.app.run import Counts, Origin, Run, describe
-from bouncegrad.app.schedule import Schedule
+from bouncegrad.app.schedule import FEW, Schedule
+from bouncegrad.app.starts import Starts
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
@@ -27,7 +29,6 @@ from bouncegrad.core.sureness import calibrated_temperature
 from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 
-FEW = 1024  # tasks that laws and their names are found from; each is visited often while it cools
 VISITS_A_ROW = 64  # batches between two lines of metrics
 SECONDS_A_CHECKPOINT = 30.0
 Row = dict[str, Any]
@@ -65,15 +66,21 @@ def train(
     config = config.resolve(data.shape)
     with threads(config.threads):
         loop, batches = build(config, data.without_edges(), scaling, known)
-        schedule = Schedule(config, -(-len(data.tasks) // config.batch), stop)
-        recorder = Recorder(loop, batches, schedule, data, run, report)
+        schedule = Schedule(config, len(data.tasks), stop)
+
+        def afresh(start: int) -> BounceGrad:
+            return build(replace(config, seed=(config.seed + start) % 2**63), data.without_edges(), scaling, known)[0]
+
+        few = few_tasks(len(data.tasks), config.seed)
+        starts = Starts(loop, batches.tracks if few is None else batches.tracks[few], afresh)
+        recorder = Recorder(loop, batches, few, schedule, starts, data, run, report)
         if run is not None and resume:
             run.require_same(origin.whole)
-            recorder.counts = run.restore(loop, schedule)
+            recorder.counts = run.restore(loop, schedule, starts)
             recorder.rows = run.rows()
         elif run is not None:
             run.create(config, describe(data, scaling, origin))
-            run.save(loop, schedule, recorder.counts)  # from here on, whatever happens, the run can be resumed
+            run.save(loop, schedule, starts, recorder.counts)  # from here on, whatever happens, the run can be resumed
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
     assert isinstance(loop.composition, GraphComposition)
@@ -95,15 +102,16 @@ class Recorder:
         self,
         loop: BounceGrad,
         batches: RandomFrames,
+        few: Int[Tensor, " few"] | None,
         schedule: Schedule,
+        starts: Starts,
         data: Trajectories,
         run: Run | None,
         report: Callable[[Row, Schedule], None],
     ) -> None:
         self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
-        self.batches, self.few = batches, few_tasks(len(data.tasks), schedule.config.seed)
+        self.batches, self.few, self.starts = batches, few, starts
         self.rows: list[Row] = []
-        self.passes = -(-VISITS_A_ROW // schedule.batches)
         self.saved = schedule.seconds
         self.counts = Counts()
 
@@ -116,18 +124,27 @@ class Recorder:
     def clocks(self) -> Iterator[Clock]:
         """The clocks of the schedule; between passes a row is written when due, and a checkpoint every half minute."""
         for clock in self.schedule.clocks():
+            if not (self.starts.settled or self.schedule.cooling):
+                clock = self.judged(clock)
             for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
                 group["lr"] = self.schedule.learning_rate
             self.composition.opening.fill_(self.schedule.opening)
             self.batches.few = self.few if self.schedule.cooling else None
             if math.isinf(self.loop.annealer.temperature) and clock.cooled >= self.schedule.config.hot:
                 self.composition.edge.bring_together(ALIKE, self.loop.optimizer)
-            if self.counts.visits and clock.epoch % self.passes == 0:
+            if self.counts.visits >= VISITS_A_ROW:
                 self.write_row()
             if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
-                self.run.save(self.loop, self.schedule, self.counts)
+                self.run.save(self.loop, self.schedule, self.starts, self.counts)
                 self.saved = self.schedule.seconds
             yield clock
+
+    def judged(self, clock: Clock) -> Clock:
+        """Has the start looked at whose structures have cooled; where a new one begins, it begins at this clock."""
+        if self.starts.judge(self.schedule.may_start_again):
+            self.schedule.start_again()
+            return clock._replace(cooled=self.schedule.cooled)
+        return clock
 
     def __call__(self, clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
         self.counts.visits += 1
@@ -151,6 +168,7 @@ class Recorder:
             "learning_rate": schedule.learning_rate,
             "tasks_per_second": counts.tasks / took if took else None,
             "skipped_steps": loop.skipped,
+            "names": self.starts.verdict,
         }
         self.rows.append(row)
         if self.run is not None:
@@ -159,13 +177,16 @@ class Recorder:
         self.counts = Counts(since=schedule.seconds)
 
     def accuracy(self) -> float | None:
-        """Of the structures of the training tasks as they stand, up to one global relabelling."""
+        """Of the structures of the tasks in training as they stand, up to one global relabelling."""
         if self.data.edges is None:
             return None
         composition = self.composition
         edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).numpy()
-        perm = relabelling(self.data.edges, edges, composition.choices, pinned=composition.pinned)
-        return edge_accuracy(self.data.edges, edges, perm)
+        truth = self.data.edges
+        if self.batches.few is not None:
+            truth, edges = truth[self.few], edges[self.few]
+        perm = relabelling(truth, edges, composition.choices, pinned=composition.pinned)
+        return edge_accuracy(truth, edges, perm)
 
     def finish(self) -> None:
         """The last row and how sure to be, unless the run was stopped, and the last checkpoint."""
@@ -176,7 +197,7 @@ class Recorder:
             found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
             self.composition.temperature.fill_(found)
         if self.run is not None:
-            self.run.save(self.loop, self.schedule, self.counts)
+            self.run.save(self.loop, self.schedule, self.starts, self.counts)
 
 
 @contextmanager

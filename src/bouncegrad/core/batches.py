@@ -42,7 +42,7 @@ class RandomFrames:
         steps: R, steps a segment.
 
     Attributes:
-        few: while set, only these tasks are visited, as often in a pass as it takes to be as long as one over all.
+        few: while set, a pass is over these tasks alone.
     """
 
     def __init__(self, tracks: Float[Tensor, "M T N D"], batch: int, segments: int | None, steps: int = 1) -> None:
@@ -52,21 +52,12 @@ class RandomFrames:
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         t = self.tracks.shape[1]
         every = torch.arange(0, t - self.steps, self.steps)
-        for tasks in self.drawn(generator):
+        visited = torch.arange(len(self.tracks)) if self.few is None else self.few
+        order = visited[torch.randperm(len(visited), generator=generator)]
+        for tasks in order.tensor_split(-(-len(visited) // self.batch)):
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
             else:
                 start = torch.randint(t - self.steps, (len(tasks), self.segments), generator=generator)
             frames = start[:, :, None] + torch.arange(self.steps + 1)
             yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames])
-
-    def drawn(self, generator: torch.Generator) -> Iterator[Int[Tensor, " B"]]:
-        """The tasks of each batch of a pass."""
-        m = len(self.tracks)
-        visited = torch.arange(m) if self.few is None else self.few
-        left = -(-m // self.batch)
-        while left:
-            order = visited[torch.randperm(len(visited), generator=generator)]
-            batches = order.tensor_split(-(-len(visited) // self.batch))[:left]
-            left -= len(batches)
-            yield from batches

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -71,6 +72,22 @@ class BounceGrad:
                 self.proposal.learn(batch, move)
                 self.annealer.update(clock, move)
                 report(clock, batch, move, loss)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that changes in a run but its place in the schedule; holds the tensors themselves."""
+        assert self.optimizer is not None
+        parts = ("composition", "optimizer", "search", "proposal", "annealer")
+        state = {name: getattr(self, name).state_dict() for name in parts}
+        return state | {"z": self.z, "generator": self.generator.get_state(), "skipped": self.skipped}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        assert self.optimizer is not None
+        for name in ("composition", "optimizer", "search", "proposal", "annealer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.z.copy_(state["z"])
+        self.generator.set_state(state["generator"])
+        self.skipped = state["skipped"]
 
     def step(self, optimizer: torch.optim.Optimizer, batch: Batch, z: Int[Tensor, "B S"]) -> Tensor:
         """One gradient step on the mean loss of the batch; returns the loss of each task."""

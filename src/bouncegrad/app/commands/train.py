@@ -157,6 +157,8 @@ def train_in(
         known = last["edge_accuracy"]
         accuracy = "not available, no truth" if known is None else f"{known:.4f} on the training tasks"
         print(f"{last['epoch']} epochs in {last['seconds']:.0f} s, loss {last['loss']:.4f}, edge accuracy {accuracy}")
+        if last["names"]:
+            print(f"names of the types: {last['names']}")
     print(f"wrote {run.folder}")
     return 0
 
