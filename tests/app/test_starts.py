@@ -85,7 +85,7 @@ def test_late_in_a_run_there_is_no_new_start(judged, monkeypatch):
     monkeypatch.setattr(starts, "BOTH_DIRECTIONS", 2.0)
     _, _, rows = run(epochs=5)
     assert [again for again, *_ in judged] == [False]
-    assert rows[-1]["names"].endswith("there was no time for a second")
+    assert rows[-1]["names"].endswith("there was no time for a second start")
 
 
 @pytest.mark.parametrize("settings", [{"search": "paper"}, {"symmetric": True}, {"entity_types": 2}])

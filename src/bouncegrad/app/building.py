@@ -18,6 +18,7 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import MOST_STATES, Coupling, EntityTypes, Independent, Symmetric
 from bouncegrad.core.encoders import Encoder
 from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
+from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.priors import Prior, known_edges, sparsity
 from bouncegrad.core.proposals import Learned, Proposal, Uniform
@@ -33,7 +34,7 @@ ALIKE = 0.05  # what edge modules keep of their first differences: names come fr
 
 def build(
     config: Config, data: Trajectories, scaling: Scaling, known: Int[np.ndarray, "M N N"] | None = None
-) -> tuple[BounceGrad, RandomFrames]:
+) -> tuple[BounceGrad, RandomFrames | Mirrored]:
     """The parts of a run on these tasks, from resolved settings; `known` edges have a type, the others -1."""
     assert config.temperature is not None
     assert config.learning_rate is not None
@@ -67,7 +68,7 @@ def build(
     tracks = scaled_tracks(data, scaling)
     composition.steady.copy_(steady_part(tracks))
     batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps)
-    return loop, batches
+    return loop, Mirrored(batches, data.features, scaling) if config.mirror else batches
 
 
 def build_composition(

@@ -50,6 +50,8 @@ class Config:
         message: width of a message.
         activation: function between layers.
         batch: tasks per gradient step.
+        mirror: every visit sees a task mirrored, one of the eight ways of a square: for few tasks whose law does not
+            know left from right.
         optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
             adam for rollout.
         learning_rate: first rate, falling on a cosine to 2 % of it; by default 0.01 for muon, up to 0.02 in runs of
@@ -84,6 +86,7 @@ class Config:
     message: int = 16
     activation: Literal["silu", "relu"] = "silu"
     batch: int = 64
+    mirror: bool = False
     optimizer: Literal["muon", "adam"] | None = None
     learning_rate: float | None = None
     clip: float = 10.0

@@ -69,7 +69,7 @@ class Starts:
             self.settled = False
             return True
         if not sure:
-            self.verdict += "; they may be wrong: no two starts agree" if agree else "; there was no time for a second"
+            self.verdict += "; they may be wrong: no two starts agree" if agree else "; there was no time for a second start"
         self.go_on_from(min(self.ended, key=lambda start: start["loss"])["state"])
         self.ended = []
         return False

@@ -23,6 +23,7 @@ from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.core.sureness import calibrated_temperature
@@ -101,7 +102,7 @@ class Recorder:
     def __init__(
         self,
         loop: BounceGrad,
-        batches: RandomFrames,
+        batches: RandomFrames | Mirrored,
         few: Int[Tensor, " few"] | None,
         schedule: Schedule,
         starts: Starts,

@@ -1,0 +1,88 @@
+"""Mirrored copies: the same law seen from another side, drawn anew for every task and visit.
+
+    x' = R (x - c) + c,  v' = R v,      R one of the symmetries of the square (cube, in three dimensions)
+
+Where tasks are few and the law does not know left from right, each then counts for eight. Positions are mirrored about
+their mean, `c`; features that are neither positions nor velocities stay.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.batches import Batch, RandomFrames
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Scaling
+
+POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")
+
+
+class Mirrored:
+    """Batches of which every task is mirrored.
+
+    Args:
+        batches: of scaled states.
+        features: their names; x, y, z and vx, vy, vz are mirrored.
+        scaling: of the states.
+
+    Raises:
+        InputError: there are no positions, or not as many velocities.
+    """
+
+    def __init__(self, batches: RandomFrames, features: Sequence[str], scaling: Scaling) -> None:
+        self.batches = batches
+        self.matrices, self.shifts = symmetries(features, scaling)
+
+    @property
+    def tracks(self) -> Float[Tensor, "M T N D"]:
+        """As recorded."""
+        return self.batches.tracks
+
+    @property
+    def few(self) -> Int[Tensor, " few"] | None:
+        """See `RandomFrames`."""
+        return self.batches.few
+
+    @few.setter
+    def few(self, tasks: Int[Tensor, " few"] | None) -> None:
+        self.batches.few = tasks
+
+    def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
+        for batch in self.batches(generator):
+            which = torch.randint(len(self.matrices), (len(batch.tasks),), generator=generator)
+            matrix, shift = self.matrices[which], self.shifts[which]
+            tracks = torch.einsum("btnd,bed->btne", batch.tracks, matrix) + shift[:, None, None]
+            segments = torch.einsum("bcrnd,bed->bcrne", batch.segments, matrix) + shift[:, None, None, None]
+            yield Batch(batch.tasks, tracks, segments)
+
+
+def symmetries(
+    features: Sequence[str], scaling: Scaling
+) -> tuple[Float[Tensor, "symmetries D D"], Float[Tensor, "symmetries D"]]:
+    """Matrix and shift of each symmetry, for scaled states as columns."""
+    groups = [[features.index(name) for name in names if name in features] for names in (POSITIONS, VELOCITIES)]
+    positions, velocities = groups
+    if not positions or len(velocities) not in (0, len(positions)):
+        raise InputError(
+            f"setting mirror: features {', '.join(features)} have no positions x, y (and velocities vx, vy) to mirror; "
+            "name them so, or leave it out"
+        )
+    d, scale, middle = len(features), np.array(scaling.scale), np.array(scaling.shift)
+    still = np.zeros(d)
+    still[velocities] = middle[velocities]  # velocities are mirrored about rest, not about their mean
+    matrices, shifts = [], []
+    for order in itertools.permutations(range(len(positions))):
+        for signs in itertools.product((1.0, -1.0), repeat=len(positions)):
+            raw = np.eye(d)
+            for group in groups:
+                if group:
+                    raw[np.ix_(group, group)] = np.diag(signs)[:, order]
+            matrices.append(raw * scale / scale[:, None])
+            shifts.append((raw @ still - still) / scale)
+    return torch.tensor(np.array(matrices)).float(), torch.tensor(np.array(shifts)).float()
