@@ -29,7 +29,7 @@ from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.results.metrics import edge_accuracy, off_diagonal, relabelling
 
 MOST, TASKS = 3, 32
-BOTH_DIRECTIONS, TWO_STARTS = 0.5, 0.8
+BOTH_DIRECTIONS, TWO_STARTS = 0.3, 0.7
 
 
 class Starts:
@@ -69,7 +69,9 @@ class Starts:
             self.settled = False
             return True
         if not sure:
-            self.verdict += "; they may be wrong: no two starts agree" if agree else "; there was no time for a second start"
+            self.verdict += (
+                "; they may be wrong: no two starts agree" if agree else "; there was no time for a second start"
+            )
         self.go_on_from(min(self.ended, key=lambda start: start["loss"])["state"])
         self.ended = []
         return False

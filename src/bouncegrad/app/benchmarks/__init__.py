@@ -1,0 +1,1 @@
+"""Published tables rerun here: `bouncegrad benchmark accuracy` and `bouncegrad benchmark speed`."""

@@ -1,0 +1,159 @@
+"""Edge accuracy on fresh tasks, row by row beside what is published; what is done already is not run again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from bouncegrad.app.benchmarks.machine import machine
+from bouncegrad.app.config import Config
+from bouncegrad.app.evaluation import evaluate
+from bouncegrad.app.progress import bar, training_numbers
+from bouncegrad.app.training import train
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.files import replacing
+from bouncegrad.data.simulate import simulate
+from bouncegrad.data.trajectories import Trajectories
+
+FRAMES, NEW_TASKS, NEW_SEED = 49, 200, 1_000_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Args:
+        name: of the row.
+        system: what is simulated.
+        published: the best published accuracy, from 50,000 training tasks, and where from.
+        tasks, entities: of training.
+        new_entities: of the fresh tasks; by default as many as in training.
+        noise: standard deviation of the noise on every number.
+        minutes: limit of the training.
+        settings: of training, besides.
+    """
+
+    name: str
+    system: str
+    published: str
+    tasks: int = 1000
+    entities: int = 5
+    new_entities: int = 0
+    noise: float = 0.0
+    minutes: float = 5.0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def data(self, seed: int) -> tuple[Trajectories, Trajectories]:
+        """Training tasks and fresh ones."""
+        train = simulate(self.system, self.tasks, entities=self.entities, frames=FRAMES, seed=seed)
+        entities = self.new_entities or self.entities
+        new = simulate(self.system, NEW_TASKS, entities=entities, frames=FRAMES, seed=NEW_SEED + seed)
+        generator = np.random.default_rng(seed)
+        train, new = (
+            replace(d, x=d.x + self.noise * generator.standard_normal(d.x.shape)) if self.noise else d
+            for d in (train, new)
+        )
+        return train, new
+
+
+ROWS = (
+    Row("charged5", "charged", "0.943 (IPSI 2025), supervised 0.954"),
+    Row("charged5-symmetric", "charged", "", settings={"symmetric": True}),
+    Row("charged5-entity-types", "charged", "", settings={"entity_types": 2}),
+    Row("charged5-5000", "charged", "0.943 (IPSI 2025), supervised 0.954", tasks=5000, minutes=10),
+    Row("charged5-500", "charged", "", tasks=500),
+    Row("charged5-100", "charged", "", tasks=100),
+    Row("charged5-20", "charged", "", tasks=20, settings={"mirror": True}),
+    Row("springs5", "springs", "0.999 (NRI 2018)"),
+    Row("springs10", "springs", "0.996 (IPSI 2025)", entities=10, minutes=15),
+    Row("kuramoto5", "kuramoto", "0.981 (IPSI 2025), supervised 0.997"),
+    Row("kuramoto5-5000", "kuramoto", "0.981 (IPSI 2025), supervised 0.997", tasks=5000, minutes=10),
+    Row("charged10", "charged", "0.864 (IPSI 2025), supervised 0.946", entities=10, minutes=15),
+    Row("kuramoto10", "kuramoto", "0.828 (IPSI 2025), supervised 0.971", entities=10, minutes=15),
+    Row("springs5-on-10", "springs", "> 0.99 (CRI 2024), others about 0.70", new_entities=10),
+    Row("charged5-on-10", "charged", "", new_entities=10),
+    Row("springs5-noise", "springs", "", noise=0.01),
+    Row("charged5-noise", "charged", "", noise=0.01),
+)
+
+
+def chosen(names: Sequence[str]) -> tuple[Row, ...]:
+    """The rows of these names, all for none.
+
+    Raises:
+        InputError: there is none of a name; lists those there are.
+    """
+    known = {row.name: row for row in ROWS}
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"row {unknown[0]!r} is not known; choose of {', '.join(known)}")
+    return tuple(known[name] for name in names) or ROWS
+
+
+def run(rows: Sequence[Row], seeds: Sequence[int], minutes: float | None, folder: Path) -> Iterator[dict[str, Any]]:
+    """Figures of every row and seed, in order, each kept in a file of `folder` as soon as it is known."""
+    for row in rows:
+        limit = row.minutes if minutes is None else minutes
+        for seed in seeds:
+            path = folder / f"{row.name}-seed{seed}-{limit:g}min.json"
+            if path.exists():
+                yield json.loads(path.read_text())
+                continue
+            figures = measure(row, seed, limit)
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(figures, indent=1) + "\n")
+            yield figures
+
+
+def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
+    """Trains and evaluates one row."""
+    data, new = row.data(seed)
+    start = time.perf_counter()
+    with bar(f"{row.name}, seed {seed}") as show:
+        model, _, rows = train(
+            Config(seed=seed, minutes=minutes, **row.settings),
+            data,
+            report=lambda figures, schedule: show(schedule.progress, training_numbers(figures)),
+        )
+    seconds = time.perf_counter() - start
+    numbers = evaluate(model, new, split="fresh tasks").numbers
+    kept = ("edge_accuracy", "edge_accuracy_symmetric", "auroc", "calibration_error", "undetermined", "mse_1", "priors")
+    return {
+        "row": row.name,
+        "published": row.published,
+        "seed": seed,
+        "minutes": minutes,
+        "training_seconds": round(seconds, 1),
+        "training_tasks": row.tasks,
+        "settings": dict(row.settings),
+        **{name: numbers[name] for name in kept},
+        "least_squares": numbers["baselines"]["least_squares"]["edge_accuracy"],
+        "names": rows[-1]["names"],
+        "machine": machine(),
+    }
+
+
+def table(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Lines of cells: row, training tasks, seconds, mean and worst accuracy of the seeds, and what is published."""
+    lines = [["row", "tasks", "seconds", "seeds", "accuracy", "worst", "symmetric", "calibration", "published"]]
+    for name in dict.fromkeys(result["row"] for result in results):
+        same = [result for result in results if result["row"] == name]
+        accuracy = [result["edge_accuracy"] for result in same]
+        numbers = [fmean(r[key] for r in same) for key in ("edge_accuracy_symmetric", "calibration_error")]
+        lines.append(
+            [
+                name,
+                str(same[0]["training_tasks"]),
+                f"{fmean(r['training_seconds'] for r in same):.0f}",
+                str(len(same)),
+                *(f"{number:.4f}" for number in (fmean(accuracy), min(accuracy), *numbers)),
+                same[0]["published"],
+            ]
+        )
+    return lines

@@ -1,0 +1,108 @@
+"""How fast: time to an accuracy, arithmetic rate of a training step, tasks per second of inference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from bouncegrad.app.benchmarks.machine import machine
+from bouncegrad.app.building import build
+from bouncegrad.app.config import Config
+from bouncegrad.app.model import Model
+from bouncegrad.app.training import threads, train
+from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.data.simulate import simulate
+from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.results.metrics import edge_accuracy, relabelling
+
+WANTED = (0.892, 0.95, 0.98)
+LIMITS = (0.15, 0.25, 0.35, 0.5, 1.0, 2.0, 5.0)  # minutes
+TASKS, NEW_TASKS, MANY = 1000, 200, 2000
+WIDE = {"edge_hidden": (256, 256), "node_hidden": (256, 256, 256), "message": 256, "activation": "relu", "batch": 128}
+REPEATS = 12
+
+
+def run(seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and figures of each part, as soon as they are known."""
+    data = simulate("charged", TASKS, seed=seed)
+    new = simulate("charged", NEW_TASKS, seed=seed + 1)
+    model, reached = time_to(data, new, seed)
+    yield "seconds of training to an edge accuracy, charged5", reached
+    for name, settings in (("default networks", {}), ("published 256-wide networks", WIDE)):
+        yield f"training step, {name}", step_rate(data, settings)
+    yield "inference, charged5", inference_rate(model, simulate("charged", MANY, seed=seed + 2))
+    yield "machine", machine()
+
+
+def time_to(data: Trajectories, new: Trajectories, seed: int) -> tuple[Model, dict[str, float | None]]:
+    """The shortest limits of training whose run is that right on new tasks; evaluation is not counted."""
+    reached: dict[str, float | None] = {str(wanted): None for wanted in WANTED}
+    for limit in LIMITS:
+        start = time.perf_counter()
+        model, _, _ = train(Config(minutes=limit, seed=seed), data)
+        seconds = time.perf_counter() - start
+        edges = model.infer(new).edges
+        accuracy = edge_accuracy(new.edges, edges, relabelling(new.edges, edges, 2)) or 0.0
+        for wanted in WANTED:
+            if accuracy >= wanted and reached[str(wanted)] is None:
+                reached[str(wanted)] = round(seconds, 1)
+        if accuracy >= WANTED[-1]:
+            break
+    return model, reached
+
+
+def step_rate(data: Trajectories, settings: dict[str, Any]) -> dict[str, float]:
+    """GFLOP/s of the search and of the gradient step, against a plain matrix product of the same width."""
+    config = Config(**settings).resolve(data.shape)
+    with threads(config.threads):
+        loop, batches = build(config, data, Scaling.fit(data))
+        batch = next(iter(batches(loop.generator)))
+        z = loop.z[batch.tasks]
+
+        def search() -> object:
+            return loop.search(loop.composition, loop.proposal, batch, z, 1.0, loop.generator)
+
+        def step() -> object:
+            assert loop.optimizer is not None
+            return BounceGrad.step(loop, loop.optimizer, batch, z)
+
+        width = config.edge_hidden[-1]
+        rows = torch.randn(batch.segments[:, :, :-1, :, 0].numel() * (data.shape[2] - 1), width)
+        square, out = torch.randn(width, width), torch.empty_like(rows)
+        peak = 2 * rows.numel() * width / seconds_of(lambda: torch.mm(rows, square, out=out)) / 1e9
+        found = {"matrix_gflops": peak}
+        for name, work in (("search", search), ("gradient", step)):
+            with FlopCounterMode(display=False) as counter:
+                work()
+            took = seconds_of(work)
+            found[f"{name}_ms"] = 1e3 * took
+            found[f"{name}_gflops"] = counter.get_total_flops() / took / 1e9
+        both = found["search_ms"] + found["gradient_ms"]
+        found["share_of_matrix_rate"] = (
+            sum(found[f"{name}_gflops"] * found[f"{name}_ms"] for name in ("search", "gradient")) / both / peak
+        )
+    return {name: round(value, 3) for name, value in found.items()}
+
+
+def inference_rate(model: Model, new: Trajectories) -> dict[str, float]:
+    """Tasks per second, from 49 frames each."""
+    model.infer(new.select(slice(64)))
+    start = time.perf_counter()
+    model.infer(new)
+    seconds = time.perf_counter() - start
+    return {"tasks": len(new.tasks), "seconds": round(seconds, 2), "tasks_per_second": round(len(new.tasks) / seconds)}
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Median time of a call, after two to warm up."""
+    took = []
+    for _ in range(REPEATS + 2):
+        start = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - start)
+    return median(took[2:])

@@ -1,0 +1,61 @@
+"""`bouncegrad benchmark accuracy` and `bouncegrad benchmark speed`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from bouncegrad.app.arguments import Parser, new_folder
+from bouncegrad.data.errors import InputError
+
+
+def main(words: list[str]) -> None:
+    """Reruns a table here, printed beside the published values."""
+    parser = Parser("benchmark")
+    parser.add_argument("name", type=str, help="accuracy or speed")
+    parser.add_argument("--out", type=str, default="benchmark", help="folder of figures; those there are kept")
+    parser.add_argument("--rows", type=str | None, help="rows of the table of accuracies, such as springs5,charged5")
+    parser.add_argument("--seeds", type=str, default="0", help="seeds, such as 0,1,2")
+    parser.add_argument("--minutes", type=float | None, help="limit of each training (default: of each row)")
+    args = parser.parse_args(words)
+    if args.name not in ("accuracy", "speed"):
+        raise InputError(f"benchmark {args.name!r} is not known; choose accuracy or speed")
+    if args.minutes is not None and not 0 < args.minutes <= 1e6:
+        raise InputError(f"option minutes: {args.minutes:g} cannot be used; give a number above 0")
+    try:
+        seeds = [int(seed) for seed in args.seeds.split(",")]
+    except ValueError:
+        raise InputError(f"option seeds: {args.seeds!r} cannot be used; give whole numbers such as 0,1,2") from None
+    if args.name == "accuracy":
+        accuracies(args.rows.split(",") if args.rows else [], seeds, args.minutes, args.out)
+    else:
+        speeds(seeds[0], args.out)
+
+
+def accuracies(names: list[str], seeds: list[int], minutes: float | None, out: str) -> None:
+    """One row after the other; the table at the end."""
+    from bouncegrad.app.benchmarks.accuracy import chosen, run, table
+
+    rows, results = chosen(names), []
+    for figures in run(rows, seeds, minutes, new_folder(out)):
+        results.append(figures)
+        print(f"{figures['row']}, seed {figures['seed']}: {figures['edge_accuracy']:.4f}", flush=True)
+    lines = table(results)
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    print("\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines))
+    print(f"figures of every run: {Path(out)}")
+
+
+def speeds(seed: int, out: str) -> None:
+    """Part by part; all of them as JSON at the end."""
+    from bouncegrad.app.benchmarks.speed import run
+    from bouncegrad.data.files import replacing
+
+    parts = {}
+    folder = new_folder(out)
+    for name, figures in run(seed):
+        parts[name] = figures
+        print(f"{name}\n  " + "\n  ".join(f"{key}: {value}" for key, value in figures.items()), flush=True)
+    with replacing(folder / "speed.json") as path:
+        path.write_text(json.dumps(parts, indent=1) + "\n")
+    print(f"wrote {folder / 'speed.json'}")
