@@ -90,6 +90,13 @@ def test_kinds_in_words():
     assert in_words(tuple[int, ...]) == "a list of whole numbers"
 
 
+@pytest.mark.parametrize(
+    ("shape", "steps"), [(SHAPE, 600), ((1000, 49, 10, 4), 1152), ((20, 49, 5, 4), 600), ((50000, 49, 10, 4), 1152)]
+)
+def test_the_cooling_shows_three_tracks_of_each_task(shape, steps):
+    assert Config().resolve(shape).cooling == steps
+
+
 def test_a_schedule_by_epochs():
     schedule = Schedule(Config(epochs=4).resolve(SHAPE))
     clocks = [(clock.epoch, clock.progress, schedule.learning_rate) for clock in schedule.clocks()]

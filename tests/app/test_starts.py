@@ -83,7 +83,7 @@ def test_where_nothing_agrees_the_least_loss_of_three_starts_decides(judged, mon
 
 def test_late_in_a_run_there_is_no_new_start(judged, monkeypatch):
     monkeypatch.setattr(starts, "BOTH_DIRECTIONS", 2.0)
-    _, _, rows = run(epochs=5)
+    _, _, rows = run(epochs=8)
     assert [again for again, *_ in judged] == [False]
     assert rows[-1]["names"].endswith("there was no time for a second start")
 

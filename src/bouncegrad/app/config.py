@@ -12,7 +12,9 @@ from bouncegrad.app.kinds import fits, in_words
 from bouncegrad.data.errors import InputError
 
 ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
-TRACKS_REMEMBERED = 1.6
+TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0
+SHORTEST_COOLING, LONGEST_COOLING = 600, 3000
+FEW = 1024  # tasks that laws and their names are found from
 LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
 UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; a minute's are only guessed
 WIDEST = 2**16
@@ -29,8 +31,8 @@ class Config:
         proposal: what suggests structures to the paper's search.
         annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default.
         temperature: the first temperature; 30 for geometric, exp(-9.8) for tracked, 1 for fixed by default.
-        cooling: gradient steps in which the geometric annealer reaches temperature 1 and structures are found; a short
-            run cools over 70 % of it.
+        cooling: gradient steps in which the geometric annealer reaches temperature 1 and structures are found; by
+            default 600, or more where these would show less than three tracks of each task, at most 70 % of a run.
         hot: share of the cooling, at its start, with uniform structures, in which modules learn the mean law.
         evidence: share of a task's evidence that is kept from visit to visit (heat-bath); by default so much that
             visits of one and a half tracks are remembered.
@@ -70,7 +72,7 @@ class Config:
     proposal: Literal["uniform", "learned"] = "uniform"
     annealer: Literal["geometric", "tracked", "fixed"] | None = None
     temperature: float | None = None
-    cooling: int = 600
+    cooling: int | None = None
     hot: float = 0.15
     evidence: float | None = None
     candidates: int | str | None = None
@@ -160,6 +162,9 @@ class Config:
         evidence = self.evidence
         if evidence is None:
             evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
+        # Visits to each of the tasks that names are found from, times batches of one pass.
+        visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
+        cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, FEW) // self.batch))), LONGEST_COOLING)
         pinned = self.pinned or self.candidates is not None
         return replace(
             self,
@@ -171,6 +176,7 @@ class Config:
             steps=steps,
             segments=segments,
             evidence=evidence,
+            cooling=self.cooling or cooling,
             pinned=pinned,
             sparsity=self.sparsity or (0.9 if pinned else None),
             minutes=minutes,

@@ -8,12 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from statistics import fmean
 
-from bouncegrad.app.config import Config
+from bouncegrad.app.config import FEW, Config
 from bouncegrad.core.annealing import Clock
 
-FEW = 1024
 ENOUGH = 10
 LONGEST_COOLING, LATEST_START = 0.7, 0.4
+JUDGED = 1.5  # coolings after which names are looked at
 
 
 class Schedule:
@@ -46,23 +46,25 @@ class Schedule:
 
     def clocks(self) -> Iterator[Clock]:
         """One clock per pass; after each the position (epoch, steps, progress ...) stands between passes."""
+        cooling = self.config.cooling
+        assert cooling is not None
         while self.progress < 1.0 and not self.stop():
             start, before = time.perf_counter(), self.progress
-            yield Clock(self.epoch, self.progress, self.cooled)
+            yield Clock(self.epoch, self.progress, min(self.cooled, 1.0))
             took, batches = time.perf_counter() - start, self.batches
             self.epoch += 1
             self.steps += batches
             if self.config.epochs is not None:
                 self.progress = min(self.steps / (self.config.epochs * -(-self.tasks // self.config.batch)), 1.0)
             else:
-                left, enough = self.seconds_left, ENOUGH * self.config.cooling - self.steps
+                left, enough = self.seconds_left, ENOUGH * cooling - self.steps
                 self.recent.append(took)
                 share = fmean(self.recent) / left if took < left else 1.0
                 share = max(share, batches / (enough + batches)) if enough > 0 else 1.0
                 self.progress += (1 - self.progress) * min(share, 1.0)
             self.seconds += took
-            pace = max(batches / self.config.cooling, (self.progress - before) / LONGEST_COOLING)
-            self.cooled = min(self.cooled + pace, 1.0)
+            pace = max(batches / cooling, (self.progress - before) / LONGEST_COOLING)
+            self.cooled = min(self.cooled + pace, JUDGED)
 
     def start_again(self) -> None:
         """Cools once more, from the start; what is behind counts."""
@@ -71,8 +73,13 @@ class Schedule:
     @property
     def may_start_again(self) -> bool:
         """Whether there is room for another start: it is early, and this cooling was as long as it should be."""
-        cooled = self.steps >= self.config.cooling
-        return self.config.annealer == "geometric" and cooled and self.progress < LATEST_START
+        assert self.config.cooling is not None
+        return self.steps >= self.config.cooling and self.progress < LATEST_START
+
+    @property
+    def to_be_judged(self) -> bool:
+        """Whether structures have cooled and settled, so that they tell right from wrong."""
+        return self.config.annealer == "geometric" and self.cooled >= JUDGED
 
     @property
     def batches(self) -> int:

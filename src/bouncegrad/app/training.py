@@ -14,10 +14,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bouncegrad.app.building import ALIKE, build
-from bouncegrad.app.config import Config
+from bouncegrad.app.config import FEW, Config
 from bouncegrad.app.model import Model, require_moderate
 from bouncegrad.app.run import Counts, Origin, Run, describe
-from bouncegrad.app.schedule import FEW, Schedule
+from bouncegrad.app.schedule import Schedule
 from bouncegrad.app.starts import Starts
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, RandomFrames
@@ -125,7 +125,7 @@ class Recorder:
     def clocks(self) -> Iterator[Clock]:
         """The clocks of the schedule; between passes a row is written when due, and a checkpoint every half minute."""
         for clock in self.schedule.clocks():
-            if not (self.starts.settled or self.schedule.cooling):
+            if self.schedule.to_be_judged and not self.starts.settled:
                 clock = self.judged(clock)
             for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
                 group["lr"] = self.schedule.learning_rate
