@@ -24,6 +24,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "block heat bath": {"edge_types": 8},
     "no evidence": {"evidence": 0.0},
     "several starts": {"cooling": 5},
+    "tied": {"cooling": 15, "entity_types": 2},
 }
 
 

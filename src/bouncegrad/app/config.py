@@ -38,7 +38,7 @@ class Config:
             visits of one and a half tracks are remembered.
         candidates: pairs that may interact at all: k, the k entities nearest to each on average, or a table with the
             columns source and target; all pairs by default. Other pairs do not interact, so type 0 is pinned.
-        symmetric: both directions of a pair share a type, with which the search then draws them.
+        symmetric: both directions of a pair share a type.
         entity_types: an edge's type follows from the types of its two ends, of which there are this many; as with
             charges, where `edge_types: 2, entity_types: 2` are like and unlike.
         pinned: type 0 means "no interaction" and sends nothing.

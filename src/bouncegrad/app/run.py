@@ -22,6 +22,7 @@ from bouncegrad.data.trajectories import Scaling, Trajectories
 if TYPE_CHECKING:
     from bouncegrad.app.schedule import Schedule
     from bouncegrad.app.starts import Starts
+    from bouncegrad.app.tying import Tying
     from bouncegrad.core.bouncegrad import BounceGrad
 
 FORMAT = 1
@@ -138,7 +139,7 @@ class Run:
             )
         return path
 
-    def save(self, loop: BounceGrad, schedule: Schedule, starts: Starts, counts: Counts) -> None:
+    def save(self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying, counts: Counts) -> None:
         """Everything that changes, in one file that is replaced at once."""
         import torch
 
@@ -147,6 +148,7 @@ class Run:
             "counts": asdict(counts),
             "schedule": {k: getattr(schedule, k) for k in ("epoch", "steps", "progress", "cooled", "seconds")},
             "starts": starts.state_dict(),
+            "tying": tying.state_dict(),
         }
         with replacing(self.checkpoint) as path:
             torch.save(state, path)
@@ -181,12 +183,13 @@ class Run:
                 file=sys.stderr,
             )
 
-    def restore(self, loop: BounceGrad, schedule: Schedule, starts: Starts) -> Counts:
+    def restore(self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying) -> Counts:
         """Puts a loop and a schedule where the checkpoint left them, and cuts metrics written after it."""
         state = self.state()
         with self.consistent():
             loop.load_state_dict(state)
             starts.load_state_dict(state["starts"])
+            tying.load_state_dict(state["tying"])
             for key, value in state["schedule"].items():
                 setattr(schedule, key, value)
             counts = Counts(**state["counts"])

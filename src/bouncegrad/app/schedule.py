@@ -13,6 +13,7 @@ from bouncegrad.core.annealing import Clock
 
 ENOUGH = 10
 LONGEST_COOLING, LATEST_START = 0.7, 0.4
+FORMED = 0.9  # of the cooling
 JUDGED = 1.5  # coolings after which names are looked at
 
 
@@ -96,6 +97,11 @@ class Schedule:
     def cooling(self) -> bool:
         """Whether structures are still being found."""
         return self.config.annealer == "geometric" and self.cooled < 1
+
+    @property
+    def formed(self) -> bool:
+        """Whether names have formed: the last tenth of the cooling is sharp enough."""
+        return self.config.annealer != "geometric" or self.cooled >= FORMED
 
     @property
     def opening(self) -> float:

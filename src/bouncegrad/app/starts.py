@@ -22,7 +22,6 @@ from torch import Tensor
 
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.couplings import Independent
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import infer
 from bouncegrad.core.structures import structure_to_adjacency
@@ -51,7 +50,7 @@ class Starts:
         composition, search = self.loop.composition, self.loop.search
         assert isinstance(composition, GraphComposition)
         self.settled = True
-        if not isinstance(search, HeatBath) or not isinstance(search.coupling, Independent):
+        if not isinstance(search, HeatBath):
             return False
         found = infer(composition, self.tracks)
         edges = structure_to_adjacency(found.z, composition.pairs, composition.entities)

@@ -19,10 +19,12 @@ from bouncegrad.app.model import Model, require_moderate
 from bouncegrad.app.run import Counts, Origin, Run, describe
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.app.starts import Starts
+from bouncegrad.app.tying import Tying
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.couplings import Independent
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import structure_to_adjacency
@@ -73,15 +75,17 @@ def train(
             return build(replace(config, seed=(config.seed + start) % 2**63), data.without_edges(), scaling, known)[0]
 
         few = few_tasks(len(data.tasks), config.seed)
-        starts = Starts(loop, batches.tracks if few is None else batches.tracks[few], afresh)
-        recorder = Recorder(loop, batches, few, schedule, starts, data, run, report)
+        first = batches.tracks if few is None else batches.tracks[few]
+        starts, tying = Starts(loop, first, afresh), Tying(loop, first)
+        recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report)
         if run is not None and resume:
             run.require_same(origin.whole)
-            recorder.counts = run.restore(loop, schedule, starts)
+            recorder.counts = run.restore(loop, schedule, starts, tying)
             recorder.rows = run.rows()
         elif run is not None:
             run.create(config, describe(data, scaling, origin))
-            run.save(loop, schedule, starts, recorder.counts)  # from here on, whatever happens, the run can be resumed
+            # From here on, whatever happens, the run can be resumed.
+            run.save(loop, schedule, starts, tying, recorder.counts)
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
     assert isinstance(loop.composition, GraphComposition)
@@ -106,12 +110,13 @@ class Recorder:
         few: Int[Tensor, " few"] | None,
         schedule: Schedule,
         starts: Starts,
+        tying: Tying,
         data: Trajectories,
         run: Run | None,
         report: Callable[[Row, Schedule], None],
     ) -> None:
         self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
-        self.batches, self.few, self.starts = batches, few, starts
+        self.batches, self.few, self.starts, self.tying = batches, few, starts, tying
         self.rows: list[Row] = []
         self.saved = schedule.seconds
         self.counts = Counts()
@@ -133,10 +138,12 @@ class Recorder:
             self.batches.few = self.few if self.schedule.cooling else None
             if math.isinf(self.loop.annealer.temperature) and clock.cooled >= self.schedule.config.hot:
                 self.composition.edge.bring_together(ALIKE, self.loop.optimizer)
+            if not isinstance(self.tying.coupling, Independent):
+                self.tying.tie(self.schedule.formed)
             if self.counts.visits >= VISITS_A_ROW:
                 self.write_row()
             if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
-                self.run.save(self.loop, self.schedule, self.starts, self.counts)
+                self.run.save(self.loop, self.schedule, self.starts, self.tying, self.counts)
                 self.saved = self.schedule.seconds
             yield clock
 
@@ -198,7 +205,7 @@ class Recorder:
             found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
             self.composition.temperature.fill_(found)
         if self.run is not None:
-            self.run.save(self.loop, self.schedule, self.starts, self.counts)
+            self.run.save(self.loop, self.schedule, self.starts, self.tying, self.counts)
 
 
 @contextmanager
