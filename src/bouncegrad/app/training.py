@@ -26,6 +26,7 @@ from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import Independent
 from bouncegrad.core.mirroring import Mirrored
+from bouncegrad.core.offsets import move_offsets
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.core.sureness import calibrated_temperature
@@ -120,6 +121,7 @@ class Recorder:
         self.rows: list[Row] = []
         self.saved = schedule.seconds
         self.counts = Counts()
+        self.ran = False
 
     @property
     def composition(self) -> GraphComposition:
@@ -130,6 +132,7 @@ class Recorder:
     def clocks(self) -> Iterator[Clock]:
         """The clocks of the schedule; between passes a row is written when due, and a checkpoint every half minute."""
         for clock in self.schedule.clocks():
+            self.ran = True
             if self.schedule.to_be_judged and not self.starts.settled:
                 clock = self.judged(clock)
             for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
@@ -197,10 +200,11 @@ class Recorder:
         return edge_accuracy(truth, edges, perm)
 
     def finish(self) -> None:
-        """The last row and how sure to be, unless the run was stopped, and the last checkpoint."""
-        if self.schedule.progress >= 1:
+        """The last row and what is done to trained modules, unless the run was stopped, and the last checkpoint."""
+        if self.ran and self.schedule.progress >= 1:
             if self.counts.visits:
                 self.write_row()
+            move_offsets(self.composition, self.batches.tracks)
             generator = torch.Generator().manual_seed(self.schedule.config.seed)
             found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
             self.composition.temperature.fill_(found)

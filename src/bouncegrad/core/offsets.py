@@ -1,0 +1,39 @@
+"""Message offsets: a constant that every message carries is moved into the node module.
+
+    Σ_s (m_s + c) W = Σ_s m_s W + (N - 1) c W
+
+With N entities the two sides fit alike, but on another number of entities only messages without the constant mean the
+same. The constant that is taken out is the mean message, most of all that of types whose messages hardly vary: a type
+that means "no interaction" then sends nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from bouncegrad.core.compositions.graph import GraphComposition
+
+TASKS, FRAMES = 100, 16
+
+
+@torch.no_grad()
+def move_offsets(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]) -> None:
+    """Changes nothing on as many entities as `tracks` have, each with edges from all others.
+
+    Args:
+        composition: its edge modules' last biases and its node module's first bias are changed.
+        tracks: scaled states of training.
+    """
+    if composition.pinned or composition.slots != composition.entities * (composition.entities - 1):
+        return
+    frames = torch.linspace(0, tracks.shape[1] - 1, FRAMES).long().unique()
+    message = composition.edge.all(composition.edge_input(tracks[:TASKS, frames]))
+    weight = composition.node.weights[0][0, : message.shape[-1]]
+    mean = message.mean(1)
+    size = ((message - mean[:, None]) @ weight).square().mean((1, 2)).double()
+    share = 1 / (size + 1e-9 * size.sum()).clamp(min=1e-300)
+    offset = ((share / share.sum()).to(mean.dtype)[:, None] * mean).sum(0)
+    composition.edge.biases[-1].sub_(offset)
+    composition.node.biases[0].add_((composition.entities - 1) * (offset @ weight))
