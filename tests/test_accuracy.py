@@ -76,6 +76,33 @@ def test_other_systems_with_the_same_settings(
         assert edge_accuracy(turned, edges, relabelling(turned, edges, types)) < least - 0.2
 
 
+def test_where_nobody_interacts_all_edges_are_of_the_pinned_type(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shared("reports/fixtures/free4.npz")
+    bouncegrad("train", "--data", data, "--out", tmp_path / "run", "--pinned")
+    assert evaluated(capsys, tmp_path / "run", data)["edge_accuracy"] >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("row", "least"),
+    [
+        ("charged5-20", 0.95),
+        ("charged5-100", 0.98),
+        ("charged5-symmetric", 0.997),
+        ("charged5-entity-types", 0.999),
+        ("kuramoto5", 0.96),
+        ("springs5-on-10", 0.99),
+    ],
+)
+def test_rows_of_the_benchmark(row: str, least: float, tmp_path: Path) -> None:
+    bouncegrad("benchmark", "accuracy", "--rows", row, "--out", tmp_path)
+    (path,) = tmp_path.iterdir()
+    figures = json.loads(path.read_text())
+    assert figures["edge_accuracy"] >= least
+    assert figures["calibration_error"] <= 0.02
+
+
 def test_the_published_search_learns(tmp_path: Path) -> None:
     config = Config(search="paper", proposal="learned", epochs=400)
     _, _, rows = train(config, simulate("charged", 200, seed=5))
