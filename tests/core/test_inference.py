@@ -7,7 +7,6 @@ import torch
 
 from bouncegrad.core import inference
 from bouncegrad.core.batches import whole_tracks
-from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import infer
 from bouncegrad.core.structures import fillings
 
@@ -16,9 +15,8 @@ from .conftest import make_known, random_batch, small_graph
 
 def by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two edges at a time, as if there were too many to enumerate."""
-    monkeypatch.setattr(
-        inference, "HeatBath", lambda tasks, **given: HeatBath(tasks, enumerate_up_to=1, block=4, **given)
-    )
+    monkeypatch.setattr(inference, "ENUMERATED", 1)
+    monkeypatch.setattr(inference, "BLOCK", 4)
 
 
 def test_the_structure_that_made_the_tracks_is_found_and_sure(known) -> None:

@@ -28,7 +28,9 @@ from bouncegrad.core.search import Move
 from bouncegrad.core.structures import random_structure
 
 COOLING_SWEEPS, AVERAGED_SWEEPS, START = 40, 20, 100.0
-TASKS_AT_ONCE = 64
+# Blocks get stuck where messages resemble each other, so that enumerating is worth seconds: 16 entities with two types.
+ENUMERATED, BLOCK = 2**15, 1024
+TASKS_AT_ONCE, NUMBERS_AT_ONCE = 64, 2**20
 
 
 class Inference(NamedTuple):
@@ -61,15 +63,17 @@ def infer(
     """
     if composition.entities != tracks.shape[2]:
         composition = composition.on(tracks.shape[2])
+    count = min(composition.choices ** composition.groups.shape[1], ENUMERATED)
+    at_once = min(max(1, NUMBERS_AT_ONCE // (count * composition.entities)), TASKS_AT_ONCE)
     parts = [
         _infer(
             composition,
-            tracks[at : at + TASKS_AT_ONCE],
+            tracks[at : at + at_once],
             seed,
             coupling,
-            prior if prior is None or len(prior) == 1 else prior[at : at + TASKS_AT_ONCE],
+            prior if prior is None or len(prior) == 1 else prior[at : at + at_once],
         )
-        for at in range(0, len(tracks), TASKS_AT_ONCE)
+        for at in range(0, len(tracks), at_once)
     ]
     return Inference(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
@@ -83,7 +87,7 @@ def _infer(
 ) -> Inference:
     tasks = len(tracks)
     generator = torch.Generator().manual_seed(seed)
-    search = HeatBath(tasks, decay=0.0, shared_noise=True, coupling=coupling, prior=prior)
+    search = HeatBath(tasks, 0.0, ENUMERATED, BLOCK, shared_noise=True, coupling=coupling, prior=prior)
     exact = search.exact(composition, generator)
     end = float(composition.temperature)
     annealer: Annealer = Fixed(end) if exact else Geometric(max(START, end), end)
