@@ -26,7 +26,7 @@ from bouncegrad.data.trajectories import Scaling
 
 Likelihood = Literal["learned", "shared"]
 LOG_VARIANCE = (-16.0, 6.0)
-ROWS_AT_ONCE = 32768
+ROWS_AT_ONCE, WORK_AT_ONCE = 2**15, 2**28  # rows, and rows times squared width, that stay in the cache
 
 
 class GraphComposition(nn.Module):
@@ -161,8 +161,9 @@ class GraphComposition(nn.Module):
         before, after = segments[:, :, :-1].flatten(0, 2), segments[:, :, 1:].flatten(0, 2)
         task = torch.arange(len(z)).repeat_interleave(len(before) // len(z))
         count = self.choices ** columns.shape[1]
-        # Parts that stay in the cache; summed in double precision, so that the sum does not depend on how they are cut.
-        at_once = max(1, ROWS_AT_ONCE // (self.entities * max(count, self.groups.shape[1] * self.choices)))
+        # Summed in double precision, so that the sum does not depend on how it is cut into parts.
+        rows = min(ROWS_AT_ONCE, WORK_AT_ONCE // self.node.sizes[1] ** 2)
+        at_once = max(1, rows // (self.entities * max(count, self.groups.shape[1] * self.choices)))
         total = torch.zeros(len(z), self.entities, count, dtype=torch.float64)
         for part in torch.arange(len(task)).split(at_once):
             losses = self._conditional_losses(before[part], after[part], z[task[part]], columns)
