@@ -76,6 +76,11 @@ def test_wrong_known_edges(charges, known, says):
         RelationalInference(epochs=1).fit(charges, known)
 
 
+def test_the_search_of_the_paper_does_not_keep_known_edges(charges):
+    with pytest.raises(InputError, match="only --search heat-bath keeps them"):
+        RelationalInference(epochs=1, search="paper").fit(charges, np.full((12, 4, 4), -1))
+
+
 def test_from_the_command_line(command, work):
     (work / "known.csv").write_text("task,source,target,type\nday 0,ann,bob,1\nday 1,cat,ann,0\n")
     line = ["--data", "named.csv", "--epochs", "2", "--threads", "1", "--known", "known.csv", "--symmetric", "--pinned"]

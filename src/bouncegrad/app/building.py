@@ -44,6 +44,8 @@ def build(
     m, t, n, d = data.shape
     pairs = torch.from_numpy(candidate_pairs(config.candidates, data))
     composition = build_composition(config, n, d, scaling, generator).on(n, pairs)
+    if known is not None and config.search != "heat-bath":
+        raise InputError("known edges: only --search heat-bath keeps them; leave out one of the two")
     search: Search = Metropolis()
     if config.search == "heat-bath":
         coupling, prior = build_coupling(config, n), build_prior(config, composition.pairs, known)

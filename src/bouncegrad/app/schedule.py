@@ -12,7 +12,7 @@ from bouncegrad.app.config import FEW, Config
 from bouncegrad.core.annealing import Clock
 
 ENOUGH = 10
-LONGEST_COOLING, LATEST_START = 0.7, 0.4
+LONGEST_SHARE, LATEST_START = 0.7, 0.4
 FORMED = 0.9  # of the cooling
 JUDGED = 1.5  # coolings after which names are looked at
 
@@ -64,7 +64,7 @@ class Schedule:
                 share = max(share, batches / (enough + batches)) if enough > 0 else 1.0
                 self.progress += (1 - self.progress) * min(share, 1.0)
             self.seconds += took
-            pace = max(batches / cooling, (self.progress - before) / LONGEST_COOLING)
+            pace = max(batches / cooling, (self.progress - before) / LONGEST_SHARE)
             self.cooled = min(self.cooled + pace, JUDGED)
 
     def start_again(self) -> None:

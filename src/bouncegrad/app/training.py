@@ -24,7 +24,6 @@ from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.couplings import Independent
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.offsets import move_offsets
 from bouncegrad.core.search import Move
@@ -141,8 +140,7 @@ class Recorder:
             self.batches.few = self.few if self.schedule.cooling else None
             if math.isinf(self.loop.annealer.temperature) and clock.cooled >= self.schedule.config.hot:
                 self.composition.edge.bring_together(ALIKE, self.loop.optimizer)
-            if not isinstance(self.tying.coupling, Independent):
-                self.tying.tie(self.schedule.formed)
+            self.tying.tie(self.schedule.formed)
             if self.counts.visits >= VISITS_A_ROW:
                 self.write_row()
             if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:

@@ -34,14 +34,15 @@ class Tying:
         self.loop, self.tracks = loop, tracks[:TASKS]
         self.coupling = loop.search.coupling if isinstance(loop.search, HeatBath) else Independent()
         self.tied = True
-        self.tie(isinstance(self.coupling, Independent))
+        self.tie(False)
 
     def tie(self, tied: bool) -> None:
-        """Edges are tied from now on, or not."""
-        if not isinstance(self.loop.search, HeatBath) or tied == self.tied:
+        """Edges are tied from now on, or not; where nothing ties them this changes nothing."""
+        search = self.loop.search
+        if not isinstance(search, HeatBath) or isinstance(self.coupling, Independent) or tied == self.tied:
             return
         self.tied = tied
-        self.loop.search.coupling = self.coupling if tied else Independent()
+        search.coupling = self.coupling if tied else Independent()
         if tied and isinstance(self.coupling, EntityTypes):
             self.match_names()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import header, listed, read_cells
@@ -40,7 +40,7 @@ def candidate_pairs(candidates: int | str | None, data: Trajectories) -> Int[np.
     return np.stack([source, target])
 
 
-def nearest(data: Trajectories, k: int) -> Int[np.ndarray, "N N"]:
+def nearest(data: Trajectories, k: int) -> Bool[np.ndarray, "N N"]:
     """For each target (column) the k sources of least mean distance, over at most 256 frames of the data set."""
     x = np.asarray(data.x, dtype=np.float64)
     first = feature_groups(data.features)[0]
@@ -60,7 +60,7 @@ def distances(x: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N N"]:
     return np.sqrt(sum(np.subtract.outer(column, column) ** 2 for column in x.T))
 
 
-def read_pairs(path: Path, data: Trajectories) -> Int[np.ndarray, "N N"]:
+def read_pairs(path: Path, data: Trajectories) -> Bool[np.ndarray, "N N"]:
     """The pairs that a table with the columns source and target lists, as a matrix `[source, target]`.
 
     Raises:
