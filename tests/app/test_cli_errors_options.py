@@ -36,7 +36,7 @@ SETTINGS = [
     ("temperature", ["nan", "x"], "give a number"),
     ("minutes", ["0", "-1"], "give a number above 0"),
     ("minutes", ["nan", "x"], "give a number"),
-    ("edge_hidden", ["3", "x"], "give a list such as [64,64]"),
+    ("edge_hidden", ["3", "x"], "give a list such as [a,b]"),
     ("edge_hidden", ["[]", "[0]", "[8,-1]", "[1000000]"], "give at least one width, each from 1 to 65536"),
     ("node_hidden", ["[1.5]", "[x]"], "give a whole number"),
     ("node_hidden", ["[]"], "give at least one width"),

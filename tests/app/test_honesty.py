@@ -107,7 +107,7 @@ def test_a_seed_is_used_as_it_is(tasks, seed):
     """Zero too, which is false in Python."""
     config, scaling = Config(seed=seed, annealer="fixed").resolve(tasks.shape), Scaling.fit(tasks)
     built = build(config, tasks, scaling)[0].composition.state_dict()
-    drawn = build_composition(config, 4, 4, scaling, torch.Generator().manual_seed(seed)).state_dict()
+    drawn = build_composition(config, 4, tasks.features, scaling, torch.Generator().manual_seed(seed)).state_dict()
     assert all(torch.equal(built[name], drawn[name]) for name in drawn)
 
 

@@ -167,7 +167,7 @@ def test_a_closed_composition_knows_states_by_their_differences_alone() -> None:
 def test_tasks_alone_and_together_have_equal_losses() -> None:
     composition, batch = small_graph(3), random_batch(5, 6, 3)
     z = structure(composition, 5)
-    alone = [composition.loss(Batch(*(field[i : i + 1] for field in batch)), z[i : i + 1]) for i in range(5)]
+    alone = [composition.loss(Batch(*(field[i : i + 1] for field in batch[:3])), z[i : i + 1]) for i in range(5)]
     torch.testing.assert_close(composition.loss(batch, z), torch.cat(alone))
 
 

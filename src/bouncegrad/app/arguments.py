@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bouncegrad.data.trajectories import Trajectories
 
-KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [64,64]"}
+KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [a,b]"}
 
 
 class HelpFormatter(DefaultHelpFormatter):

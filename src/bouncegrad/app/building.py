@@ -5,6 +5,8 @@ Apart from `config.py`, so that reading settings and printing help load no torch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -43,7 +45,7 @@ def build(
     generator = torch.Generator().manual_seed(config.seed)
     m, t, n, d = data.shape
     pairs = torch.from_numpy(candidate_pairs(config.candidates, data))
-    composition = build_composition(config, n, d, scaling, generator).on(n, pairs)
+    composition = build_composition(config, n, data.features, scaling, generator).on(n, pairs)
     if known is not None and config.search != "heat-bath":
         raise InputError("known edges: only --search heat-bath keeps them; leave out one of the two")
     search: Search = Metropolis()
@@ -69,17 +71,23 @@ def build(
     loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
     tracks = scaled_tracks(data, scaling)
     composition.steady.copy_(steady_part(tracks))
-    batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps)
+    batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps, config.lags)
     return loop, Mirrored(batches, data.features, scaling) if config.mirror else batches
 
 
 def build_composition(
-    config: Config, entities: int, features: int, scaling: Scaling, generator: torch.Generator
+    config: Config, entities: int, features: Sequence[str], scaling: Scaling, generator: torch.Generator
 ) -> GraphComposition:
-    """The graph composition of these settings with fresh weights."""
+    """The graph composition of these settings with fresh weights.
+
+    Raises:
+        InputError: a feature is to be lagged that the data does not have.
+    """
+    if unknown := [name for name in config.lagged if name not in features]:
+        raise InputError(f"setting lagged: feature {unknown[0]!r} is not in the data, which has {', '.join(features)}")
     return GraphComposition(
         entities,
-        features,
+        len(features),
         config.edge_types,
         scaling,
         generator,
@@ -89,6 +97,8 @@ def build_composition(
         likelihood="learned" if config.loss == "likelihood" else "shared",
         activation=config.activation,
         pinned=config.pinned,
+        lags=config.lags,
+        lagged=[features.index(name) for name in config.lagged] or None,
     )
 
 

@@ -47,6 +47,10 @@ class Config:
         steps: R, steps of a segment: 1 for likelihood, 10 for rollout by default.
         segments: segments drawn per task and visit; by default so many that a visit costs the same for any data, and
             for rollout 0, which takes one from every R-th frame on.
+        lags: L, frames before the present one whose changes modules see: for states that do not tell all of an
+            entity, such as a position without a velocity, or the sine of a phase without its cosine.
+        lagged: names of the features whose changes are seen; all by default. Leave out velocities and rates: their last
+            change is the force itself, from which modules could read a type instead of the edge.
         edge_hidden: widths of the hidden layers of the edge modules.
         node_hidden: widths of the hidden layers of the node module.
         message: width of a message.
@@ -83,6 +87,8 @@ class Config:
     loss: Literal["likelihood", "rollout"] | None = None
     steps: int | None = None
     segments: int | None = None
+    lags: int = 0
+    lagged: tuple[str, ...] = ()
     edge_hidden: tuple[int, ...] = (64, 64)
     node_hidden: tuple[int, ...] = (64, 64)
     message: int = 16
@@ -118,6 +124,8 @@ class Config:
         # Far beyond what helps, and far below what takes all memory or brings down the threads' library.
         check("threads", self.threads is None or 1 <= self.threads <= 1024, "give a whole number from 1 to 1024")
         check("segments", self.segments is None or 0 <= self.segments <= 10**6, "give a whole number from 0 to 10^6")
+        check("lags", 0 <= self.lags <= 1000, "give a whole number from 0 to 1000")
+        check("lagged", not self.lagged or self.lags > 0, "it needs --lags, which says how many frames")
         check("message", 1 <= self.message <= WIDEST, f"give a whole number from 1 to {WIDEST}")
         for name in ("edge_hidden", "node_hidden"):
             widths = getattr(self, name)
@@ -143,13 +151,19 @@ class Config:
     def resolve(self, shape: tuple[int, int, int, int]) -> Config:
         """The same settings, every None that depends on the data (M, T, N, D) or on `search` filled in."""
         m, t, n, _ = shape
+        if t < self.lags + 2:
+            raise InputError(
+                f"setting lags: {self.lags} lags need {self.lags + 2} frames, the data has {t}; give fewer lags"
+            )
+        t -= self.lags
         paper = self.search == "paper"
         annealer = self.annealer or ("tracked" if paper else "geometric")
         loss = self.loss or ("rollout" if paper else "likelihood")
         steps = self.steps or (1 if loss == "likelihood" else min(10, t - 1))
         if steps >= t:
             raise InputError(
-                f"setting steps: {steps} steps need {steps + 1} frames, the data has {t}; give fewer steps"
+                f"setting steps: {steps} steps need {steps + self.lags + 1} frames, the data has {t + self.lags}; "
+                "give fewer steps"
             )
         segments = self.segments
         if segments is None:

@@ -52,7 +52,7 @@ def evaluate(model: Model, data: Trajectories, context: int | None = None, split
     context = min(model.frames, frames) if context is None else context
     result = model.infer(data, context)
     seconds = time.perf_counter() - start
-    cut = context if frames - context >= max(HORIZONS) else max(2, frames - max(HORIZONS))
+    cut = context if frames - context >= max(HORIZONS) else max(2 + model.config.lags, frames - max(HORIZONS))
     types = model.config.edge_types
     pinned = model.config.pinned
     perm = relabelling(data.edges, result.edges, types, pinned=pinned)

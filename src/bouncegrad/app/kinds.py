@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 WORDS = {
     **{str: "a file", bool: "true or false", int: "a whole number", float: "a number"},
-    tuple: "a list of whole numbers",
+    **{tuple[int, ...]: "a list of whole numbers", tuple[str, ...]: "a list of names"},
 }
 
 
@@ -36,4 +36,4 @@ def in_words(hint: Any) -> str:
         return " or ".join(in_words(kind) for kind in get_args(hint) if kind is not NoneType)
     if get_origin(hint) is Literal:
         return " or ".join(get_args(hint))
-    return WORDS[get_origin(hint) or hint]
+    return WORDS[hint]

@@ -53,11 +53,11 @@ class Model:
         run = Run(folder)
         config, about = run.config(), run.about()
         with run.consistent():
-            _, frames, entities, features = about["shape"]
-            scaling = run.scaling()
+            _, frames, entities, _ = about["shape"]
+            scaling, features = run.scaling(), tuple(about["features"])
             composition = build_composition(config, entities, features, scaling, torch.Generator())
             composition.load_state_dict(run.state()["composition"])
-        return cls(composition.eval(), scaling, config, tuple(about["features"]), frames, float(about["dt"]))
+        return cls(composition.eval(), scaling, config, features, frames, float(about["dt"]))
 
     def infer(
         self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
@@ -109,9 +109,12 @@ class Model:
                 f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; resample the "
                 "recordings, or state the right time step"
             )
-        frames = data.shape[1]
-        if context is not None and not 2 <= context <= frames:
-            raise InputError(f"{data.source}: a context of {context} frames, the data has {frames}; give 2 to {frames}")
+        frames, least = data.shape[1], self.config.lags + 2
+        if not least <= (frames if context is None else context) <= frames:
+            raise InputError(
+                f"{data.source}: a context of {frames if context is None else context} frames, the data has {frames}; "
+                + (f"give {least} to {frames}" if frames >= least else f"this model needs {least}")
+            )
         seen = data.frames(0, context).require_complete().require_finite()
         require_moderate(seen, self.scaling)
         return seen
@@ -134,8 +137,9 @@ class Model:
         result = result or self.infer(data, context)
         composition = self.on(seen)
         z = adjacency_to_structure(torch.from_numpy(result.edges), composition.pairs)
-        last = scaled_tracks(seen, self.scaling)[:, -1:]
-        parts = zip(last.split(TASKS_AT_ONCE), z.split(TASKS_AT_ONCE), strict=True)
+        tracks = scaled_tracks(seen, self.scaling)[:, -1 - self.config.lags :]
+        last, start = tracks[:, -1:], composition.with_history(tracks)
+        parts = zip(start.split(TASKS_AT_ONCE), z.split(TASKS_AT_ONCE), strict=True)
         path = torch.cat([composition.rollout(x, s, steps)[:, 0] for x, s in parts]).double().numpy()
         # Adding the scaled change to the last state in double precision keeps small motions of far-away coordinates.
         moved = (path - last.double().numpy()) * np.array(self.scaling.scale)

@@ -14,11 +14,25 @@ from bouncegrad.data.trajectories import Scaling, Trajectories
 
 
 class Batch(NamedTuple):
-    """B tasks: their numbers, their whole tracks and the C segments of R + 1 frames of this visit (scaled units)."""
+    """B tasks: their numbers, their whole tracks and the C segments of this visit (scaled units).
+
+    A segment has the L frames that modules look back on, and R + 1 frames for R steps.
+    """
 
     tasks: Int[Tensor, " B"]
     tracks: Float[Tensor, "B T N D"]
-    segments: Float[Tensor, "B C R+1 N D"]
+    segments: Float[Tensor, "B C L+R+1 N D"]
+    lags: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of all segments of one task together."""
+        return self.segments.shape[1] * (self.segments.shape[2] - 1 - self.lags)
+
+    @property
+    def track_steps(self) -> int:
+        """Steps of a whole track."""
+        return self.tracks.shape[1] - 1 - self.lags
 
 
 def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N D"]:
@@ -27,9 +41,9 @@ def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N 
     return torch.from_numpy(x.astype(np.float32))
 
 
-def whole_tracks(tracks: Float[Tensor, "B T N D"], tasks: Int[Tensor, " B"]) -> Batch:
-    """A visit that looks at every frame: T - 1 segments of one step."""
-    return Batch(tasks, tracks, torch.stack([tracks[:, :-1], tracks[:, 1:]], 2))
+def whole_tracks(tracks: Float[Tensor, "B T N D"], tasks: Int[Tensor, " B"], lags: int = 0) -> Batch:
+    """A visit that looks at every frame: T - 1 - L segments of one step, each with L frames to look back on."""
+    return Batch(tasks, tracks, tracks.unfold(1, lags + 2, 1).movedim(-1, 2), lags)
 
 
 class RandomFrames:
@@ -40,17 +54,20 @@ class RandomFrames:
         batch: tasks a batch, at most; batches of one epoch are of nearly equal size.
         segments: C, segments drawn per task and visit; None takes them from every R-th frame on (the paper).
         steps: R, steps a segment.
+        lags: L, frames before a segment that modules look back on.
 
     Attributes:
         few: while set, a pass is over these tasks alone.
     """
 
-    def __init__(self, tracks: Float[Tensor, "M T N D"], batch: int, segments: int | None, steps: int = 1) -> None:
-        self.tracks, self.batch, self.segments, self.steps = tracks, batch, segments, steps
+    def __init__(
+        self, tracks: Float[Tensor, "M T N D"], batch: int, segments: int | None, steps: int = 1, lags: int = 0
+    ) -> None:
+        self.tracks, self.batch, self.segments, self.steps, self.lags = tracks, batch, segments, steps, lags
         self.few: Int[Tensor, " few"] | None = None
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
-        t = self.tracks.shape[1]
+        t = self.tracks.shape[1] - self.lags
         every = torch.arange(0, t - self.steps, self.steps)
         visited = torch.arange(len(self.tracks)) if self.few is None else self.few
         order = visited[torch.randperm(len(visited), generator=generator)]
@@ -59,5 +76,5 @@ class RandomFrames:
                 start = every.expand(len(tasks), -1)
             else:
                 start = torch.randint(t - self.steps, (len(tasks), self.segments), generator=generator)
-            frames = start[:, :, None] + torch.arange(self.steps + 1)
-            yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames])
+            frames = start[:, :, None] + torch.arange(self.lags + self.steps + 1)
+            yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames], self.lags)

@@ -128,8 +128,7 @@ class HeatBath:
             self.evidence = torch.zeros(self.tasks, *loss.shape[1:])
         total = self.decay * self.evidence[batch.tasks] + (loss - loss.mean(-1, keepdim=True)).float()
         self.evidence[batch.tasks] = total
-        seen = batch.segments.shape[1] * (batch.segments.shape[2] - 1) / (1 - self.decay)
-        return total * min(1.0, (batch.tracks.shape[1] - 1) / seen)
+        return total * min(1.0, batch.track_steps * (1 - self.decay) / batch.steps)
 
     def state_dict(self) -> dict[str, Any]:
         return {"evidence": self.evidence}

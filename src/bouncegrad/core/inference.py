@@ -100,7 +100,7 @@ def _infer(
             assert move.probability is not None
             total.add_(move.probability)
 
-    batch = whole_tracks(tracks, torch.arange(tasks))
+    batch = whole_tracks(tracks, torch.arange(tasks), composition.lags)
     z = random_structure(1, composition.slots, composition.choices, generator).repeat(tasks, 1)
     loop = BounceGrad(composition, search, Uniform(composition.groups, composition.choices), annealer, z, generator)
     clocks = (Clock(s, s / sweeps, min(s / COOLING_SWEEPS, 1.0)) for s in range(sweeps))

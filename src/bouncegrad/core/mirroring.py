@@ -59,7 +59,7 @@ class Mirrored:
             matrix, shift = self.matrices[which], self.shifts[which]
             tracks = torch.einsum("btnd,bed->btne", batch.tracks, matrix) + shift[:, None, None]
             segments = torch.einsum("bcrnd,bed->bcrne", batch.segments, matrix) + shift[:, None, None, None]
-            yield Batch(batch.tasks, tracks, segments)
+            yield Batch(batch.tasks, tracks, segments, batch.lags)
 
 
 def symmetries(

@@ -28,8 +28,9 @@ def move_offsets(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]
     """
     if composition.pinned or composition.slots != composition.entities * (composition.entities - 1):
         return
-    frames = torch.linspace(0, tracks.shape[1] - 1, FRAMES).long().unique()
-    message = composition.edge.all(composition.edge_input(tracks[:TASKS, frames]))
+    states = composition.with_history(tracks[:TASKS])
+    frames = torch.linspace(0, states.shape[1] - 1, FRAMES).long().unique()
+    message = composition.edge.all(composition.edge_input(states[:, frames]))
     weight = composition.node.weights[0][0, : message.shape[-1]]
     mean = message.mean(1)
     size = ((message - mean[:, None]) @ weight).square().mean((1, 2)).double()

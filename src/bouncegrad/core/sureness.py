@@ -39,8 +39,8 @@ def calibrated_temperature(
         z: their structures; only edges outside a block are read, where not all fillings can be enumerated.
         generator: draws the blocks.
     """
-    frames = tracks.shape[1]
-    if frames < SHORTEST:
+    frames, lags = tracks.shape[1], composition.lags
+    if frames < SHORTEST + lags:
         return 1.0
     groups, choices = composition.groups, composition.choices
     whole = choices ** groups.shape[1] <= ENUMERATED
@@ -51,10 +51,10 @@ def calibrated_temperature(
     score = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
     for x, given in zip(tracks[:tasks].split(TASKS_AT_ONCE), z[:tasks].split(TASKS_AT_ONCE), strict=True):
         numbers = torch.arange(len(x))
-        seen = composition.conditional_losses(whole_tracks(x[:, : frames // 2 + 1], numbers), given, columns)
+        seen = composition.conditional_losses(whole_tracks(x[:, : frames // 2 + 1], numbers, lags), given, columns)
         belief = (-seen / TEMPERATURES[:, None, None, None]).log_softmax(-1)
         for t in held:
-            log = -composition.conditional_losses(whole_tracks(x[:, t : t + 2], numbers), given, columns)
+            log = -composition.conditional_losses(whole_tracks(x[:, t - lags : t + 2], numbers, lags), given, columns)
             gain = (belief + log).logsumexp(-1) - log.logsumexp(-1) + math.log(count)
             score += gain.clamp(min=WORST).sum((1, 2))
     return float(TEMPERATURES[score.argmax()])

@@ -63,6 +63,8 @@ class Row:
         return train, new
 
 
+LAGGED = {"lags": 1, "lagged": ("sin_phase",)}  # as in the preset kuramoto5
+
 ROWS = (
     Row("charged5", "charged", "0.943 (IPSI 2025), supervised 0.954"),
     Row("charged5-symmetric", "charged", "", settings={"symmetric": True}),
@@ -73,10 +75,17 @@ ROWS = (
     Row("charged5-20", "charged", "", tasks=20, settings={"mirror": True}),
     Row("springs5", "springs", "0.999 (NRI 2018)"),
     Row("springs10", "springs", "0.996 (IPSI 2025)", entities=10, minutes=15),
-    Row("kuramoto5", "kuramoto", "0.981 (IPSI 2025), supervised 0.997"),
-    Row("kuramoto5-5000", "kuramoto", "0.981 (IPSI 2025), supervised 0.997", tasks=5000, minutes=10),
+    Row("kuramoto5", "kuramoto", "0.981 (IPSI 2025), supervised 0.997", settings=LAGGED),
+    Row("kuramoto5-5000", "kuramoto", "0.981 (IPSI 2025), supervised 0.997", tasks=5000, minutes=10, settings=LAGGED),
     Row("charged10", "charged", "0.864 (IPSI 2025), supervised 0.946", entities=10, minutes=15),
-    Row("kuramoto10", "kuramoto", "0.828 (IPSI 2025), supervised 0.971", entities=10, minutes=15),
+    Row(
+        "kuramoto10",
+        "kuramoto",
+        "0.828 (IPSI 2025), supervised 0.971",
+        entities=10,
+        minutes=15,
+        settings=LAGGED,
+    ),
     Row("springs5-on-10", "springs", "> 0.99 (CRI 2024), others about 0.70", new_entities=10),
     Row("charged5-on-10", "charged", "", new_entities=10),
     Row("springs5-noise", "springs", "", noise=0.01),

@@ -3,6 +3,8 @@
     m_{s->t}  = edge_{z(s->t)}(o x_s, o x_t, x_s - x_t)          o: opening, 1 after training
     x_t'      = x_t + change(Σ_s m_{s->t}, x_t)
 
+A state may have a history: with L lags, the last L changes of some features stand behind the features of now.
+
 One-step predictions split by target entity, so the loss of *every* filling of the edges into one entity follows
 from sums of messages. The node module's first layer is linear: each message is projected through it once, and a
 filling is a sum of projected messages.
@@ -48,6 +50,8 @@ class GraphComposition(nn.Module):
         path: how the edge modules are evaluated, see `ModulePool`.
         pairs: candidate pairs `Int[2, E]` (source, target), ordered by target; None for all of them.
         pinned: type 0 sends nothing; the edge modules are those of the types from 1 on.
+        lags: L, how many frames the modules look back on.
+        lagged: the features whose last L changes they see, in units of the training part's changes; by default all.
 
     Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
     """
@@ -74,15 +78,22 @@ class GraphComposition(nn.Module):
         path: Path = "grouped",
         pairs: Int[Tensor, "2 E"] | None = None,
         pinned: bool = False,
+        lags: int = 0,
+        lagged: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         heads = 2 if likelihood == "learned" else 1
-        self.likelihood, self.pinned = likelihood, pinned
-        self.edge = ModulePool(edge_types - pinned, (3 * features, *edge_hidden, message), generator, activation, path)
-        self.node = ModulePool(1, (message + features, *node_hidden, heads * features), generator, activation)
+        self.likelihood, self.pinned, self.features, self.lags = likelihood, pinned, features, lags
+        self.lagged = list(range(features) if lagged is None else lagged)
+        history = lags * len(self.lagged)
+        state = features + history
+        self.edge = ModulePool(edge_types - pinned, (3 * state, *edge_hidden, message), generator, activation, path)
+        self.node = ModulePool(1, (message + state, *node_hidden, heads * features), generator, activation)
         scale = torch.tensor(scaling.scale)
         self.register_buffer("change", torch.tensor(scaling.change) / scale)
-        self.register_buffer("difference", torch.tensor(scaling.difference) / scale)
+        # The changes of two entities differ by about twice the variance of one.
+        apart = [torch.tensor(scaling.difference) / scale, torch.full((history,), 2**0.5)]
+        self.register_buffer("difference", torch.cat(apart))
         self.register_buffer("variance", torch.ones(features))
         self.register_buffer("opening", torch.ones(()))
         self.register_buffer("steady", torch.zeros(features, features))
@@ -110,20 +121,36 @@ class GraphComposition(nn.Module):
         """K, the number of edge types."""
         return self.edge.modules_count + self.pinned
 
-    def forward(self, x: Float[Tensor, "B C N D"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B C N D"]:
-        """The states one frame later (scaled units)."""
-        return x + self.change * self.predict_change(x, z)[0]
+    def with_history(self, frames: Float[Tensor, "*B F N D"]) -> Float[Tensor, "*B F-L N D+H"]:
+        """States of all frames but the first L; behind the D features the last changes of some of them, newest first.
 
-    def rollout(self, x: Float[Tensor, "B C N D"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
+        H = L times the number of lagged features.
+        """
+        count = frames.shape[-3]
+        changes = (frames[..., 1:, :, :] - frames[..., :-1, :, :])[..., self.lagged] / self.change[self.lagged]
+        past = [changes[..., self.lags - lag : count - lag, :, :] for lag in range(1, self.lags + 1)]
+        return torch.cat([frames[..., self.lags :, :, :], *past], -1)
+
+    def forward(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B C N D+H"]:
+        """The states one frame later (scaled units)."""
+        return self.moved(x, self.predict_change(x, z)[0])
+
+    def moved(self, x: Float[Tensor, "B C N D+H"], change: Float[Tensor, "B C N D"]) -> Float[Tensor, "B C N D+H"]:
+        """The states after this change, which becomes the newest of their history."""
+        now, past = x[..., : self.features] + self.change * change, x[..., self.features :]
+        newest = change[..., self.lagged] if self.lags else change[..., :0]
+        return torch.cat([now, newest, past[..., : past.shape[-1] - newest.shape[-1]]], -1)
+
+    def rollout(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
         """R = `steps` frames, free-running from the states `x`."""
         frames = []
         for _ in range(steps):
             x = self(x, z)
-            frames.append(x)
+            frames.append(x[..., : self.features])
         return torch.stack(frames, 2)
 
     def predict_change(
-        self, x: Float[Tensor, "B C N D"], z: Int[Tensor, "B E"]
+        self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
     ) -> tuple[Float[Tensor, "B C N D"], Float[Tensor, "B C N D"]]:
         """Mean and log-variance of each feature's change, in units of the training part's changes."""
         b, c, n, d = x.shape
@@ -136,17 +163,18 @@ class GraphComposition(nn.Module):
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""
-        x = batch.segments
+        x = self.with_history(batch.segments)
+        seen = x[..., : self.features]
         if self.likelihood == "learned":
-            before, after = x[:, :, :-1].flatten(1, 2), x[:, :, 1:].flatten(1, 2)
-            mean, log_variance = self.predict_change(before, z)
-            return gaussian_loss((after - before) / self.change - mean, log_variance).mean((1, 2, 3))
+            mean, log_variance = self.predict_change(x[:, :, :-1].flatten(1, 2), z)
+            change = ((seen[:, :, 1:] - seen[:, :, :-1]) / self.change).flatten(1, 2)
+            return gaussian_loss(change - mean, log_variance).mean((1, 2, 3))
         path = self.rollout(x[:, :, 0], z, x.shape[2] - 1)
         if self.training and torch.is_grad_enabled():
             with torch.no_grad():
-                error = (path[:, :, 0] - x[:, :, 1]) / self.change
+                error = (path[:, :, 0] - seen[:, :, 1]) / self.change
                 self.variance.lerp_(error.square().mean((0, 1, 2)), 0.01)
-        return (path - x[:, :, 1:]).square().mean((1, 2, 3, 4))
+        return (path - seen[:, :, 1:]).square().mean((1, 2, 3, 4))
 
     @torch.no_grad()
     def conditional_losses(
@@ -157,7 +185,7 @@ class GraphComposition(nn.Module):
         The other edges are as in `z`; with all incoming edges in the block this is the exact conditional. Segments of
         R steps count as R observed steps.
         """
-        segments = batch.segments
+        segments = self.with_history(batch.segments)
         before, after = segments[:, :, :-1].flatten(0, 2), segments[:, :, 1:].flatten(0, 2)
         task = torch.arange(len(z)).repeat_interleave(len(before) // len(z))
         count = self.choices ** columns.shape[1]
@@ -172,8 +200,8 @@ class GraphComposition(nn.Module):
 
     def _conditional_losses(
         self,
-        before: Float[Tensor, "R N D"],
-        after: Float[Tensor, "R N D"],
+        before: Float[Tensor, "R N D+H"],
+        after: Float[Tensor, "R N D+H"],
         z: Int[Tensor, "R E"],
         columns: Int[Tensor, "N block"],
     ) -> Float[Tensor, "R N fillings"]:
@@ -200,10 +228,11 @@ class GraphComposition(nn.Module):
         count = hidden.shape[2]
         hidden = self.node.activation(hidden, inplace=True).view(1, r * n * count, -1)
         mean, log_variance = self.heads(self.node.layers(hidden, first=1)[0], (r, n, count))
-        error = ((after - before) / self.change)[:, :, None] - mean
+        change = (after - before)[..., : self.features] / self.change
+        error = change[:, :, None] - mean
         return gaussian_loss(error, log_variance).sum(-1)
 
-    def edge_input(self, x: Float[Tensor, "B C N D"]) -> Float[Tensor, "B*C*E 3*D"]:
+    def edge_input(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "B*C*E inputs"]:
         """Source, target and their difference, each in units of its standard deviation.
 
         While `opening` is below 1 the edge modules see little but the difference, and nothing of what is constant in a
@@ -212,7 +241,8 @@ class GraphComposition(nn.Module):
         source, target = x[:, :, self.pairs[0]], x[:, :, self.pairs[1]]
         between = source - target
         if self.opening < 1:
-            between = between - (1 - self.opening) * (between @ self.steady)
+            told = between[..., : self.features] @ self.steady
+            between = between - (1 - self.opening) * nn.functional.pad(told, (0, x.shape[-1] - self.features))
         difference = between / self.difference
         return torch.cat([self.opening * source, self.opening * target, difference], -1).flatten(0, 2)
 
