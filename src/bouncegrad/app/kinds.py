@@ -6,9 +6,13 @@ import math
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-WORDS = {
-    **{str: "a file", bool: "true or false", int: "a whole number", float: "a number"},
-    **{tuple[int, ...]: "a list of whole numbers", tuple[str, ...]: "a list of names"},
+WORDS: dict[Any, str] = {
+    str: "a file",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple[int, ...]: "a list of whole numbers",
+    tuple[str, ...]: "a list of names",
 }
 
 
