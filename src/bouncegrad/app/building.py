@@ -16,7 +16,8 @@ from bouncegrad.app.config import Config
 from bouncegrad.core.annealing import Annealer, Fixed, Geometric, Tracked
 from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.compositions.forecaster import Forecaster
+from bouncegrad.core.compositions.graph import GraphComposition, Likelihood
 from bouncegrad.core.couplings import MOST_STATES, Coupling, EntityTypes, Independent, Symmetric
 from bouncegrad.core.encoders import Encoder
 from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
@@ -25,6 +26,7 @@ from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.priors import Prior, known_edges, sparsity
 from bouncegrad.core.proposals import Learned, Proposal, Uniform
 from bouncegrad.core.search import Metropolis, Search
+from bouncegrad.core.spread import HORIZONS
 from bouncegrad.core.steady import steady_part
 from bouncegrad.core.structures import adjacency_to_structure, random_structure
 from bouncegrad.data.candidates import candidate_pairs
@@ -76,7 +78,14 @@ def build(
 
 
 def build_composition(
-    config: Config, entities: int, features: Sequence[str], scaling: Scaling, generator: torch.Generator
+    config: Config,
+    entities: int,
+    features: Sequence[str],
+    scaling: Scaling,
+    generator: torch.Generator,
+    *,
+    likelihood: Likelihood | None = None,
+    pinned: bool | None = None,
 ) -> GraphComposition:
     """The graph composition of these settings with fresh weights.
 
@@ -94,11 +103,36 @@ def build_composition(
         edge_hidden=config.edge_hidden,
         node_hidden=config.node_hidden,
         message=config.message,
-        likelihood="learned" if config.loss == "likelihood" else "shared",
+        likelihood=likelihood or ("learned" if config.loss == "likelihood" else "shared"),
         activation=config.activation,
-        pinned=config.pinned,
+        pinned=config.pinned if pinned is None else pinned,
         lags=config.lags,
         lagged=[features.index(name) for name in config.lagged] or None,
+    )
+
+
+def build_forecaster(
+    config: Config,
+    entities: int,
+    features: Sequence[str],
+    scaling: Scaling,
+    silent: int | None,
+    generator: torch.Generator,
+) -> Forecaster:
+    """The forecaster with fresh weights; inferred type `silent` sends nothing in it.
+
+    Errors count as they are published: positions and velocities scaled to [-1, 1], in units of a typical change.
+    """
+    graph = build_composition(
+        config, entities, features, scaling, generator, likelihood="shared", pinned=silent is not None
+    )
+    weight = (scaling.published() * np.array(scaling.change)) ** 2
+    weight = (scaling.published() * np.array(scaling.scale)) ** 2 / weight.mean()
+    names = [k for k in range(config.edge_types) if k != silent]
+    order = names if silent is None else [silent, *names]
+    renamed = torch.tensor([order.index(k) for k in range(config.edge_types)])
+    return Forecaster(
+        graph, torch.tensor(weight).float(), renamed, config.node_hidden, generator, config.substeps, HORIZONS
     )
 
 

@@ -18,10 +18,12 @@ COMMANDS = {
     "inspect": "say what is in a file or folder, and what looks wrong with it",
     "train": "learn interaction modules and structures from recordings, without labels",
     "infer": "find who interacts with whom in new recordings",
+    "predict": "forecast new recordings, with the spread of their futures",
+    "without": "say what would be if one entity were not there",
     "evaluate": "measure a trained model on tasks it has not seen, beside baselines",
     "report": "write a run or a result as one self-contained HTML page",
     "export": "write inferred graphs for other tools",
-    "benchmark": "rerun a published table here: accuracy or speed",
+    "benchmark": "rerun a published table here: accuracy, forecast or speed",
 }
 
 

@@ -55,6 +55,10 @@ class Config:
         node_hidden: widths of the hidden layers of the node module.
         message: width of a message.
         activation: function between layers.
+        forecast: share of the run that is given to learning to forecast, by modules of their own, once structures are
+            found; 0 for graphs alone. 0.4 by default, 0 for --search paper, whose modules roll out already.
+        horizon: frames that forecasts are trained to run ahead, as far as tracks are long.
+        substeps: steps of the forecasting modules from one frame to the next; more follow close encounters better.
         batch: tasks per gradient step.
         mirror: every visit sees a task mirrored, one of the eight ways of a square: for few tasks whose law does not
             know left from right.
@@ -93,6 +97,9 @@ class Config:
     node_hidden: tuple[int, ...] = (64, 64)
     message: int = 16
     activation: Literal["silu", "relu"] = "silu"
+    forecast: float | None = None
+    horizon: int = 10
+    substeps: int = 2
     batch: int = 64
     mirror: bool = False
     optimizer: Literal["muon", "adam"] | None = None
@@ -115,8 +122,10 @@ class Config:
         check("hot", 0 <= self.hot < 1, "give a share from 0, below 1")
         check("evidence", self.evidence is None or 0 <= self.evidence < 1, "give a share from 0, below 1")
         check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
+        check("forecast", self.forecast is None or 0 <= self.forecast < 1, "give a share from 0, below 1")
+        check("substeps", 1 <= self.substeps <= 100, "give a whole number from 1 to 100")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
-        for name in ("batch", "steps", "epochs", "cooling"):
+        for name in ("batch", "steps", "epochs", "cooling", "horizon"):
             check(name, getattr(self, name) is None or getattr(self, name) >= 1, "give a whole number from 1")
         for name in ("learning_rate", "clip", "minutes", "temperature"):
             value = getattr(self, name)
@@ -191,6 +200,7 @@ class Config:
             segments=segments,
             evidence=evidence,
             cooling=self.cooling or cooling,
+            forecast=(0.0 if paper else 0.4) if self.forecast is None else self.forecast,
             pinned=pinned,
             sparsity=self.sparsity or (0.9 if pinned else None),
             minutes=minutes,

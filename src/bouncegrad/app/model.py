@@ -5,25 +5,28 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from bouncegrad.app.building import build_composition, build_coupling, build_prior
+from bouncegrad.app.building import build_composition, build_coupling, build_forecaster, build_prior
 from bouncegrad.app.config import Config
+from bouncegrad.app.predicting import roll_out, sample_futures, take_out
 from bouncegrad.app.run import Run
 from bouncegrad.core.batches import scaled_tracks
+from bouncegrad.core.compositions.forecaster import Forecaster
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
-from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.suspicions import place
 from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.results.counterfactual import Counterfactual
+from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.result import Result
 
-TASKS_AT_ONCE = 256
 LARGEST, FARTHEST = 1e30, 1e12
 
 
@@ -32,7 +35,8 @@ class Model:
     """Learned modules with the scaling and the settings they were trained with.
 
     Args:
-        composition: the modules.
+        composition: the modules that infer.
+        forecaster: the modules that roll out: those of the forecasting stage, or, where there was none, the same.
         scaling: of the training part.
         config: resolved settings.
         features: names of the D features.
@@ -41,6 +45,7 @@ class Model:
     """
 
     composition: GraphComposition
+    forecaster: Forecaster
     scaling: Scaling
     config: Config
     features: tuple[str, ...]
@@ -56,8 +61,21 @@ class Model:
             _, frames, entities, _ = about["shape"]
             scaling, features = run.scaling(), tuple(about["features"])
             composition = build_composition(config, entities, features, scaling, torch.Generator())
-            composition.load_state_dict(run.state()["composition"])
-        return cls(composition.eval(), scaling, config, features, frames, float(about["dt"]))
+            state = run.state()
+            composition.load_state_dict(state["composition"])
+            forecaster = None
+            if (stage := state.get("forecast")) is not None:
+                forecaster = build_forecaster(config, entities, features, scaling, stage["silent"], torch.Generator())
+                forecaster.load_state_dict(stage["loop"]["composition"])
+        return cls.of(composition, forecaster, scaling, config, features, frames, float(about["dt"]))
+
+    @classmethod
+    def of(cls, composition: GraphComposition, forecaster: Forecaster | None, *about: Any) -> Model:
+        """From trained modules; without a forecaster those that infer roll out."""
+        if forecaster is None:
+            ones, names = torch.ones(composition.features), torch.arange(composition.choices)
+            forecaster = Forecaster(composition, ones, names, None, torch.Generator())
+        return cls(composition.eval(), forecaster.eval(), *about)
 
     def infer(
         self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
@@ -119,11 +137,10 @@ class Model:
         require_moderate(seen, self.scaling)
         return seen
 
-    @torch.no_grad()
     def predict(
         self, data: Trajectories, steps: int, context: int | None = None, result: Result | None = None
     ) -> Float[np.ndarray, "M steps N D"]:
-        """Free-running forecasts of the `steps` frames after the context, in the user's units.
+        """Free-running point forecasts of the `steps` frames after the context, in the user's units.
 
         Args:
             data: new tasks; frames after the context are not read.
@@ -131,19 +148,37 @@ class Model:
             context: frames that the structure is inferred from; None: all.
             result: an inferred result for these tasks, so that it need not be inferred again.
         """
-        if steps < 1:
-            raise InputError(f"a forecast of {steps} steps; give at least 1")
         seen = self.seen(data, context)
-        result = result or self.infer(data, context)
-        composition = self.on(seen)
-        z = adjacency_to_structure(torch.from_numpy(result.edges), composition.pairs)
-        tracks = scaled_tracks(seen, self.scaling)[:, -1 - self.config.lags :]
-        last, start = tracks[:, -1:], composition.with_history(tracks)
-        parts = zip(start.split(TASKS_AT_ONCE), z.split(TASKS_AT_ONCE), strict=True)
-        path = torch.cat([composition.rollout(x, s, steps)[:, 0] for x, s in parts]).double().numpy()
-        # Adding the scaled change to the last state in double precision keeps small motions of far-away coordinates.
-        moved = (path - last.double().numpy()) * np.array(self.scaling.scale)
-        return np.asarray(seen.x[:, -1:], dtype=np.float64) + moved
+        return roll_out(self, seen, steps, result or self.infer(data, context))
+
+    def forecast(
+        self, data: Trajectories, steps: int, context: int | None = None, result: Result | None = None
+    ) -> Forecast:
+        """The same with the values between which 90 % of the futures lie.
+
+        Futures are sampled: structures as probable as inference finds them, and in every frame what the modules cannot
+        tell of a change. Their spread is widened at each horizon to what it should have been on training tracks.
+        """
+        seen = self.seen(data, context)
+        return sample_futures(self, seen, steps, result or self.infer(data, context))
+
+    def without(
+        self,
+        data: Trajectories,
+        entity: str,
+        steps: int,
+        context: int | None = None,
+        result: Result | None = None,
+    ) -> Counterfactual:
+        """The `steps` frames after the context with all entities, and as they would be without one of them.
+
+        Its edges send nothing and it leaves the state; the edges among the others are those found with it.
+
+        Raises:
+            InputError: there is no entity of this name, or it leaves fewer than two.
+        """
+        seen = self.seen(data, context)
+        return take_out(self, seen, entity, steps, result or self.infer(data, context))
 
 
 def require_moderate(data: Trajectories, scaling: Scaling | None = None) -> None:

@@ -39,6 +39,8 @@ def bar(label: str) -> Iterator[Bar]:
 
 def training_numbers(row: dict[str, Any]) -> str:
     """The numbers of a row of metrics that are worth a glance."""
+    if row.get("stage") == "forecast":
+        return f"forecasting {row['steps_ahead']} ahead  loss {row['forecast_loss']:.3f}"
     temperature = row["temperature"]
     phase = "mixing" if temperature is None else f"{'cooling' if temperature > 1 else 'settling'}  T {temperature:.3g}"
     known = row["edge_accuracy"]

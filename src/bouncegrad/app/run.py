@@ -139,7 +139,15 @@ class Run:
             )
         return path
 
-    def save(self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying, counts: Counts) -> None:
+    def save(
+        self,
+        loop: BounceGrad,
+        schedule: Schedule,
+        starts: Starts,
+        tying: Tying,
+        counts: Counts,
+        forecast: dict[str, Any] | None = None,
+    ) -> None:
         """Everything that changes, in one file that is replaced at once."""
         import torch
 
@@ -149,6 +157,7 @@ class Run:
             "schedule": {k: getattr(schedule, k) for k in ("epoch", "steps", "progress", "cooled", "seconds")},
             "starts": starts.state_dict(),
             "tying": tying.state_dict(),
+            "forecast": forecast,
         }
         with replacing(self.checkpoint) as path:
             torch.save(state, path)
@@ -175,7 +184,12 @@ class Run:
     def warn_if_unfinished(self) -> None:
         """One line on stderr if training was stopped before its end."""
         with self.consistent():
-            progress = float(self.state()["schedule"]["progress"])
+            state = self.state()
+            progress = float(state["schedule"]["progress"])
+            second = self.config().forecast or 0.0
+            if second:
+                stage = state.get("forecast")
+                progress = (1 - second) * progress + second * (float(stage["progress"]) if stage else 0.0)
         if progress < 1:
             print(
                 f"bouncegrad: note: training of {self.folder} was stopped at {progress:.0%}, its modules are half "
@@ -183,8 +197,14 @@ class Run:
                 file=sys.stderr,
             )
 
-    def restore(self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying) -> Counts:
-        """Puts a loop and a schedule where the checkpoint left them, and cuts metrics written after it."""
+    def restore(
+        self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying
+    ) -> tuple[Counts, dict[str, Any] | None]:
+        """Puts a loop and a schedule where the checkpoint left them, and cuts metrics written after it.
+
+        Returns:
+            Sums since the last row of metrics, and where the forecasting stage stood, if it had begun.
+        """
         state = self.state()
         with self.consistent():
             loop.load_state_dict(state)
@@ -194,10 +214,14 @@ class Run:
                 setattr(schedule, key, value)
             counts = Counts(**state["counts"])
         # With visits still to be summed up, the row of this very epoch is yet to be written.
-        rows = [row for row in self.rows() if row["epoch"] < schedule.epoch + (counts.visits == 0)]
+        end = schedule.epoch + (counts.visits == 0)
+        forecast = state.get("forecast")  # files of the first versions have none
+        if forecast is not None:
+            end = schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
+        rows = [row for row in self.rows() if row["epoch"] < end]
         with replacing(self.metrics) as path:
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return counts
+        return counts, forecast
 
     def add_row(self, row: dict[str, Any]) -> None:
         """Appends one line to metrics.jsonl."""

@@ -20,9 +20,10 @@ JUDGED = 1.5  # coolings after which names are looked at
 class Schedule:
     """Clocks of a run from where it stands to its end.
 
-    By epochs, progress is the share of the gradient steps that `epochs` passes have. By minutes, a run is done after
-    ten times the steps of its cooling; where time is up before, every pass moves progress on by its share of what is
-    left, `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed.
+    This is the first stage of a run; what `forecast` gives to the second does not count. By epochs, progress is the
+    share of the gradient steps that `epochs` passes have. By minutes, a run is done after ten times the steps of its
+    cooling; where time is up before, every pass moves progress on by its share of what is left,
+    `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed.
     The mean is over the last passes, so that a stall of the machine is spread over many and skips no temperatures.
 
     The cooling takes `config.cooling` gradient steps however long the run is, for slower cooling finds nothing
@@ -119,5 +120,6 @@ class Schedule:
     def seconds_left(self) -> float:
         """An estimate, from the progress so far."""
         if self.config.epochs is None:
-            return max(60 * (self.config.minutes or 0.0) - self.seconds, 0.0)
+            share = 1 - (self.config.forecast or 0.0)
+            return max(60 * share * (self.config.minutes or 0.0) - self.seconds, 0.0)
         return self.seconds / self.progress * (1 - self.progress) if self.progress else math.inf

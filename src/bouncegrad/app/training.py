@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bouncegrad.app.building import ALIKE, build
 from bouncegrad.app.config import FEW, Config
+from bouncegrad.app.forecasting import ForecastStage
 from bouncegrad.app.model import Model, require_moderate
 from bouncegrad.app.run import Counts, Origin, Run, describe
 from bouncegrad.app.schedule import Schedule
@@ -23,6 +24,7 @@ from bouncegrad.app.tying import Tying
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.core.compositions.forecaster import Forecaster
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.offsets import move_offsets
@@ -46,7 +48,7 @@ def train(
     known: Int[np.ndarray, "M N N"] | None = None,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
-    report: Callable[[Row, Schedule], None] = lambda row, schedule: None,
+    report: Callable[[Row, float], None] = lambda row, progress: None,
 ) -> tuple[Model, BounceGrad, list[Row]]:
     """Learns modules and structures.
 
@@ -58,7 +60,7 @@ def train(
         known: types `[source, target]` of edges that need not be found, -1 where not known.
         resume: go on from the checkpoint of the run.
         stop: asked between passes; true saves and ends.
-        report: called with each new row of metrics.
+        report: called with each new row of metrics and the share of the run that is done.
 
     Returns:
         The model, the loop as it stands and the rows of metrics.
@@ -80,16 +82,16 @@ def train(
         recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report)
         if run is not None and resume:
             run.require_same(origin.whole)
-            recorder.counts = run.restore(loop, schedule, starts, tying)
+            recorder.counts, recorder.resumed = run.restore(loop, schedule, starts, tying)
             recorder.rows = run.rows()
         elif run is not None:
             run.create(config, describe(data, scaling, origin))
-            # From here on, whatever happens, the run can be resumed.
-            run.save(loop, schedule, starts, tying, recorder.counts)
+            recorder.save()  # from here on, whatever happens, the run can be resumed
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
+        forecaster = recorder.forecast(scaling, stop) if config.forecast and schedule.progress >= 1 else None
     assert isinstance(loop.composition, GraphComposition)
-    model = Model(loop.composition.eval(), scaling, config, data.features, data.shape[1], data.dt)
+    model = Model.of(loop.composition, forecaster, scaling, config, data.features, data.shape[1], data.dt)
     return model, loop, recorder.rows
 
 
@@ -113,13 +115,15 @@ class Recorder:
         tying: Tying,
         data: Trajectories,
         run: Run | None,
-        report: Callable[[Row, Schedule], None],
+        report: Callable[[Row, float], None],
     ) -> None:
         self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
         self.batches, self.few, self.starts, self.tying = batches, few, starts, tying
         self.rows: list[Row] = []
         self.saved = schedule.seconds
         self.counts = Counts()
+        self.stage: ForecastStage | None = None
+        self.resumed: dict[str, Any] | None = None
         self.ran = False
 
     @property
@@ -144,7 +148,7 @@ class Recorder:
             if self.counts.visits >= VISITS_A_ROW:
                 self.write_row()
             if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
-                self.run.save(self.loop, self.schedule, self.starts, self.tying, self.counts)
+                self.save()
                 self.saved = self.schedule.seconds
             yield clock
 
@@ -179,10 +183,7 @@ class Recorder:
             "skipped_steps": loop.skipped,
             "names": self.starts.verdict,
         }
-        self.rows.append(row)
-        if self.run is not None:
-            self.run.add_row(row)
-        self.report(row, schedule)
+        self.add_row(row)
         self.counts = Counts(since=schedule.seconds)
 
     def accuracy(self) -> float | None:
@@ -206,8 +207,38 @@ class Recorder:
             generator = torch.Generator().manual_seed(self.schedule.config.seed)
             found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
             self.composition.temperature.fill_(found)
+        self.save()
+
+    def forecast(self, scaling: Scaling, stop: Callable[[], bool]) -> Forecaster:
+        """The second stage, or what is left of it."""
+        features = self.data.features
+        tracks = self.batches.tracks
+        self.stage = ForecastStage(self.schedule.config, self.loop, self.schedule, tracks, scaling, features, stop)
+        if self.run is not None and self.resumed:
+            with self.run.consistent():
+                self.stage.load_state_dict(self.resumed)
+        self.stage.run(self.add_row, self.save)
+        self.save()
+        return self.stage.forecaster.eval()
+
+    def add_row(self, row: Row) -> None:
+        """Keeps and reports one row of metrics."""
+        self.rows.append(row)
         if self.run is not None:
-            self.run.save(self.loop, self.schedule, self.starts, self.tying, self.counts)
+            self.run.add_row(row)
+        self.report(row, self.progress)
+
+    @property
+    def progress(self) -> float:
+        """Share of the whole run that is done."""
+        second = self.schedule.config.forecast or 0.0
+        return (1 - second) * self.schedule.progress + second * (self.stage.progress if self.stage else 0.0)
+
+    def save(self) -> None:
+        """Writes the checkpoint."""
+        if self.run is not None:
+            forecast = self.stage.state_dict() if self.stage else self.resumed
+            self.run.save(self.loop, self.schedule, self.starts, self.tying, self.counts, forecast)
 
 
 @contextmanager

@@ -16,13 +16,15 @@ from bouncegrad.data.trajectories import Scaling, Trajectories
 class Batch(NamedTuple):
     """B tasks: their numbers, their whole tracks and the C segments of this visit (scaled units).
 
-    A segment has the L frames that modules look back on, and R + 1 frames for R steps.
+    A segment has the L frames that modules look back on, and R + 1 frames for R steps. Weights, where there are any,
+    make up for segments that are drawn more often than others.
     """
 
     tasks: Int[Tensor, " B"]
     tracks: Float[Tensor, "B T N D"]
     segments: Float[Tensor, "B C L+R+1 N D"]
     lags: int = 0
+    weights: Float[Tensor, " B"] | None = None
 
     @property
     def steps(self) -> int:

@@ -36,8 +36,7 @@ class Mirrored:
     """
 
     def __init__(self, batches: RandomFrames, features: Sequence[str], scaling: Scaling) -> None:
-        self.batches = batches
-        self.matrices, self.shifts = symmetries(features, scaling)
+        self.batches, self.mirror = batches, Mirror(features, scaling)
 
     @property
     def tracks(self) -> Float[Tensor, "M T N D"]:
@@ -55,11 +54,22 @@ class Mirrored:
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         for batch in self.batches(generator):
-            which = torch.randint(len(self.matrices), (len(batch.tasks),), generator=generator)
-            matrix, shift = self.matrices[which], self.shifts[which]
-            tracks = torch.einsum("btnd,bed->btne", batch.tracks, matrix) + shift[:, None, None]
-            segments = torch.einsum("bcrnd,bed->bcrne", batch.segments, matrix) + shift[:, None, None, None]
-            yield Batch(batch.tasks, tracks, segments, batch.lags)
+            yield self.mirror(batch, generator)
+
+
+class Mirror:
+    """Mirrors every task of a batch, one of the ways drawn for each; arguments as of `Mirrored`."""
+
+    def __init__(self, features: Sequence[str], scaling: Scaling) -> None:
+        self.matrices, self.shifts = symmetries(features, scaling)
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The same batch, seen from other sides."""
+        which = torch.randint(len(self.matrices), (len(batch.tasks),), generator=generator)
+        matrix, shift = self.matrices[which], self.shifts[which]
+        tracks = torch.einsum("btnd,bed->btne", batch.tracks, matrix) + shift[:, None, None]
+        segments = torch.einsum("bcrnd,bed->bcrne", batch.segments, matrix) + shift[:, None, None, None]
+        return batch._replace(tracks=tracks, segments=segments)
 
 
 def symmetries(

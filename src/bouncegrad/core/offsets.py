@@ -16,6 +16,7 @@ from torch import Tensor
 from bouncegrad.core.compositions.graph import GraphComposition
 
 TASKS, FRAMES = 100, 16
+SILENT = 0.01
 
 
 @torch.no_grad()
@@ -28,13 +29,30 @@ def move_offsets(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]
     """
     if composition.pinned or composition.slots != composition.entities * (composition.entities - 1):
         return
+    mean, size = message_sizes(composition, tracks)
+    weight = composition.node.weights[0][0, : mean.shape[-1]]
+    share = 1 / (size + 1e-9 * size.sum()).clamp(min=1e-300)
+    offset = ((share / share.sum()).to(mean.dtype)[:, None] * mean).sum(0)
+    composition.edge.biases[-1].sub_(offset)
+    composition.node.biases[0].add_((composition.entities - 1) * (offset @ weight))
+
+
+def message_sizes(
+    composition: GraphComposition, tracks: Float[Tensor, "M T N D"]
+) -> tuple[Float[Tensor, "K width"], Float[Tensor, " K"]]:
+    """Mean message of each type, and how much messages vary about it, as the node module sees them."""
     states = composition.with_history(tracks[:TASKS])
     frames = torch.linspace(0, states.shape[1] - 1, FRAMES).long().unique()
     message = composition.edge.all(composition.edge_input(states[:, frames]))
     weight = composition.node.weights[0][0, : message.shape[-1]]
     mean = message.mean(1)
-    size = ((message - mean[:, None]) @ weight).square().mean((1, 2)).double()
-    share = 1 / (size + 1e-9 * size.sum()).clamp(min=1e-300)
-    offset = ((share / share.sum()).to(mean.dtype)[:, None] * mean).sum(0)
-    composition.edge.biases[-1].sub_(offset)
-    composition.node.biases[0].add_((composition.entities - 1) * (offset @ weight))
+    return mean, ((message - mean[:, None]) @ weight).square().mean((1, 2)).double()
+
+
+@torch.no_grad()
+def silent_type(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]) -> int | None:
+    """The type that means "no interaction": the pinned one, or one whose messages hardly vary; None where all do."""
+    if composition.pinned:
+        return 0
+    size = message_sizes(composition, tracks)[1]
+    return int(size.argmin()) if size.min() < SILENT * size.max() else None

@@ -76,3 +76,24 @@ class Metropolis:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         pass
+
+
+class Kept:
+    """Structures stay as they are: what is learned now takes them as known."""
+
+    def __call__(
+        self,
+        composition: Composition,
+        proposal: Proposal,
+        batch: Batch,
+        z: Int[Tensor, "B S"],
+        temperature: float,
+        generator: torch.Generator,
+    ) -> Move:
+        return Move(z, torch.zeros(len(z), dtype=torch.bool), torch.empty(0), torch.empty(0))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass

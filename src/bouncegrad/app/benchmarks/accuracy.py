@@ -126,9 +126,9 @@ def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
     start = time.perf_counter()
     with bar(f"{row.name}, seed {seed}") as show:
         model, _, rows = train(
-            Config(seed=seed, minutes=minutes, **row.settings),
+            Config(seed=seed, minutes=minutes, forecast=0.0, **row.settings),
             data,
-            report=lambda figures, schedule: show(schedule.progress, training_numbers(figures)),
+            report=lambda figures, progress: show(progress, training_numbers(figures)),
         )
     seconds = time.perf_counter() - start
     numbers = evaluate(model, new, split="fresh tasks").numbers

@@ -145,15 +145,15 @@ def train_in(
             known=known,
             resume=resume,
             stop=stopped,
-            report=lambda row, schedule: show(schedule.progress, training_numbers(row)),
+            report=lambda row, progress: show(progress, training_numbers(row)),
         )
     if stopped():
         print(f"stopped; go on with: {again}")
         return 130
     if loop.skipped:
         print(f"{loop.skipped} gradient steps were not finite and were skipped")
-    if rows:
-        last = rows[-1]
+    if found := [row for row in rows if "edge_accuracy" in row]:
+        last = found[-1]
         known = last["edge_accuracy"]
         accuracy = "not available, no truth" if known is None else f"{known:.4f} on the training tasks"
         print(f"{last['epoch']} epochs in {last['seconds']:.0f} s, loss {last['loss']:.4f}, edge accuracy {accuracy}")

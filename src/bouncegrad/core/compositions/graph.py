@@ -153,13 +153,14 @@ class GraphComposition(nn.Module):
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
     ) -> tuple[Float[Tensor, "B C N D"], Float[Tensor, "B C N D"]]:
         """Mean and log-variance of each feature's change, in units of the training part's changes."""
+        return self.heads(self.node.one(self.node_input(x, z), 0), x.shape[:3])
+
+    def node_input(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C*N inputs"]:
+        """What arrives at each entity, and its own state."""
         b, c, n, d = x.shape
         which = z[:, None, :].expand(b, c, self.slots).reshape(-1)
         message = self.messages(self.edge_input(x), which).view(b * c, self.slots, -1)
-        total = self.sum_by_target(message)
-        return self.heads(
-            self.node.one(torch.cat([total, x.reshape(b * c, n, d)], -1).view(b * c * n, -1), 0), (b, c, n)
-        )
+        return torch.cat([self.sum_by_target(message), x.reshape(b * c, n, d)], -1).view(b * c * n, -1)
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""
@@ -266,8 +267,12 @@ class GraphComposition(nn.Module):
             mean = output.view(*shape, -1)
             return mean, self.variance.log().expand_as(mean)
         mean, raw = output.view(*shape, 2, -1).unbind(-2)
-        low, high = LOG_VARIANCE
-        return mean, low + (high - low) * torch.sigmoid((raw - low - (high - low) / 2) * 4 / (high - low))
+        return mean, bounded(raw, *LOG_VARIANCE)
+
+
+def bounded(raw: Tensor, low: float, high: float) -> Tensor:
+    """A smooth step from `low` to `high`, with slope 1 in the middle."""
+    return low + (high - low) * torch.sigmoid((raw - low - (high - low) / 2) * 4 / (high - low))
 
 
 def gaussian_loss(error: Tensor, log_variance: Tensor) -> Tensor:

@@ -1,0 +1,47 @@
+"""`bouncegrad predict RUN DATA --steps S --out RESULT`."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+from bouncegrad.app.run import Run
+
+
+def main(words: list[str]) -> None:
+    """Writes RESULT/forecast.csv, forecast.npz and a picture of the first task."""
+    parser = Parser("predict")
+    parser.add_argument("run", type=str, help="run folder of a trained model")
+    parser.add_argument("data", type=str, help="file or folder of recordings")
+    parser.add_argument("--out", type=str, required=True, help="folder to write")
+    parser.add_argument("--steps", type=int, default=20, help="frames ahead")
+    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
+    parser.add_argument("--task", type=str | None, help="name of the task in the picture (default: the first)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_data_options(parser)
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.model import Model
+    from bouncegrad.app.pictures import forecast_picture, task_number
+    from bouncegrad.results.forecast import INTERVAL
+
+    model = Model.load(args.run)
+    Run(args.run).warn_if_unfinished()
+    data, part = load_data(args.data, args, "test")
+    task = task_number(data, args.task)
+    start = time.perf_counter()
+    forecast = model.forecast(data, args.steps, args.context)
+    seconds = time.perf_counter() - start
+    folder = new_folder(args.out)
+    forecast.save(folder / "forecast.npz")
+    forecast.write_csv(folder / "forecast.csv")
+    forecast_picture(forecast, data, task, folder / "forecast.svg")
+    files = [str(folder / name) for name in ("forecast.csv", "forecast.npz", "forecast.svg")]
+    if args.json:
+        about = {"tasks": len(data.tasks), "steps": args.steps, "context_frames": forecast.context, "part": part}
+        print(json.dumps(about | {"interval": INTERVAL, "seconds": seconds, "files": files}))
+        return
+    print(f"{len(data.tasks)} tasks, {args.steps} frames after the first {forecast.context}, {seconds:.1f} s")
+    print(f"{INTERVAL:.0%} of the futures lie between _low and _high")
+    print("\n".join(f"wrote {file}" for file in files))

@@ -1,0 +1,47 @@
+"""`bouncegrad without RUN DATA --entity NAME --out RESULT`."""
+
+from __future__ import annotations
+
+import json
+
+from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+from bouncegrad.app.run import Run
+
+
+def main(words: list[str]) -> None:
+    """Writes RESULT/without.csv, without.npz and a picture of the first task."""
+    parser = Parser("without")
+    parser.add_argument("run", type=str, help="run folder of a trained model")
+    parser.add_argument("data", type=str, help="file or folder of recordings")
+    parser.add_argument("--entity", type=str, required=True, help="name of the entity that is taken out")
+    parser.add_argument("--out", type=str, required=True, help="folder to write")
+    parser.add_argument("--steps", type=int, default=20, help="frames ahead")
+    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
+    parser.add_argument("--task", type=str | None, help="name of the task in the picture (default: the first)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_data_options(parser)
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.model import Model
+    from bouncegrad.app.pictures import counterfactual_picture, task_number
+
+    model = Model.load(args.run)
+    Run(args.run).warn_if_unfinished()
+    data, part = load_data(args.data, args, "test")
+    task = task_number(data, args.task)
+    found = model.without(data, args.entity, args.steps, args.context)
+    folder = new_folder(args.out)
+    found.save(folder / "without.npz")
+    found.write_csv(folder / "without.csv")
+    counterfactual_picture(found, data, task, folder / "without.svg")
+    files = [str(folder / name) for name in ("without.csv", "without.npz", "without.svg")]
+    apart = found.distance.mean((0, 2))
+    if args.json:
+        about = {"tasks": len(data.tasks), "entity": args.entity, "steps": args.steps, "part": part}
+        print(json.dumps(about | {"distance": apart.tolist(), "files": files}))
+        return
+    print(f"{len(data.tasks)} tasks go on from frame {found.context - 1} with and without {args.entity}")
+    shown = sorted({1, 5, 10, 20, args.steps})
+    far = ", ".join(f"{apart[h - 1]:.3g} at {h}" for h in shown if h <= args.steps)
+    print(f"the others are apart by, in the mean over tasks and entities: {far} frames ({found.measured_in})")
+    print("\n".join(f"wrote {file}" for file in files))

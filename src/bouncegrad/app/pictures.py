@@ -1,0 +1,46 @@
+"""Pictures beside the files of a command, of one task of the user's choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.counterfactual import Counterfactual
+from bouncegrad.results.forecast import Forecast
+from bouncegrad.results.plots import counterfactual, forecast_fan
+from bouncegrad.results.style import figure, save
+
+SIZE = (6.0, 5.0)
+
+
+def task_number(data: Trajectories, name: str | None) -> int:
+    """The index of the task of this name, by default the first.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    if name is None:
+        return 0
+    if name not in data.tasks:
+        raise InputError(
+            f"option task: {data.source} has no task {name!r}; give one of {', '.join(data.tasks[:5])}"
+            + (", ..." if len(data.tasks) > 5 else "")
+        )
+    return data.tasks.index(name)
+
+
+def forecast_picture(forecast: Forecast, data: Trajectories, task: int, path: Path) -> None:
+    """The future of one task against what was recorded."""
+    made, ax = figure(*SIZE)
+    forecast_fan(forecast, data, task, ax)
+    ax.set_title(f"task {data.tasks[task]}", fontsize=10)
+    save(made, path)
+
+
+def counterfactual_picture(found: Counterfactual, data: Trajectories, task: int, path: Path) -> None:
+    """One task with all entities and without one."""
+    made, ax = figure(*SIZE)
+    counterfactual(found, task, ax)
+    ax.set_title(f"task {data.tasks[task]}", fontsize=10)
+    save(made, path)

@@ -1,0 +1,160 @@
+"""The forecaster: modules of their own that roll out, once structures are known.
+
+    x_{t+m/M} = x_{t+(m-1)/M} + change(Σ messages, x) / M           m = 1 ... M substeps of one frame
+    loss      = mean_{h=1..R} w (x̂_{t+h} - x_{t+h})²  +  one-step likelihood of the spread alone
+
+The likelihood finds the graph because it lets rare close encounters be; a forecast is judged by them. So the two have
+modules apart, and learning to forecast cannot harm inference. The spread, a log-variance of every feature's change,
+reads what the forecast reads and gives it no gradient; samples carry it on from frame to frame.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from bouncegrad.core.batches import Batch
+from bouncegrad.core.compositions.graph import GraphComposition, bounded, gaussian_loss
+from bouncegrad.core.modules import ModulePool
+
+LOG_VARIANCE = (-24.0, 8.0)
+
+
+class Forecaster(nn.Module):
+    """Rolls out tracks from a state and a structure.
+
+    Args:
+        graph: modules that change a state.
+        weight: of each feature's squared error, in scaled units.
+        names: `Int[K]`, the type of `graph` that an inferred type is; a pinned one is silent.
+        spread_hidden: widths of the hidden layers of the spread; None: the second head of `graph` tells it.
+        generator: draws the spread's first weights.
+        substeps: M.
+        horizons: for how many frames ahead intervals are widened, see `spread.py`.
+    """
+
+    weight: Tensor
+    names: Tensor
+    widening: Tensor
+
+    def __init__(
+        self,
+        graph: GraphComposition,
+        weight: Float[Tensor, " D"],
+        names: Int[Tensor, " K"],
+        spread_hidden: tuple[int, ...] | None,
+        generator: torch.Generator,
+        substeps: int = 1,
+        horizons: int = 1,
+    ) -> None:
+        super().__init__()
+        self.graph, self.substeps = graph, substeps
+        self.spread: ModulePool | None = None
+        if spread_hidden is not None:
+            self.spread = ModulePool(1, (graph.node.sizes[0], *spread_hidden, graph.features), generator)
+        self.register_buffer("weight", weight)
+        self.register_buffer("names", names)
+        self.register_buffer("widening", torch.ones(horizons))
+
+    @torch.no_grad()
+    def begin_from(self, trained: GraphComposition) -> None:
+        """Takes over what trained modules of the same widths say of the mean; a pinned type has none."""
+        kept = [k for k in range(len(self.names)) if self.names[k] >= self.graph.pinned]
+        modules = [k - trained.pinned for k in kept]
+        for new, old in zip(self.graph.edge.parameters(), trained.edge.parameters(), strict=True):
+            new.copy_(old[modules])
+        for new, old in zip(self.graph.node.parameters(), trained.node.parameters(), strict=True):
+            new.copy_(old[..., : new.shape[-1]])
+
+    def on(self, entities: int, pairs: Int[Tensor, "2 E"] | None = None) -> Forecaster:
+        """The same modules (shared, not copied) on another number of entities or other candidate pairs."""
+        other = copy.copy(self)
+        other._modules = self._modules | {"graph": self.graph.on(entities, pairs)}
+        return other
+
+    @property
+    def slots(self) -> int:
+        """E, the number of candidate pairs."""
+        return self.graph.slots
+
+    @property
+    def choices(self) -> int:
+        """K, the number of edge types."""
+        return len(self.names)
+
+    @property
+    def groups(self) -> Int[Tensor, "N degree"]:
+        """Edges into each entity."""
+        return self.graph.groups
+
+    def rollout(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
+        """R = `steps` frames, free-running from the states `x`, without noise."""
+        z, frames = self.names[z], []
+        for _ in range(steps):
+            x = self.graph.moved(x, self.frame(x, z)[0])
+            frames.append(x[..., : self.graph.features])
+        return torch.stack(frames, 2)
+
+    def sample(
+        self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], noise: Float[Tensor, "B 1 R N D"]
+    ) -> Float[Tensor, "B C R N D"]:
+        """The same with what the modules cannot tell: in every frame `change + exp(log_variance / 2) noise`."""
+        z, frames = self.names[z], []
+        for drawn in noise.unbind(2):
+            change, inputs = self.frame(x, z)
+            x = self.graph.moved(x, change + torch.exp(self.log_variance(inputs, x) / 2) * drawn)
+            frames.append(x[..., : self.graph.features])
+        return torch.stack(frames, 2)
+
+    def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
+        """Squared error of rollouts over the segments, in units of `weight`, and the spread's one-step likelihood."""
+        squared, first, log_variance = self.errors(batch, z)
+        loss = (squared + gaussian_loss(first.detach(), log_variance).mean((2, 3))).mean(1)
+        return loss if batch.weights is None else loss * batch.weights
+
+    def errors(
+        self, batch: Batch, z: Int[Tensor, "B E"]
+    ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C N D"], Float[Tensor, "B C N D"]]:
+        """Weighted squared error of each segment's rollout; error and log-variance of its first change."""
+        z, graph = self.names[z], self.graph
+        states = graph.with_history(batch.segments)
+        seen, x = states[..., : graph.features], states[:, :, 0]
+        first, log_variance, total = torch.empty(0), torch.empty(0), torch.zeros(())
+        for step in range(seen.shape[2] - 1):
+            change, inputs = self.frame(x, z)
+            if step == 0:
+                first = (seen[:, :, 1] - seen[:, :, 0]) / graph.change - change
+                log_variance = self.log_variance(inputs, x)
+            x = graph.moved(x, change)
+            error = x[..., : graph.features] - seen[:, :, step + 1]
+            total = total + (self.weight * error.square()).mean((2, 3))
+        return total / (seen.shape[2] - 1), first, log_variance
+
+    def frame(
+        self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
+    ) -> tuple[Float[Tensor, "B C N D"], Float[Tensor, "B*C*N inputs"]]:
+        """The change to the next frame, in units of the training part's changes, and what the first substep has read.
+
+        `z` holds types of `graph`.
+        """
+        graph, first = self.graph, None
+        now, past = x[..., : graph.features], x[..., graph.features :]
+        for _ in range(self.substeps):
+            inputs = graph.node_input(torch.cat([now, past], -1), z)
+            first = inputs if first is None else first
+            change = graph.heads(graph.node.one(inputs, 0), now.shape[:3])[0]
+            now = now + graph.change * change / self.substeps
+        assert first is not None
+        return (now - x[..., : graph.features]) / graph.change if self.substeps > 1 else change, first
+
+    def log_variance(
+        self, inputs: Float[Tensor, "B*C*N inputs"], x: Float[Tensor, "B C N D+H"]
+    ) -> Float[Tensor, "B C N D"]:
+        """Of the change; without gradient to what was read."""
+        if self.spread is None:
+            return self.graph.heads(self.graph.node.one(inputs, 0), x.shape[:3])[1]
+        raw = self.spread.one(inputs.detach(), 0)
+        return bounded(raw, *LOG_VARIANCE).view(*x.shape[:3], -1)

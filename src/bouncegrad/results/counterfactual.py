@@ -1,0 +1,95 @@
+"""What would be without one entity: the tracks of the others, with it and without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from bouncegrad.data.files import replacing
+
+FORMAT_VERSION = 1
+ARRAYS = ("with_entity", "without_entity", "last", "removed_last", "distance")
+NAMES = ("features", "entities", "tasks")
+POSITIONS = ("x", "y", "z")
+
+
+@dataclass(frozen=True, eq=False)
+class Counterfactual:
+    """Tracks of the N - 1 entities that stay, S frames ahead, in the user's units.
+
+    Args:
+        with_entity: as everything is, `Float[M, S, N-1, D]`.
+        without_entity: from the same states with the entity taken out, same shape.
+        last: where both start, `Float[M, N-1, D]`.
+        removed: name of the entity; `removed_number` its number, `removed_last` where it was, `Float[M, D]`.
+        context: frames of each task that were looked at.
+        dt: time between frames.
+        scale: of each feature, from training.
+        features, entities, tasks: names; `entities` are those that stay.
+    """
+
+    with_entity: Float[np.ndarray, "M S N-1 D"]
+    without_entity: Float[np.ndarray, "M S N-1 D"]
+    last: Float[np.ndarray, "M N-1 D"]
+    removed: str
+    removed_number: int
+    removed_last: Float[np.ndarray, "M D"]
+    context: int
+    dt: float
+    scale: tuple[float, ...]
+    features: tuple[str, ...]
+    entities: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+    @property
+    def distance(self) -> Float[np.ndarray, "M S N-1"]:
+        """How far an entity is from where it would be: between positions x, y, z where there are any.
+
+        Otherwise the root mean square over features, each in units of its spread in training.
+        """
+        apart = self.without_entity - self.with_entity
+        axes = [i for i, name in enumerate(self.features) if name in POSITIONS]
+        if axes:
+            return np.asarray(np.sqrt(np.square(apart[..., axes]).sum(-1)))
+        return np.asarray(np.sqrt(np.square(apart / np.array(self.scale)).mean(-1)))
+
+    @property
+    def measured_in(self) -> str:
+        """What `distance` means, in words."""
+        axes = [name for name in self.features if name in POSITIONS]
+        return (
+            f"distance in {', '.join(axes)}" if axes else "root mean square of all features, in units of their spread"
+        )
+
+    def table(self) -> pd.DataFrame:
+        """One row per task, frame and entity: `task, frame, time, entity`, `F` and `F_without` of every feature F."""
+        m, s, n, _ = self.with_entity.shape
+        frame = np.arange(self.context, self.context + s)
+        columns: dict[str, Any] = {
+            "task": np.repeat(self.tasks, s * n),
+            "frame": np.tile(frame.repeat(n), m),
+            "time": np.tile((frame * self.dt).repeat(n), m),
+            "entity": np.tile(self.entities, m * s),
+        }
+        for d, name in enumerate(self.features):
+            columns[name] = self.with_entity[..., d].ravel()
+            columns[f"{name}_without"] = self.without_entity[..., d].ravel()
+        return pd.DataFrame(columns | {"distance": self.distance.ravel()})
+
+    def write_csv(self, path: str | Path) -> None:
+        """Writes `table` as CSV; every digit is kept."""
+        with replacing(path) as temporary:
+            self.table().to_csv(temporary, index=False)
+
+    def save(self, path: str | Path) -> None:
+        """Writes one `.npz` file, replacing an older one only when complete."""
+        parts: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
+        parts |= {name: np.array(getattr(self, name), dtype=np.str_) for name in (*NAMES, "removed")}
+        parts |= {"context": np.array(self.context), "dt": np.array(self.dt)}
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, format_version=np.array(FORMAT_VERSION), **parts)

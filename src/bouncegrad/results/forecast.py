@@ -1,0 +1,119 @@
+"""What a forecast says: the future of every entity, and between which values it lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.files import replacing
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.result import UNREADABLE
+
+FORMAT_VERSION = 1
+INTERVAL = 0.9  # of the futures lie between `low` and `high`
+ARRAYS = ("x", "low", "high", "last")
+NAMES = ("features", "units", "entities", "tasks")
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """Free-running forecasts of M tasks, S frames ahead, in the user's units.
+
+    Args:
+        x: the point forecast, `Float[M, S, N, D]`.
+        low, high: 90 % of the futures lie between them, feature by feature; same shape.
+        last: the last frame of the context, `Float[M, N, D]`.
+        context: frames of each task that were looked at; the forecast's first frame has this number.
+        dt: time between frames.
+        features, units, entities, tasks: names.
+    """
+
+    x: Float[np.ndarray, "M S N D"]
+    low: Float[np.ndarray, "M S N D"]
+    high: Float[np.ndarray, "M S N D"]
+    last: Float[np.ndarray, "M N D"]
+    context: int
+    dt: float
+    features: tuple[str, ...]
+    units: tuple[str, ...]
+    entities: tuple[str, ...]
+    tasks: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        data: Trajectories,
+        x: Float[np.ndarray, "M S N D"],
+        low: Float[np.ndarray, "M S N D"],
+        high: Float[np.ndarray, "M S N D"],
+    ) -> Forecast:
+        """With the names of the recordings; all frames of `data` are the context."""
+        last = np.asarray(data.x[:, -1], np.float64)
+        names = (data.features, data.units, data.entities, data.tasks)
+        return cls(x, low, high, last, data.shape[1], float(data.dt), *names)
+
+    def save(self, path: str | Path) -> None:
+        """Writes one `.npz` file with the fields as keys, replacing an older one only when complete."""
+        parts: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
+        parts |= {name: np.array(getattr(self, name), dtype=np.str_) for name in NAMES}
+        parts |= {"context": np.array(self.context), "dt": np.array(self.dt)}
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, format_version=np.array(FORMAT_VERSION), **parts)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Forecast:
+        """Reads what `save` wrote.
+
+        Raises:
+            InputError: the file is missing, is no forecast, or was written by a newer version.
+        """
+        try:
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                parts: dict[str, Any] = {key: file[key] for key in file.files}
+            version = int(parts.pop("format_version"))
+            fields: dict[str, Any] = {name: parts[name] for name in ARRAYS}
+            fields |= {name: tuple(map(str, parts[name])) for name in NAMES}
+            forecast = cls(**fields, context=int(parts["context"]), dt=float(parts["dt"]))
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file; run `bouncegrad predict` to make a forecast") from None
+        except UNREADABLE:
+            raise InputError(f"{path}: not a forecast; give the forecast.npz of `bouncegrad predict`") from None
+        if version > FORMAT_VERSION:
+            raise InputError(f"{path}: forecast format {version}, this version reads up to {FORMAT_VERSION}; upgrade")
+        return forecast
+
+    def table(self) -> pd.DataFrame:
+        """One row per task, frame and entity: `task, frame, time, entity`, then `F, F_low, F_high` of every feature.
+
+        Frames count on from the context, so that they go with those of the recording; time is frame times `dt`.
+        """
+        m, s, n, _ = self.x.shape
+        frame = np.arange(self.context, self.context + s)
+        columns: dict[str, Any] = {
+            "task": np.repeat(self.tasks, s * n),
+            "frame": np.tile(frame.repeat(n), m),
+            "time": np.tile((frame * self.dt).repeat(n), m),
+            "entity": np.tile(self.entities, m * s),
+        }
+        for d, name in enumerate(self.features):
+            parts = (("", self.x), ("_low", self.low), ("_high", self.high))
+            columns |= {name + end: part[..., d].ravel() for end, part in parts}
+        return pd.DataFrame(columns)
+
+    def write_csv(self, path: str | Path) -> None:
+        """Writes `table` as CSV; every digit is kept."""
+        with replacing(path) as temporary:
+            self.table().to_csv(temporary, index=False)
+
+
+def coverage(
+    truth: Float[np.ndarray, "M S N D"], low: Float[np.ndarray, "M S N D"], high: Float[np.ndarray, "M S N D"]
+) -> Float[np.ndarray, " S"]:
+    """Share of the true numbers that lie between `low` and `high`, for every frame ahead."""
+    return ((truth >= low) & (truth <= high)).mean((0, 2, 3))

@@ -1,0 +1,128 @@
+"""Futures of one task: forecast against what was recorded, and tracks with and without an entity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.counterfactual import Counterfactual
+from bouncegrad.results.forecast import Forecast
+from bouncegrad.results.style import INK, MUTED, backing, bare, entity_style, legend, plain
+
+BEFORE = 20  # frames of the context that are drawn
+AHEAD: tuple[float, tuple[float, ...]] = (0, (4, 2))
+
+
+def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) -> Axes:
+    """Draws one task: what was recorded as a thin line, the forecast as a thick dashed one with its 90 % interval.
+
+    With features x and y paths in the plane, the interval as an ellipse at each frame; otherwise the first feature
+    against time with a band.
+
+    Args:
+        data: the recordings that were forecast; frames after the context are drawn where there are any.
+        task: index of the task.
+    """
+    stop = forecast.context + forecast.x.shape[1]
+    start = max(0, forecast.context - BEFORE)
+    seen = np.asarray(data.x[task, start:stop], np.float64)
+    joined = np.concatenate([forecast.last[task][None], forecast.x[task]])
+    if "x" in data.features and "y" in data.features:
+        plane = [data.features.index("x"), data.features.index("y")]
+        bare(ax)
+        for n, name in enumerate(forecast.entities):
+            colour, marker = entity_style(n)
+            ax.plot(*seen[:, n, plane].T, color=colour, linewidth=0.9)
+            ax.plot(*joined[:, n, plane].T, color=colour, linewidth=2.0, linestyle=AHEAD)
+            size = forecast.high[task, :, n, plane] - forecast.low[task, :, n, plane]
+            middle = (forecast.high[task, :, n, plane] + forecast.low[task, :, n, plane]) / 2
+            ax.add_collection(
+                EllipseCollection(
+                    size[0],
+                    size[1],
+                    np.zeros(size.shape[1]),
+                    units="xy",
+                    offsets=middle.T,
+                    transOffset=ax.transData,
+                    facecolors=colour,
+                    alpha=0.1,
+                    linewidths=0,
+                )
+            )
+            ax.plot(*joined[0, n, plane], marker=marker, markersize=5.5, color=colour)
+            _name(ax, name, joined[-1, n, plane])
+        ax.set_aspect("equal", adjustable="datalim")
+        ax.margins(0.1)
+    else:
+        plain(ax)
+        time = np.arange(start, start + len(seen)) * data.dt
+        ahead = np.arange(forecast.context - 1, stop) * data.dt
+        for n in range(len(forecast.entities)):
+            colour, _ = entity_style(n)
+            ax.plot(time, seen[:, n, 0], color=colour, linewidth=0.9)
+            ax.plot(ahead, joined[:, n, 0], color=colour, linewidth=2.0, linestyle=AHEAD)
+            ax.fill_between(
+                ahead[1:], forecast.low[task, :, n, 0], forecast.high[task, :, n, 0], color=colour, alpha=0.12, lw=0
+            )
+        ax.axvline(ahead[0], color=MUTED, linewidth=0.8)
+        ax.set_xlabel("time" if data.dt != 1 else "frame")
+        ax.set_ylabel(data.features[0] + (f" ({data.units[0]})" if data.units[0] else ""))
+    _key(ax, ("recorded", {"linewidth": 0.9}), ("forecast", {"linewidth": 2.0, "linestyle": AHEAD}), "90 % interval")
+    return ax
+
+
+def counterfactual(found: Counterfactual, task: int, ax: Axes) -> Axes:
+    """Draws one task as it goes on with all entities (thin) and without one (thick, dashed); it ends in a cross.
+
+    With features x and y paths in the plane; otherwise the first feature against time.
+    """
+    both = [np.concatenate([found.last[task][None], path[task]]) for path in (found.with_entity, found.without_entity)]
+    if "x" in found.features and "y" in found.features:
+        plane = [found.features.index("x"), found.features.index("y")]
+        bare(ax)
+        for n, name in enumerate(found.entities):
+            colour, marker = entity_style(n + (n >= found.removed_number))
+            ax.plot(*both[0][:, n, plane].T, color=colour, linewidth=0.9)
+            ax.plot(*both[1][:, n, plane].T, color=colour, linewidth=2.0, linestyle=AHEAD)
+            ax.plot(*both[0][0, n, plane], marker=marker, markersize=5.5, color=colour)
+            _name(ax, name, both[1][-1, n, plane])
+        at = found.removed_last[task][plane]
+        ax.plot(*at, marker="x", markersize=9, markeredgewidth=2, color=INK, linestyle="none")
+        _name(ax, found.removed, at)
+        ax.set_aspect("equal", adjustable="datalim")
+        ax.margins(0.1)
+    else:
+        plain(ax)
+        time = np.arange(found.context - 1, found.context + found.with_entity.shape[1]) * found.dt
+        for n in range(len(found.entities)):
+            colour, _ = entity_style(n + (n >= found.removed_number))
+            ax.plot(time, both[0][:, n, 0], color=colour, linewidth=0.9)
+            ax.plot(time, both[1][:, n, 0], color=colour, linewidth=2.0, linestyle=AHEAD)
+        ax.set_xlabel("time" if found.dt != 1 else "frame")
+        ax.set_ylabel(found.features[0])
+    _key(ax, ("with all", {"linewidth": 0.9}), (f"without {found.removed}", {"linewidth": 2.0, "linestyle": AHEAD}))
+    return ax
+
+
+def _name(ax: Axes, name: str, at: Float[np.ndarray, " 2"]) -> None:
+    ax.annotate(
+        name, (at[0], at[1]), xytext=(5, 4), textcoords="offset points", fontsize=8, color=INK, bbox=backing(), zorder=5
+    )
+
+
+def _key(ax: Axes, *lines: tuple[str, dict[str, Any]] | str) -> None:
+    """What the kinds of line mean, in a colour that is no entity's."""
+    handles: list[Any] = [
+        Patch(facecolor=MUTED, alpha=0.25, label=line)
+        if isinstance(line, str)
+        else Line2D([], [], color=MUTED, label=line[0], **line[1])
+        for line in lines
+    ]
+    legend(ax, handles=handles)
