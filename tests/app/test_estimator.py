@@ -165,7 +165,7 @@ def test_wrong_new_data(tasks, model):
     refused(lambda: model.infer(replace(tasks, features=("y", "x", "vx", "vy"))), "features y, x, vx, vy differ")
     refused(lambda: model.infer(tasks, context=1), "a context of 1 frames, the data has 20; give 2 to 20")
     refused(lambda: model.infer(tasks, context=21), "a context of 21 frames")
-    refused(lambda: model.predict(tasks, steps=0), "a forecast of 0 steps; give at least 1")
+    refused(lambda: model.predict(tasks, steps=0), "a forecast of 0 steps; give 1 to 100,000")
     gap = np.ones((12, 20, 3), dtype=bool)
     gap[2, 3, 1] = False
     refused(lambda: model.infer(replace(tasks, mask=gap)), "entity 1 was not observed in task 2, frame 3")

@@ -56,7 +56,7 @@ class Config:
         message: width of a message.
         activation: function between layers.
         forecast: share of the run that is given to learning to forecast, by modules of their own, once structures are
-            found; 0 for graphs alone. 0.4 by default, 0 for --search paper, whose modules roll out already.
+            found; 0, graphs alone, by default.
         horizon: frames that forecasts are trained to run ahead, as far as tracks are long.
         substeps: steps of the forecasting modules from one frame to the next; more follow close encounters better.
         batch: tasks per gradient step.
@@ -200,7 +200,7 @@ class Config:
             segments=segments,
             evidence=evidence,
             cooling=self.cooling or cooling,
-            forecast=(0.0 if paper else 0.4) if self.forecast is None else self.forecast,
+            forecast=self.forecast or 0.0,
             pinned=pinned,
             sparsity=self.sparsity or (0.9 if pinned else None),
             minutes=minutes,

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.base import Composition, Enumerable
+from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.couplings import Coupling, Independent, draw
 from bouncegrad.core.priors import Prior, of_fillings
 from bouncegrad.core.proposals import Proposal
@@ -105,7 +105,6 @@ class HeatBath:
         self, composition: Composition, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "B G fillings"]:
         """Of every filling of these columns, the rest as in `z`; with the evidence of earlier visits where it lasts."""
-        assert isinstance(composition, Enumerable)
         groups, choices = composition.groups, composition.choices
         if not self.enumerates(composition):
             return composition.conditional_losses(batch, z, columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -34,11 +34,6 @@ class Composition(Protocol):
 
     def loss(self, batch: Batch, z: Int[Tensor, "B S"]) -> Float[Tensor, " B"]:
         """Mean loss of each task per observed number; differentiable in the modules."""
-
-
-@runtime_checkable
-class Enumerable(Composition, Protocol):
-    """A composition whose loss can be told for every filling of a group at once: what the heat bath asks for."""
 
     def conditional_losses(
         self, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
