@@ -23,7 +23,7 @@ COMMANDS = {
     "evaluate": "measure a trained model on tasks it has not seen, beside baselines",
     "report": "write a run or a result as one self-contained HTML page",
     "export": "write inferred graphs for other tools",
-    "benchmark": "rerun a published table here: accuracy, forecast or speed",
+    "benchmark": "rerun a published table here: accuracy or speed",
 }
 
 

@@ -97,7 +97,7 @@ class Config:
     node_hidden: tuple[int, ...] = (64, 64)
     message: int = 16
     activation: Literal["silu", "relu"] = "silu"
-    forecast: float | None = None
+    forecast: float = 0.0
     horizon: int = 10
     substeps: int = 2
     batch: int = 64
@@ -122,7 +122,7 @@ class Config:
         check("hot", 0 <= self.hot < 1, "give a share from 0, below 1")
         check("evidence", self.evidence is None or 0 <= self.evidence < 1, "give a share from 0, below 1")
         check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
-        check("forecast", self.forecast is None or 0 <= self.forecast < 1, "give a share from 0, below 1")
+        check("forecast", 0 <= self.forecast < 1, "give a share from 0, below 1")
         check("substeps", 1 <= self.substeps <= 100, "give a whole number from 1 to 100")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
         for name in ("batch", "steps", "epochs", "cooling", "horizon"):
@@ -200,7 +200,6 @@ class Config:
             segments=segments,
             evidence=evidence,
             cooling=self.cooling or cooling,
-            forecast=self.forecast or 0.0,
             pinned=pinned,
             sparsity=self.sparsity or (0.9 if pinned else None),
             minutes=minutes,

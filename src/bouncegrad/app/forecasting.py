@@ -66,7 +66,6 @@ class ForecastStage:
     ) -> None:
         composition = loop.composition
         assert isinstance(composition, GraphComposition)
-        assert config.horizon is not None
         self.config, self.schedule, self.stop, self.tracks, self.z = config, schedule, stop, tracks, loop.z
         self.horizon = min(config.horizon, tracks.shape[1] - 1 - config.lags)
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -96,7 +95,7 @@ class ForecastStage:
         )
 
     def run(self, row: Callable[[Row], None], save: Callable[[], None]) -> None:
-        """Trains to the end or until stopped; `row` takes metrics, `save` is asked for after every tenth pass."""
+        """Trains to the end or until stopped; `row` takes metrics, `save` is called before each new pool."""
         if self.finished:
             return
 
@@ -111,7 +110,7 @@ class ForecastStage:
                 self.after_a_pass(time.perf_counter() - begin)
                 if self.passes % PASSES_A_ROW == 0 or self.progress >= 1:
                     row(self.row())
-                if self.segments.passes % PASSES == 0:
+                if self.passes % PASSES == 0:
                     save()
 
         def note(clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
@@ -139,9 +138,9 @@ class ForecastStage:
     @property
     def enough(self) -> int:
         """Gradient steps after which the stage ends, however much time is left."""
-        share = self.config.forecast or 0.0
         if self.config.epochs is None:
             return ENOUGH
+        share = self.config.forecast
         return max(1, round(self.schedule.steps * share / (1 - share)))
 
     @property

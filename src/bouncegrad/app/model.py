@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from bouncegrad.app.config import Config
 from bouncegrad.app.predicting import roll_out, sample_futures, take_out
 from bouncegrad.app.run import Run
 from bouncegrad.core.batches import scaled_tracks
-from bouncegrad.core.compositions.forecaster import Forecaster
+from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
 from bouncegrad.data.candidates import candidate_pairs
@@ -63,19 +62,11 @@ class Model:
             composition = build_composition(config, entities, features, scaling, torch.Generator())
             state = run.state()
             composition.load_state_dict(state["composition"])
-            forecaster = None
+            forecaster = as_forecaster(composition)
             if (stage := state.get("forecast")) is not None:
                 forecaster = build_forecaster(config, entities, features, scaling, stage["silent"], torch.Generator())
                 forecaster.load_state_dict(stage["loop"]["composition"])
-        return cls.of(composition, forecaster, scaling, config, features, frames, float(about["dt"]))
-
-    @classmethod
-    def of(cls, composition: GraphComposition, forecaster: Forecaster | None, *about: Any) -> Model:
-        """From trained modules; without a forecaster those that infer roll out."""
-        if forecaster is None:
-            ones, names = torch.ones(composition.features), torch.arange(composition.choices)
-            forecaster = Forecaster(composition, ones, names, None, torch.Generator())
-        return cls(composition.eval(), forecaster.eval(), *about)
+        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, float(about["dt"]))
 
     def infer(
         self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None

@@ -38,9 +38,9 @@ def forecast_picture(forecast: Forecast, data: Trajectories, task: int, path: Pa
     save(made, path)
 
 
-def counterfactual_picture(found: Counterfactual, data: Trajectories, task: int, path: Path) -> None:
+def counterfactual_picture(found: Counterfactual, task: int, path: Path) -> None:
     """One task with all entities and without one."""
     made, ax = figure(*SIZE)
     counterfactual(found, task, ax)
-    ax.set_title(f"task {data.tasks[task]}", fontsize=10)
+    ax.set_title(f"task {found.tasks[task]}", fontsize=10)
     save(made, path)

@@ -186,7 +186,7 @@ class Run:
         with self.consistent():
             state = self.state()
             progress = float(state["schedule"]["progress"])
-            second = self.config().forecast or 0.0
+            second = self.config().forecast
             if second:
                 stage = state.get("forecast")
                 progress = (1 - second) * progress + second * (float(stage["progress"]) if stage else 0.0)

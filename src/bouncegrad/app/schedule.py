@@ -120,6 +120,6 @@ class Schedule:
     def seconds_left(self) -> float:
         """An estimate, from the progress so far."""
         if self.config.epochs is None:
-            share = 1 - (self.config.forecast or 0.0)
-            return max(60 * share * (self.config.minutes or 0.0) - self.seconds, 0.0)
+            minutes = (1 - self.config.forecast) * (self.config.minutes or 0.0)
+            return max(60 * minutes - self.seconds, 0.0)
         return self.seconds / self.progress * (1 - self.progress) if self.progress else math.inf

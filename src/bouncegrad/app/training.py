@@ -24,7 +24,7 @@ from bouncegrad.app.tying import Tying
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.compositions.forecaster import Forecaster
+from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.offsets import move_offsets
@@ -91,7 +91,9 @@ def train(
         recorder.finish()
         forecaster = recorder.forecast(scaling, stop) if config.forecast and schedule.progress >= 1 else None
     assert isinstance(loop.composition, GraphComposition)
-    model = Model.of(loop.composition, forecaster, scaling, config, data.features, data.shape[1], data.dt)
+    composition = loop.composition.eval()
+    forecaster = forecaster or as_forecaster(composition)
+    model = Model(composition, forecaster, scaling, config, data.features, data.shape[1], data.dt)
     return model, loop, recorder.rows
 
 
@@ -231,7 +233,7 @@ class Recorder:
     @property
     def progress(self) -> float:
         """Share of the whole run that is done."""
-        second = self.schedule.config.forecast or 0.0
+        second = self.schedule.config.forecast
         return (1 - second) * self.schedule.progress + second * (self.stage.progress if self.stage else 0.0)
 
     def save(self) -> None:

@@ -7,14 +7,14 @@ matter, what is known of single edges a prior's.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.base import Composition
+from bouncegrad.core.compositions.base import Composition, Enumerable
 from bouncegrad.core.couplings import Coupling, Independent, draw
 from bouncegrad.core.priors import Prior, of_fillings
 from bouncegrad.core.proposals import Proposal
@@ -82,7 +82,7 @@ class HeatBath:
         if hot:
             logits = torch.zeros(len(z), len(slots), len(block))
         else:
-            logits = -self.losses(composition, batch, z, plan.columns) / temperature
+            logits = -self.losses(cast(Enumerable, composition), batch, z, plan.columns) / temperature
         if self.prior is not None:
             prior = self.prior if len(self.prior) == 1 else self.prior[batch.tasks]
             known = of_fillings(prior, block, slots)
@@ -102,7 +102,7 @@ class HeatBath:
         return Move(new, new != z, torch.empty(0), torch.empty(0), shares)
 
     def losses(
-        self, composition: Composition, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
+        self, composition: Enumerable, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "B G fillings"]:
         """Of every filling of these columns, the rest as in `z`; with the evidence of earlier visits where it lasts."""
         groups, choices = composition.groups, composition.choices

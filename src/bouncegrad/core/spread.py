@@ -69,7 +69,7 @@ def widened(found: Futures, widening: Float[Tensor, " horizons"]) -> Futures:
 def widening(
     forecaster: Forecaster, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], generator: torch.Generator
 ) -> Float[Tensor, " horizons"]:
-    """f_h for each of up to 20 horizons that the tracks have.
+    """f_h for each of 20 horizons; those beyond the length of the tracks are as the last.
 
     Args:
         tracks: scaled states of tasks that were not trained on, where there are enough.
@@ -88,4 +88,5 @@ def widening(
     above = (truth - found.x) / (found.high - found.x).clamp(min=TINY)
     below = (found.x - truth) / (found.x - found.low).clamp(min=TINY)
     missed = torch.maximum(above, below).movedim(2, 0).flatten(1)
-    return missed.quantile(SHARE, dim=1).clamp(min=TINY)
+    found_for = missed.quantile(SHARE, dim=1).clamp(min=TINY)
+    return found_for[torch.arange(HORIZONS).clamp(max=steps - 1)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bouncegrad.data.errors import InputError
 
@@ -44,3 +45,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def save_arrays(path: str | Path, parts: Mapping[str, Any]) -> None:
+    """Writes one compressed `.npz` file, replacing an older one only when complete; tuples of names become strings."""
+    import numpy as np
+
+    arrays: dict[str, Any] = {
+        key: np.array(part, dtype=np.str_) if isinstance(part, tuple | str) else np.asarray(part)
+        for key, part in parts.items()
+    }
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)

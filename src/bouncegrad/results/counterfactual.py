@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from bouncegrad.data.files import replacing
+from bouncegrad.data.files import replacing, save_arrays
+from bouncegrad.results.forecast import frame_columns
 
 FORMAT_VERSION = 1
 ARRAYS = ("with_entity", "without_entity", "last", "removed_last", "distance")
@@ -68,14 +68,7 @@ class Counterfactual:
 
     def table(self) -> pd.DataFrame:
         """One row per task, frame and entity: `task, frame, time, entity`, `F` and `F_without` of every feature F."""
-        m, s, n, _ = self.with_entity.shape
-        frame = np.arange(self.context, self.context + s)
-        columns: dict[str, Any] = {
-            "task": np.repeat(self.tasks, s * n),
-            "frame": np.tile(frame.repeat(n), m),
-            "time": np.tile((frame * self.dt).repeat(n), m),
-            "entity": np.tile(self.entities, m * s),
-        }
+        columns = frame_columns(self.tasks, self.entities, self.context, self.with_entity.shape[1], self.dt)
         for d, name in enumerate(self.features):
             columns[name] = self.with_entity[..., d].ravel()
             columns[f"{name}_without"] = self.without_entity[..., d].ravel()
@@ -88,8 +81,5 @@ class Counterfactual:
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file, replacing an older one only when complete."""
-        parts: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
-        parts |= {name: np.array(getattr(self, name), dtype=np.str_) for name in (*NAMES, "removed")}
-        parts |= {"context": np.array(self.context), "dt": np.array(self.dt)}
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, format_version=np.array(FORMAT_VERSION), **parts)
+        parts = {name: getattr(self, name) for name in (*ARRAYS, "context", "dt", *NAMES, "removed")}
+        save_arrays(path, {"format_version": FORMAT_VERSION, **parts})

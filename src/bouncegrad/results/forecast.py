@@ -11,7 +11,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing
+from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.result import UNREADABLE
 
@@ -60,11 +60,8 @@ class Forecast:
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file with the fields as keys, replacing an older one only when complete."""
-        parts: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
-        parts |= {name: np.array(getattr(self, name), dtype=np.str_) for name in NAMES}
-        parts |= {"context": np.array(self.context), "dt": np.array(self.dt)}
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, format_version=np.array(FORMAT_VERSION), **parts)
+        parts = {name: getattr(self, name) for name in (*ARRAYS, "context", "dt", *NAMES)}
+        save_arrays(path, {"format_version": FORMAT_VERSION, **parts})
 
     @classmethod
     def load(cls, path: str | Path) -> Forecast:
@@ -93,14 +90,7 @@ class Forecast:
 
         Frames count on from the context, so that they go with those of the recording; time is frame times `dt`.
         """
-        m, s, n, _ = self.x.shape
-        frame = np.arange(self.context, self.context + s)
-        columns: dict[str, Any] = {
-            "task": np.repeat(self.tasks, s * n),
-            "frame": np.tile(frame.repeat(n), m),
-            "time": np.tile((frame * self.dt).repeat(n), m),
-            "entity": np.tile(self.entities, m * s),
-        }
+        columns = frame_columns(self.tasks, self.entities, self.context, self.x.shape[1], self.dt)
         for d, name in enumerate(self.features):
             parts = (("", self.x), ("_low", self.low), ("_high", self.high))
             columns |= {name + end: part[..., d].ravel() for end, part in parts}
@@ -112,8 +102,14 @@ class Forecast:
             self.table().to_csv(temporary, index=False)
 
 
-def coverage(
-    truth: Float[np.ndarray, "M S N D"], low: Float[np.ndarray, "M S N D"], high: Float[np.ndarray, "M S N D"]
-) -> Float[np.ndarray, " S"]:
-    """Share of the true numbers that lie between `low` and `high`, for every frame ahead."""
-    return ((truth >= low) & (truth <= high)).mean((0, 2, 3))
+def frame_columns(
+    tasks: tuple[str, ...], entities: tuple[str, ...], context: int, steps: int, dt: float
+) -> dict[str, Any]:
+    """The columns `task, frame, time, entity` of a table of the frames after a context, in the order of `[M, S, N]`."""
+    m, n, frame = len(tasks), len(entities), np.arange(context, context + steps)
+    return {
+        "task": np.repeat(tasks, steps * n),
+        "frame": np.tile(frame.repeat(n), m),
+        "time": np.tile((frame * dt).repeat(n), m),
+        "entity": np.tile(entities, m * steps),
+    }

@@ -53,9 +53,13 @@ def curves(rows: Sequence[Mapping[str, object]], ax: Axes, *keys: str) -> Axes:
 
 def series(rows: Sequence[Mapping[str, object]], key: str) -> tuple[list[float], list[float]]:
     """Epochs and values of one key, where there are any."""
-    found = [(row["epoch"], row[key]) for row in rows if isinstance(row.get(key), int | float) and "epoch" in row]
-    finite = [(float(epoch), float(value)) for epoch, value in found if np.isfinite(value)]  # type: ignore
-    return [epoch for epoch, _ in finite], [value for _, value in finite]
+    epochs, values = [], []
+    for row in rows:
+        epoch, value = row.get("epoch"), row.get(key)
+        if isinstance(epoch, int | float) and isinstance(value, int | float) and np.isfinite(value):
+            epochs.append(float(epoch))
+            values.append(float(value))
+    return epochs, values
 
 
 def reliability(calibration: Calibration, ax: Axes) -> Axes:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing
+from bouncegrad.data.files import save_arrays
 from bouncegrad.data.trajectories import plural
 from bouncegrad.results.metrics import off_diagonal
 
@@ -155,10 +155,8 @@ class Result:
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file with the fields as keys, replacing an older one only when complete."""
-        parts: dict[str, Any] = {name: np.asarray(getattr(self, name)) for name in ARRAYS}
-        parts |= {name: np.array(getattr(self, name), dtype=np.str_) for name in NAMES}
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, format_version=np.array(FORMAT_VERSION), **parts)
+        parts = {name: getattr(self, name) for name in (*ARRAYS, *NAMES)}
+        save_arrays(path, {"format_version": FORMAT_VERSION, **parts})
 
     @classmethod
     def load(cls, path: str | Path) -> Result:

@@ -126,7 +126,7 @@ def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
     start = time.perf_counter()
     with bar(f"{row.name}, seed {seed}") as show:
         model, _, rows = train(
-            Config(seed=seed, minutes=minutes, forecast=0.0, **row.settings),
+            Config(seed=seed, minutes=minutes, **row.settings),
             data,
             report=lambda figures, progress: show(progress, training_numbers(figures)),
         )

@@ -5,21 +5,14 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_future_options, load_data, new_folder
 from bouncegrad.app.run import Run
 
 
 def main(words: list[str]) -> None:
     """Writes RESULT/forecast.csv, forecast.npz and a picture of the first task."""
     parser = Parser("predict")
-    parser.add_argument("run", type=str, help="run folder of a trained model")
-    parser.add_argument("data", type=str, help="file or folder of recordings")
-    parser.add_argument("--out", type=str, required=True, help="folder to write")
-    parser.add_argument("--steps", type=int, default=20, help="frames ahead")
-    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
-    parser.add_argument("--task", type=str | None, help="name of the task in the picture (default: the first)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    add_data_options(parser)
+    add_future_options(parser)
     args = parser.parse_args(words)
 
     from bouncegrad.app.model import Model

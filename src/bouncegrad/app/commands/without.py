@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 
-from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_future_options, load_data, new_folder
 from bouncegrad.app.run import Run
 
 
 def main(words: list[str]) -> None:
     """Writes RESULT/without.csv, without.npz and a picture of the first task."""
     parser = Parser("without")
-    parser.add_argument("run", type=str, help="run folder of a trained model")
-    parser.add_argument("data", type=str, help="file or folder of recordings")
     parser.add_argument("--entity", type=str, required=True, help="name of the entity that is taken out")
-    parser.add_argument("--out", type=str, required=True, help="folder to write")
-    parser.add_argument("--steps", type=int, default=20, help="frames ahead")
-    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
-    parser.add_argument("--task", type=str | None, help="name of the task in the picture (default: the first)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    add_data_options(parser)
+    add_future_options(parser)
     args = parser.parse_args(words)
 
     from bouncegrad.app.model import Model
@@ -33,7 +26,7 @@ def main(words: list[str]) -> None:
     folder = new_folder(args.out)
     found.save(folder / "without.npz")
     found.write_csv(folder / "without.csv")
-    counterfactual_picture(found, data, task, folder / "without.svg")
+    counterfactual_picture(found, task, folder / "without.svg")
     files = [str(folder / name) for name in ("without.csv", "without.npz", "without.svg")]
     apart = found.distance.mean((0, 2))
     if args.json:

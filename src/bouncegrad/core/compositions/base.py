@@ -35,6 +35,10 @@ class Composition(Protocol):
     def loss(self, batch: Batch, z: Int[Tensor, "B S"]) -> Float[Tensor, " B"]:
         """Mean loss of each task per observed number; differentiable in the modules."""
 
+
+class Enumerable(Composition, Protocol):
+    """A composition that tells the loss of every filling of a group at once: what the heat bath asks for."""
+
     def conditional_losses(
         self, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "B G fillings"]:

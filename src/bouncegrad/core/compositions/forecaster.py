@@ -158,3 +158,9 @@ class Forecaster(nn.Module):
             return self.graph.heads(self.graph.node.one(inputs, 0), x.shape[:3])[1]
         raw = self.spread.one(inputs.detach(), 0)
         return bounded(raw, *LOG_VARIANCE).view(*x.shape[:3], -1)
+
+
+def as_forecaster(trained: GraphComposition) -> Forecaster:
+    """Modules that were trained to infer, where none were trained to forecast."""
+    names = torch.arange(trained.choices)
+    return Forecaster(trained, torch.ones(trained.features), names, None, torch.Generator()).eval()
