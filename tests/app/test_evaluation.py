@@ -103,4 +103,44 @@ def test_values_that_are_no_numbers_are_refused_where_they_would_be_measured(mod
     x[2, 25, 1, 0] = np.nan
     with pytest.raises(InputError, match="nan at task 2, frame 25, entity 1, feature x"):
         evaluate(model, replace(new, x=x), 20)
-    assert evaluate(model, replace(new, x=x), 3).numbers["mse_20"] > 0
+    assert evaluate(model, replace(new, x=x), 4, protocol="kipf").numbers["mse_20"] > 0
+
+
+def test_the_one_step_column_starts_from_the_true_frame_before(model, new):
+    numbers = evaluate(model, new).numbers
+    assert numbers["one_step_mse_1"] == numbers["mse_1"]
+    past = model.infer(new, 20)
+    after = model.predict(new, 1, 29, past)[:, 0]
+    error = np.square((after - new.x[:, 29]) * published(model.scaling)).mean()
+    assert numbers["one_step_mse_10"] == pytest.approx(error)
+    assert numbers["one_step_mse_50"] is None
+
+
+def test_the_protocol_of_nri(model, new):
+    """Structure from the first C frames, then 20 frames from frame C, which is shown."""
+    part = new.frames(0, 39)
+    numbers = evaluate(model, part, context=18, protocol="kipf").numbers
+    future = model.predict(part, 20, 19, model.infer(part, 18))
+    for horizon in (1, 5, 10, 20):
+        error = np.square((future[:, horizon - 1] - part.x[:, 18 + horizon]) * published(model.scaling)).mean()
+        assert numbers[f"mse_{horizon}"] == pytest.approx(error)
+    with pytest.raises(InputError, match="kipf needs 39 frames, the data has 38"):
+        evaluate(model, new.frames(0, 38), context=18, protocol="kipf")
+
+
+def test_the_protocol_of_modular_meta_learning(model, new):
+    """Structure from all frames, 10 frames from every 10th."""
+    part = new.frames(0, 31)
+    numbers = evaluate(model, part, protocol="alet").numbers
+    assert (numbers["context_frames"], numbers["mse_20"]) == (31, None)
+    result = model.infer(part)
+    later = [model.predict(part, 10, start + 1, result)[:, 9] - part.x[:, start + 10] for start in (10, 20)]
+    first = model.predict(replace(part, x=np.repeat(part.x[:, :1], 2, 1)), 10, 2, result)[:, 9] - part.x[:, 10]
+    assert numbers["mse_10"] == pytest.approx(np.square([first, *later] * published(model.scaling)).mean())
+    still = np.concatenate([part.x[:, start] - part.x[:, start + 10] for start in (0, 10, 20)])
+    assert numbers["baselines"]["static"]["mse_10"] == pytest.approx(np.square(still * published(model.scaling)).mean())
+
+
+def test_a_protocol_that_is_none(model, new):
+    with pytest.raises(InputError, match="option protocol: 'nri' is not known; choose free, kipf, alet"):
+        evaluate(model, new, protocol="nri")

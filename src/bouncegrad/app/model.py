@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from bouncegrad.app.building import build_composition, build_coupling, build_forecaster, build_prior
 from bouncegrad.app.config import Config
-from bouncegrad.app.predicting import roll_out, sample_futures, take_out
+from bouncegrad.app.predicting import roll_out, sample_futures, start_of, take_out
 from bouncegrad.app.run import Run
 from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
@@ -140,7 +140,7 @@ class Model:
             result: an inferred result for these tasks, so that it need not be inferred again.
         """
         seen = self.seen(data, context)
-        return roll_out(self, seen, steps, result or self.infer(data, context))
+        return roll_out(self, start_of(self, seen, result or self.infer(data, context)), steps)[:, 0]
 
     def forecast(
         self, data: Trajectories, steps: int, context: int | None = None, result: Result | None = None

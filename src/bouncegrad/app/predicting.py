@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster
-from bouncegrad.core.spread import SAMPLES, futures, widened
+from bouncegrad.core.spread import SAMPLES, Futures, futures, widened
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
@@ -28,36 +28,43 @@ LONGEST = 100_000
 
 
 class Start(NamedTuple):
-    """From where tracks go on: modules on the entities of these recordings, states, last frame and structures."""
+    """From where tracks go on: modules on the entities of these recordings, C states of each task and its structure.
+
+    `last` are the features of the states, `origin` the same in the user's units.
+    """
 
     forecaster: Forecaster
-    states: Float[Tensor, "M 1 N D+H"]
-    last: Float[Tensor, "M 1 N D"]
+    states: Float[Tensor, "M C N D+H"]
+    last: Float[Tensor, "M C N D"]
+    origin: Float[np.ndarray, "M C N D"]
     z: Int[Tensor, "M E"]
 
 
 def start_of(model: Model, seen: Trajectories, result: Result) -> Start:
     """At the last frame of the context `seen`."""
+    return starts_of(model, seen, seen, (seen.shape[1] - 1,), result)
+
+
+def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequence[int], result: Result) -> Start:
+    """At some frames of the recordings `data`, each with as many before it as there are lags; `seen` is the context."""
     on = model.on(seen)
     forecaster = model.forecaster.on(on.entities, on.pairs)
-    tracks = scaled_tracks(seen, model.scaling)[:, -1 - model.config.lags :]
+    at = torch.tensor(frames)
+    needed = at[:, None] + torch.arange(-model.config.lags, 1)
+    tracks = scaled_tracks(data, model.scaling)
+    states = forecaster.graph.with_history(tracks[:, needed])[:, :, 0]
     z = adjacency_to_structure(torch.from_numpy(result.edges), on.pairs)
-    return Start(forecaster, forecaster.graph.with_history(tracks), tracks[:, -1:], z)
+    return Start(forecaster, states, tracks[:, at], np.asarray(data.x[:, list(frames)], np.float64), z)
 
 
-def roll_out(model: Model, seen: Trajectories, steps: int, result: Result) -> Float[np.ndarray, "M steps N D"]:
-    """Point forecasts of the frames after the context."""
-    return roll_out_from(model, seen, start_of(model, seen, result), steps)
-
-
-def roll_out_from(model: Model, seen: Trajectories, start: Start, steps: int) -> Float[np.ndarray, "M steps N D"]:
-    """The same from a start."""
+def roll_out(model: Model, start: Start, steps: int) -> Float[np.ndarray, "M C steps N D"]:
+    """Point forecasts of the frames after each start."""
     require_steps(steps)
     at_once = max(1, NUMBERS_AT_ONCE // (steps * start.states[0].numel()))
     parts = zip(start.states.split(at_once), start.z.split(at_once), strict=True)
     with torch.no_grad():
-        path = torch.cat([start.forecaster.rollout(x, z, steps)[:, 0] for x, z in parts])
-    return in_units(model, seen, start, path)
+        path = torch.cat([start.forecaster.rollout(x, z, steps) for x, z in parts])
+    return in_units(model, start, path)
 
 
 def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result) -> Forecast:
@@ -73,13 +80,13 @@ def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result)
     drawn = torch.rand(SAMPLES, 1, start.z.shape[1], 1, generator=generator, dtype=torch.float64)
     state = generator.get_state()
     at_once = max(1, NUMBERS_AT_ONCE // (SAMPLES * steps * start.states[0].numel()))
-    found: list[tuple[Tensor, ...]] = []
+    found: list[Futures] = []
     for part in torch.arange(len(start.z)).split(at_once):
         generator.set_state(state)
         z = (drawn > until[part]).sum(-1)
         future = futures(start.forecaster, start.states[part], z, start.z[part], steps, generator)
-        found.append(tuple(field[:, 0] for field in widened(future, start.forecaster.widening)))
-    x, low, high = (in_units(model, seen, start, torch.cat(fields)) for fields in zip(*found, strict=True))
+        found.append(widened(future, start.forecaster.widening))
+    x, low, high = (in_units(model, start, torch.cat(fields))[:, 0] for fields in zip(*found, strict=True))
     return Forecast.of(seen, x, low, high)
 
 
@@ -99,34 +106,32 @@ def take_out(model: Model, seen: Trajectories, entity: str, steps: int, result: 
         start.forecaster.on(len(stay), pairs - (pairs > number).long()),
         start.states[:, :, stay],
         start.last[:, :, stay],
+        start.origin[:, :, stay],
         start.z[:, among],
     )
-    left = replace(seen, x=seen.x[:, :, stay], mask=None, edges=None, entities=tuple(seen.entities[i] for i in stay))
     return Counterfactual(
-        roll_out_from(model, seen, start, steps)[:, :, stay],
-        roll_out_from(model, left, others, steps),
-        last=np.asarray(left.x[:, -1], np.float64),
+        roll_out(model, start, steps)[:, 0][:, :, stay],
+        roll_out(model, others, steps)[:, 0],
+        last=others.origin[:, 0],
         removed=entity,
         removed_number=number,
-        removed_last=np.asarray(seen.x[:, -1, number], np.float64),
+        removed_last=start.origin[:, 0, number],
         context=seen.shape[1],
         dt=float(seen.dt),
         scale=model.scaling.scale,
         features=seen.features,
-        entities=left.entities,
+        entities=tuple(seen.entities[i] for i in stay),
         tasks=seen.tasks,
     )
 
 
-def in_units(
-    model: Model, seen: Trajectories, start: Start, path: Float[Tensor, "M S N D"]
-) -> Float[np.ndarray, "M S N D"]:
+def in_units(model: Model, start: Start, path: Float[Tensor, "M C S N D"]) -> Float[np.ndarray, "M C S N D"]:
     """Scaled tracks in the user's units.
 
-    Adding the scaled change to the last frame in double precision keeps small motions of far-away coordinates.
+    Adding the scaled change to the first state in double precision keeps small motions of far-away coordinates.
     """
-    moved = (path.double() - start.last.double()).numpy() * np.array(model.scaling.scale)
-    return np.asarray(seen.x[:, -1:], dtype=np.float64) + moved
+    moved = (path.double() - start.last[:, :, None].double()).numpy() * np.array(model.scaling.scale)
+    return start.origin[:, :, None] + moved
 
 
 def require_steps(steps: int) -> None:

@@ -7,13 +7,15 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from bouncegrad.app.evaluation import HORIZONS, Evaluation
+from bouncegrad.app.evaluation import Evaluation
+from bouncegrad.app.protocols import HORIZONS, ONE_STEP
 from bouncegrad.app.run import Run
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.report import Number, Report, write_report
 
 EDGE_BASELINES = {"least_squares": "least squares per task", "correlation": "correlation"}
 FORECAST_BASELINES = {"static": "static", "constant_velocity": "constant velocity"}
+NAMED = (1, 10, 20)  # horizons that are spoken of even where they are not available
 
 
 def describe_split(found: dict[str, Any]) -> str:
@@ -22,20 +24,20 @@ def describe_split(found: dict[str, Any]) -> str:
     return f"{found['split']}: {found['tasks']} tasks, {found['context_frames']} context frames{stated}"
 
 
-def numbers(found: dict[str, Any]) -> tuple[Number, ...]:
-    """The metrics of `evaluate`, each with what it means and its baselines."""
+def edge_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
+    """How right the edges are, each number with what it means and its baselines."""
     where = describe_split(found)
     renamed = "" if found["relabelling"] is None else f"; inferred types renamed to {found['relabelling']} once for all"
 
-    def beside(key: str, names: dict[str, str]) -> dict[str, float | None]:
-        return {label: found["baselines"][name].get(key) for name, label in names.items()}
+    def beside(key: str) -> dict[str, float | None]:
+        return {label: found["baselines"][name].get(key) for name, label in EDGE_BASELINES.items()}
 
-    rows = [
+    return (
         Number(
             "edge accuracy",
             found["edge_accuracy"],
             f"share of ordered pairs with the right type ({where}{renamed})",
-            beside("edge_accuracy", EDGE_BASELINES),
+            beside("edge_accuracy"),
         ),
         Number(
             "edge accuracy, symmetric",
@@ -46,20 +48,26 @@ def numbers(found: dict[str, Any]) -> tuple[Number, ...]:
             "AUROC",
             found["auroc"],
             "chance that an edge of a type scores higher than one of another type; 0.5 is guessing",
-            beside("auroc", EDGE_BASELINES),
+            beside("auroc"),
         ),
         Number(
             "calibration error",
             found["calibration_error"],
             "expected gap between an edge's probability and how often such edges are right",
         ),
-    ]
+    )
+
+
+def forecast_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
+    """How far forecasts are off; horizons that the recordings are too short for are left out."""
+    rows = []
     for h in HORIZONS:
-        meaning = (
-            f"mean squared error {h} frame{'s' if h > 1 else ''} ahead, free-running from frame "
-            f"{found['forecast_context_frames']}, positions and velocities scaled to [-1, 1]"
-        )
-        rows.append(Number(f"error at {h}", found[f"mse_{h}"], meaning, beside(f"mse_{h}", FORECAST_BASELINES)))
+        if found[f"mse_{h}"] is None and h not in NAMED:
+            continue
+        meaning = f"mean squared error {h} frame{'s' if h > 1 else ''} ahead, {found['forecast']}"
+        others = {label: found["baselines"][name].get(f"mse_{h}") for name, label in FORECAST_BASELINES.items()}
+        beside = {ONE_STEP: found[f"one_step_mse_{h}"], **others}
+        rows.append(Number(f"error at {h}", found[f"mse_{h}"], meaning, beside))
     return tuple(rows)
 
 
@@ -86,7 +94,7 @@ def run_report(run: Run, command: str, data: Trajectories, evaluation: Evaluatio
         ),
         command=command,
         facts=tuple(facts),
-        numbers=numbers(evaluation.numbers),
+        numbers=edge_numbers(evaluation.numbers) + forecast_numbers(evaluation.numbers),
         curves=tuple(rows),
         data=data,
         result=evaluation.result,

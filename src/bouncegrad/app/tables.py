@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from bouncegrad.app.protocols import MODEL
+from bouncegrad.app.reporting import edge_numbers, forecast_numbers
 from bouncegrad.results.report import Number, written
 
 
-def number_table(rows: Sequence[Number]) -> str:
-    """Name, value and every baseline, in columns.
+def evaluation_tables(found: dict[str, Any]) -> str:
+    """The numbers of `evaluate` in two tables: edges, and errors of forecasts by horizon."""
+    return (
+        f"{number_table(edge_numbers(found))}\n\nmean squared errors, {found['forecast']}\n"
+        f"{number_table(forecast_numbers(found), MODEL)}"
+    )
+
+
+def number_table(rows: Sequence[Number], value: str = "value") -> str:
+    """Name, value (in a column of this name) and every baseline, in columns.
 
     Example:
         >>> print(number_table([Number("edge accuracy", 0.97, "", {"correlation": 0.5})]))
@@ -16,7 +27,7 @@ def number_table(rows: Sequence[Number]) -> str:
         edge accuracy  0.97    0.5
     """
     names = list(dict.fromkeys(name for row in rows for name in row.baselines))
-    cells = [["", "value", *names]]
+    cells = [["", value, *names]]
     for row in rows:
         beside = [written(row.baselines[name]) if name in row.baselines else "" for name in names]
         cells.append([row.name, written(row.value), *beside])

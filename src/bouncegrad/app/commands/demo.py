@@ -51,8 +51,8 @@ def main(words: list[str]) -> int:
 
     from bouncegrad.app.evaluation import evaluate
     from bouncegrad.app.model import Model
-    from bouncegrad.app.reporting import numbers, run_report
-    from bouncegrad.app.tables import number_table
+    from bouncegrad.app.reporting import run_report
+    from bouncegrad.app.tables import evaluation_tables
     from bouncegrad.results.export import write_edges_csv
 
     evaluation = evaluate(Model.load(run.folder), new, split="new tasks, never seen in training")
@@ -60,7 +60,7 @@ def main(words: list[str]) -> int:
     write_edges_csv(evaluation.result, out / "edges.csv")
     run_report(run, " ".join(["bouncegrad demo", *words]), new, evaluation, out / "report.html")
     print(f"\n{NEW_TASKS} new tasks, {evaluation.numbers['context_frames']} frames each:")
-    print(number_table(numbers(evaluation.numbers)))
+    print(evaluation_tables(evaluation.numbers))
     print(f"\nedge accuracy {evaluation.numbers['edge_accuracy']:.4f}, {time.perf_counter() - start:.0f} s in all")
     print(f"edges:  {out / 'edges.csv'}\nreport: {(out / 'report.html').resolve()}")
     return 0

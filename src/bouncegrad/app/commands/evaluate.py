@@ -17,6 +17,13 @@ def main(words: list[str]) -> None:
     parser.add_argument("run", type=str, help="run folder of a trained model")
     parser.add_argument("data", type=str, help="file or folder; of the training data only held-out tasks are used")
     parser.add_argument("--context", type=int | None, help="frames that are looked at (default: as in training)")
+    parser.add_argument(
+        "--protocol",
+        type=str,
+        default="free",
+        help="from where forecasts are made: free (from the last context frame), or as published, kipf (20 frames from "
+        "the frame after the context) or alet (10 frames from every 10th; structure from all frames)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     add_data_options(parser)
     args = parser.parse_args(words)
@@ -27,18 +34,17 @@ def main(words: list[str]) -> None:
     model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
     data, split = test_tasks(Run(args.run), args.data, args)
-    numbers = evaluate(model, data, args.context, split).numbers
+    numbers = evaluate(model, data, args.context, split, args.protocol).numbers
     if args.json:
         print(json.dumps(numbers))
         return
 
     from bouncegrad.app.reporting import describe_split
-    from bouncegrad.app.reporting import numbers as rows
-    from bouncegrad.app.tables import number_table
+    from bouncegrad.app.tables import evaluation_tables
     from bouncegrad.results.result import DETERMINED
 
     print(describe_split(numbers))
-    print(number_table(rows(numbers)))
+    print(evaluation_tables(numbers))
     if numbers["reliability"]:
         said = [f"{sure:.0%} sure, {right:.0%} right ({count:,})" for sure, right, count in numbers["reliability"]]
         print(f"edges by how sure their type is: {'; '.join(said)}")
