@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from bouncegrad.app.benchmarks import accuracy, speed
+from bouncegrad.app.benchmarks import accuracy, forecast, speed
 from bouncegrad.app.benchmarks.accuracy import ROWS, Row
+from bouncegrad.app.benchmarks.rows import chosen
 from bouncegrad.app.benchmarks.speed import inference_rate, step_rate, time_to
 from bouncegrad.data.simulate import simulate
 
@@ -32,6 +33,27 @@ def test_figures_are_kept_and_not_measured_again(command, tmp_path, small, monke
     assert command(*line).out == first.out
 
 
+def test_forecasts_stand_beside_what_is_published(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(forecast, "NEW_TASKS", 6)
+    monkeypatch.setattr(forecast, "ROWS", (forecast.Row("few", "springs", 12, 0.02, {"forecast": 0.5}),))
+    line = ["benchmark", "forecast", "--out", tmp_path]
+    first = command(*line)
+    assert first.status == 0
+    name = "few-forecast-seed0-0.02min"
+    assert {path.name for path in tmp_path.iterdir()} == {name, f"{name}.json", f"{name}.svg"}
+    lines = first.out.splitlines()
+    row = next(line for line in lines if "NRI, true graph" in line)
+    assert row.split()[-4:-1] == ["1.69e-11", "1.32e-09", "7.06e-06"]
+    figures = json.loads((tmp_path / f"{name}.json").read_text())
+    ours = next(line for line in lines if "bouncegrad  " in line)
+    assert f"{figures['errors']['free-running'][19]:.2e}" in ours
+    assert (len(figures["errors"]["one-step"]), len(figures["errors_restarted"]["static"])) == (20, 10)
+    assert set(figures["covered"]) == {"1", "10", "20"}
+    assert "NRI, true graph, published" in (tmp_path / f"{name}.svg").read_text()
+    monkeypatch.setattr(forecast, "measure", lambda *_: pytest.fail("measured again"))
+    assert command(*line).out == first.out
+
+
 def test_training_and_fresh_tasks_differ_and_noise_is_added():
     plain, noisy = (Row("a", "springs", "", tasks=20, noise=noise).data(0) for noise in (0.0, 0.01))
     assert not np.array_equal(plain[0].x[:20], plain[1].x[:20])
@@ -41,7 +63,7 @@ def test_training_and_fresh_tasks_differ_and_noise_is_added():
 
 def test_every_row_is_known_by_its_own_name():
     assert len({row.name for row in ROWS}) == len(ROWS)
-    assert [row.name for row in accuracy.chosen(["springs5", "charged5"])] == ["springs5", "charged5"]
+    assert [row.name for row in chosen(["springs5", "charged5"], ROWS)] == ["springs5", "charged5"]
 
 
 def test_arithmetic_is_counted():
@@ -65,7 +87,7 @@ def test_the_shortest_limit_that_is_enough(monkeypatch):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("benchmark guess", "benchmark 'guess' is not known; choose accuracy or speed"),
+        ("benchmark guess", "benchmark 'guess' is not known; choose accuracy, forecast, speed"),
         ("benchmark accuracy --rows charged6", "row 'charged6' is not known"),
         ("benchmark accuracy --seeds x", "option seeds: 'x'"),
         ("benchmark accuracy --minutes 0", "option minutes: 0"),

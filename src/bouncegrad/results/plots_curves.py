@@ -85,8 +85,17 @@ def reliability(calibration: Calibration, ax: Axes) -> Axes:
     return ax
 
 
-def error_by_horizon(errors: Mapping[str, Float[np.ndarray, " S"]], ax: Axes) -> Axes:
-    """Draws mean squared errors against the number of frames ahead, one line per forecast, on a logarithmic axis."""
+def error_by_horizon(
+    errors: Mapping[str, Float[np.ndarray, " S"]],
+    ax: Axes,
+    published: Mapping[str, Mapping[int, float]] | None = None,
+) -> Axes:
+    """Draws mean squared errors against the number of frames ahead, one line per forecast, on a logarithmic axis.
+
+    Args:
+        errors: by name of the forecast.
+        published: errors of others at some horizons, by name, drawn as open marks.
+    """
     plain(ax)
     for i, (name, values) in enumerate(errors.items()):
         ahead = np.arange(1, len(values) + 1)
@@ -102,9 +111,15 @@ def error_by_horizon(errors: Mapping[str, Float[np.ndarray, " S"]], ax: Axes) ->
             linewidth=1.5,
             label=name,
         )
+    for i, (name, points) in enumerate((published or {}).items()):
+        marker = MARKERS[-1 - i % len(MARKERS)]
+        ax.plot(*zip(*points.items(), strict=True), marker, markersize=7, color=INK, fillstyle="none", label=name)
     ax.set_yscale("log")
     ax.set_xlabel("frames ahead")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set_ylabel("mean squared error")
-    legend(ax)
+    if published:
+        legend(ax, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        legend(ax)
     return ax

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from bouncegrad.app.benchmarks.machine import machine
+from bouncegrad.app.benchmarks.rows import kept
 from bouncegrad.app.config import Config
 from bouncegrad.app.evaluation import evaluate
 from bouncegrad.app.progress import bar, training_numbers
 from bouncegrad.app.training import train
-from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 
@@ -93,31 +92,13 @@ ROWS = (
 )
 
 
-def chosen(names: Sequence[str]) -> tuple[Row, ...]:
-    """The rows of these names, all for none.
-
-    Raises:
-        InputError: there is none of a name; lists those there are.
-    """
-    known = {row.name: row for row in ROWS}
-    if unknown := [name for name in names if name not in known]:
-        raise InputError(f"row {unknown[0]!r} is not known; choose of {', '.join(known)}")
-    return tuple(known[name] for name in names) or ROWS
-
-
 def run(rows: Sequence[Row], seeds: Sequence[int], minutes: float | None, folder: Path) -> Iterator[dict[str, Any]]:
     """Figures of every row and seed, in order, each kept in a file of `folder` as soon as it is known."""
     for row in rows:
         limit = row.minutes if minutes is None else minutes
         for seed in seeds:
             path = folder / f"{row.name}-seed{seed}-{limit:g}min.json"
-            if path.exists():
-                yield json.loads(path.read_text())
-                continue
-            figures = measure(row, seed, limit)
-            with replacing(path) as temporary:
-                temporary.write_text(json.dumps(figures, indent=1) + "\n")
-            yield figures
+            yield kept(path, partial(measure, row, seed, limit))
 
 
 def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
@@ -132,7 +113,15 @@ def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
         )
     seconds = time.perf_counter() - start
     numbers = evaluate(model, new, split="fresh tasks").numbers
-    kept = ("edge_accuracy", "edge_accuracy_symmetric", "auroc", "calibration_error", "undetermined", "mse_1", "priors")
+    named = (
+        "edge_accuracy",
+        "edge_accuracy_symmetric",
+        "auroc",
+        "calibration_error",
+        "undetermined",
+        "mse_1",
+        "priors",
+    )
     return {
         "row": row.name,
         "published": row.published,
@@ -141,7 +130,7 @@ def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
         "training_seconds": round(seconds, 1),
         "training_tasks": row.tasks,
         "settings": dict(row.settings),
-        **{name: numbers[name] for name in kept},
+        **{name: numbers[name] for name in named},
         "least_squares": numbers["baselines"]["least_squares"]["edge_accuracy"],
         "names": rows[-1]["names"],
         "machine": machine(),

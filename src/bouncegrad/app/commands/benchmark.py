@@ -1,4 +1,4 @@
-"""`bouncegrad benchmark accuracy` and `bouncegrad benchmark speed`."""
+"""`bouncegrad benchmark accuracy`, `forecast` and `speed`."""
 
 from __future__ import annotations
 
@@ -8,38 +8,45 @@ from pathlib import Path
 from bouncegrad.app.arguments import Parser, new_folder
 from bouncegrad.data.errors import InputError
 
+NAMES = ("accuracy", "forecast", "speed")
+
 
 def main(words: list[str]) -> None:
     """Reruns a table here, printed beside the published values."""
     parser = Parser("benchmark")
-    parser.add_argument("name", type=str, help="accuracy or speed")
+    parser.add_argument("name", type=str, help="accuracy, forecast or speed")
     parser.add_argument("--out", type=str, default="benchmark", help="folder of figures; those there are kept")
-    parser.add_argument("--rows", type=str | None, help="rows of the table of accuracies, such as springs5,charged5")
+    parser.add_argument("--rows", type=str | None, help="rows of the table, such as springs5,charged5")
     parser.add_argument("--seeds", type=str, default="0", help="seeds, such as 0,1,2")
     parser.add_argument("--minutes", type=float | None, help="limit of each training (default: of each row)")
     args = parser.parse_args(words)
-    if args.name not in ("accuracy", "speed"):
-        raise InputError(f"benchmark {args.name!r} is not known; choose accuracy or speed")
+    if args.name not in NAMES:
+        raise InputError(f"benchmark {args.name!r} is not known; choose {', '.join(NAMES)}")
     if args.minutes is not None and not 0 < args.minutes <= 1e6:
         raise InputError(f"option minutes: {args.minutes:g} cannot be used; give a number above 0")
     try:
         seeds = [int(seed) for seed in args.seeds.split(",")]
     except ValueError:
         raise InputError(f"option seeds: {args.seeds!r} cannot be used; give whole numbers such as 0,1,2") from None
-    if args.name == "accuracy":
-        accuracies(args.rows.split(",") if args.rows else [], seeds, args.minutes, args.out)
-    else:
+    if args.name == "speed":
         speeds(seeds[0], args.out)
+    else:
+        rows(args.name, args.rows.split(",") if args.rows else [], seeds, args.minutes, args.out)
 
 
-def accuracies(names: list[str], seeds: list[int], minutes: float | None, out: str) -> None:
-    """One row after the other; the table at the end."""
-    from bouncegrad.app.benchmarks.accuracy import chosen, run, table
+def rows(name: str, names: list[str], seeds: list[int], minutes: float | None, out: str) -> None:
+    """One row of a table after the other; the table at the end."""
+    from bouncegrad.app.benchmarks import accuracy, forecast
+    from bouncegrad.app.benchmarks.rows import chosen
 
-    rows, results = chosen(names), []
-    for figures in run(rows, seeds, minutes, new_folder(out)):
+    folder, results = new_folder(out), []
+    if name == "accuracy":
+        measured, table = accuracy.run(chosen(names, accuracy.ROWS), seeds, minutes, folder), accuracy.table
+    else:
+        measured, table = forecast.run(chosen(names, forecast.ROWS), seeds, minutes, folder), forecast.table
+    for figures in measured:
         results.append(figures)
-        print(f"{figures['row']}, seed {figures['seed']}: {figures['edge_accuracy']:.4f}", flush=True)
+        print(f"{figures['row']}, seed {figures['seed']}: edge accuracy {figures['edge_accuracy']:.4f}", flush=True)
     lines = table(results)
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     print("\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines))
