@@ -113,3 +113,20 @@ def test_what_cannot_be_is_refused(tasks, model, tmp_path):
     (tmp_path / "bad.npz").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"bad.npz: not a forecast"):
         Forecast.load(tmp_path / "bad.npz")
+
+
+def test_other_units_and_another_origin_change_nothing(tasks):
+    """Positions × 100 + 1000 and velocities × 100: same edges; forecasts scaled and shifted alike."""
+
+    def moved(x: np.ndarray) -> np.ndarray:
+        return 100 * x + 1000 * np.array([1.0, 1.0, 0.0, 0.0])
+
+    far = replace(tasks, x=moved(tasks.x))
+    near, there = train(CONFIG, tasks)[0], train(CONFIG, far)[0]
+    np.testing.assert_array_equal(near.infer(tasks, 8).edges, there.infer(far, 8).edges)
+    first, second = near.forecast(tasks, 6, 8), there.forecast(far, 6, 8)
+    for name in ("x", "low", "high"):
+        wanted = moved(getattr(first, name))
+        np.testing.assert_allclose(
+            getattr(second, name), wanted, rtol=0, atol=1e-3 * 100 * tasks.x.std((0, 1, 2)).min()
+        )

@@ -17,6 +17,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -89,11 +90,13 @@ class GraphComposition(nn.Module):
         state = features + history
         self.edge = ModulePool(edge_types - pinned, (3 * state, *edge_hidden, message), generator, activation, path)
         self.node = ModulePool(1, (message + state, *node_hidden, heads * features), generator, activation)
-        scale = torch.tensor(scaling.scale)
-        self.register_buffer("change", torch.tensor(scaling.change) / scale)
+        # Divided in double precision, so that the same recordings in other units give the same numbers.
+        change, difference = (
+            torch.tensor(np.divide(part, scaling.scale)) for part in (scaling.change, scaling.difference)
+        )
+        self.register_buffer("change", change.float())
         # The changes of two entities differ by about twice the variance of one.
-        apart = [torch.tensor(scaling.difference) / scale, torch.full((history,), 2**0.5)]
-        self.register_buffer("difference", torch.cat(apart))
+        self.register_buffer("difference", torch.cat([difference.float(), torch.full((history,), 2**0.5)]))
         self.register_buffer("variance", torch.ones(features))
         self.register_buffer("opening", torch.ones(()))
         self.register_buffer("steady", torch.zeros(features, features))
