@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.compositions import graph as module
@@ -150,18 +151,22 @@ def test_renaming_types_with_their_modules_changes_nothing() -> None:
 
 def test_a_closed_composition_knows_states_by_their_differences_alone() -> None:
     composition, batch = small_graph(3), random_batch(2, 5, 3)
-    x, z = batch.tracks, structure(composition, 2)
-    composition.opening.zero_()
-    torch.testing.assert_close(composition.edge_input(x + 5), composition.edge_input(x), atol=1e-5, rtol=0)
-    assert (composition.edge_input(x)[:, :4] == 0).all()
-    composition.steady[1] = torch.tensor([0.5, 1.0])  # feature 1 is constant in a task, and half of it is in feature 0
+    x, z, view = batch.tracks, structure(composition, 2), composition.view
+
+    def seen(x: Tensor) -> Tensor:
+        return view(x, composition.pairs)
+
+    view.opening.zero_()
+    torch.testing.assert_close(seen(x + 5), seen(x), atol=1e-5, rtol=0)
+    assert (seen(x)[:, :4] == 0).all()
+    view.steady[1] = torch.tensor([0.5, 1.0])  # feature 1 is constant in a task, and half of it is in feature 0
     shifted = x + torch.tensor([0.5, 1.0]) * torch.arange(3.0)[:, None]
-    torch.testing.assert_close(composition.edge_input(shifted), composition.edge_input(x), atol=1e-5, rtol=0)
+    torch.testing.assert_close(seen(shifted), seen(x), atol=1e-5, rtol=0)
     closed = composition.loss(batch, z)
-    composition.opening.fill_(1.0)
-    assert not torch.allclose(composition.edge_input(shifted), composition.edge_input(x))
+    view.opening.fill_(1.0)
+    assert not torch.allclose(seen(shifted), seen(x))
     assert not torch.allclose(composition.loss(batch, z), closed)
-    assert "opening" in composition.state_dict()
+    assert "view.opening" in composition.state_dict()
 
 
 def test_tasks_alone_and_together_have_equal_losses() -> None:

@@ -61,8 +61,8 @@ def test_segments_have_frames_to_look_back_on() -> None:
 
 def test_conditionals_sum_to_the_loss_of_every_structure() -> None:
     composition = small_graph(3, lags=1)
-    composition.opening.fill_(0.3)
-    composition.steady.copy_(torch.randn(2, 2, generator=torch.Generator().manual_seed(4)))
+    composition.view.opening.fill_(0.3)
+    composition.view.steady.copy_(torch.randn(2, 2, generator=torch.Generator().manual_seed(4)))
     batch = whole_tracks(tracks_of(2, 6), torch.arange(2), lags=1)
     generator = torch.Generator().manual_seed(0)
     table = composition.conditional_losses(batch, random_structure(2, 6, 2, generator), torch.arange(2).expand(3, 2))

@@ -21,7 +21,7 @@ from bouncegrad.core.compositions.graph import GraphComposition, Likelihood
 from bouncegrad.core.couplings import MOST_STATES, Coupling, EntityTypes, Independent, Symmetric
 from bouncegrad.core.encoders import Encoder
 from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
-from bouncegrad.core.mirroring import Mirrored
+from bouncegrad.core.mirroring import POSITIONS, Mirrored
 from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.priors import Prior, known_edges, sparsity
 from bouncegrad.core.proposals import Learned, Proposal, Uniform
@@ -72,7 +72,7 @@ def build(
         composition.edge.bring_together(ALIKE)
     loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
     tracks = scaled_tracks(data, scaling)
-    composition.steady.copy_(steady_part(tracks))
+    composition.view.steady.copy_(steady_part(tracks))
     batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps, config.lags)
     return loop, Mirrored(batches, data.features, scaling) if config.mirror else batches
 
@@ -90,10 +90,13 @@ def build_composition(
     """The graph composition of these settings with fresh weights.
 
     Raises:
-        InputError: a feature is to be lagged that the data does not have.
+        InputError: a feature is to be lagged that the data does not have, or positions are that are not there.
     """
     if unknown := [name for name in config.lagged if name not in features]:
         raise InputError(f"setting lagged: feature {unknown[0]!r} is not in the data, which has {', '.join(features)}")
+    places = [features.index(name) for name in POSITIONS if name in features]
+    if config.relative != "no" and not places:
+        raise InputError(f"setting relative: no feature of {', '.join(features)} is a position x, y or z; leave it out")
     return GraphComposition(
         entities,
         len(features),
@@ -108,6 +111,10 @@ def build_composition(
         pinned=config.pinned if pinned is None else pinned,
         lags=config.lags,
         lagged=[features.index(name) for name in config.lagged] or None,
+        polar=places if config.polar and len(places) > 1 else (),
+        relative=places if config.relative != "no" else (),
+        placeless=config.relative == "everything",
+        momentum=config.momentum,
     )
 
 

@@ -51,6 +51,11 @@ class Config:
             entity, such as a position without a velocity, or the sine of a phase without its cosine.
         lagged: names of the features whose changes are seen; all by default. Leave out velocities and rates: their last
             change is the force itself, from which modules could read a type instead of the edge.
+        polar: where the features have positions (x, y and z if there is one), edge modules see distance and direction
+            of two entities beside their states.
+        relative: positions are seen as differences between entities, by edge modules (messages) or by all (everything: a
+            law that is the same everywhere, so without walls); no sees them as they are, too.
+        momentum: what one entity sends to another it gets back negated; for laws of equal and opposite forces.
         edge_hidden: widths of the hidden layers of the edge modules.
         node_hidden: widths of the hidden layers of the node module.
         message: width of a message.
@@ -93,6 +98,9 @@ class Config:
     segments: int | None = None
     lags: int = 0
     lagged: tuple[str, ...] = ()
+    polar: bool = True
+    relative: Literal["no", "messages", "everything"] = "no"
+    momentum: bool = False
     edge_hidden: tuple[int, ...] = (64, 64)
     node_hidden: tuple[int, ...] = (64, 64)
     message: int = 16

@@ -63,7 +63,7 @@ class Model:
             state = run.state()
             composition.load_state_dict(state["composition"])
             forecaster = as_forecaster(composition)
-            if (stage := state.get("forecast")) is not None:
+            if (stage := state["forecast"]) is not None:
                 forecaster = build_forecaster(config, entities, features, scaling, stage["silent"], torch.Generator())
                 forecaster.load_state_dict(stage["loop"]["composition"])
         return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, float(about["dt"]))

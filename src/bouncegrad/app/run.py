@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bouncegrad.app.tying import Tying
     from bouncegrad.core.bouncegrad import BounceGrad
 
-FORMAT = 1
+FORMAT = 2
 ABOUT: dict[str, Any] = {
     **{"source": str, "summary": str, "fingerprint": str, "shape": list, "features": list, "scaling": dict},
     **{"dt": float, "held_out": list | None, "read": dict | None},
@@ -178,7 +178,9 @@ class Run:
         except Exception:
             raise InputError(f"{path}: is no checkpoint of bouncegrad or is damaged; train anew") from None
         if version > FORMAT:
-            raise InputError(f"{path}: has format {version}, this version reads up to {FORMAT}; update bouncegrad")
+            raise InputError(f"{path}: has format {version}, this version reads {FORMAT}; update bouncegrad")
+        if version < FORMAT:
+            raise InputError(f"{path}: has format {version} of an older version, this one reads {FORMAT}; train anew")
         return state
 
     def warn_if_unfinished(self) -> None:
@@ -188,7 +190,7 @@ class Run:
             progress = float(state["schedule"]["progress"])
             second = self.config().forecast
             if second:
-                stage = state.get("forecast")
+                stage = state["forecast"]
                 progress = (1 - second) * progress + second * (float(stage["progress"]) if stage else 0.0)
         if progress < 1:
             print(
@@ -215,7 +217,7 @@ class Run:
             counts = Counts(**state["counts"])
         # With visits still to be summed up, the row of this very epoch is yet to be written.
         end = schedule.epoch + (counts.visits == 0)
-        forecast = state.get("forecast")  # files of the first versions have none
+        forecast = state["forecast"]
         if forecast is not None:
             end = schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
         rows = [row for row in self.rows() if row["epoch"] < end]

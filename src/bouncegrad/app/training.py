@@ -142,7 +142,7 @@ class Recorder:
                 clock = self.judged(clock)
             for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
                 group["lr"] = self.schedule.learning_rate
-            self.composition.opening.fill_(self.schedule.opening)
+            self.composition.view.opening.fill_(self.schedule.opening)
             self.batches.few = self.few if self.schedule.cooling else None
             if math.isinf(self.loop.annealer.temperature) and clock.cooled >= self.schedule.config.hot:
                 self.composition.edge.bring_together(ALIKE, self.loop.optimizer)

@@ -43,7 +43,7 @@ def message_sizes(
     """Mean message of each type, and how much messages vary about it, as the node module sees them."""
     states = composition.with_history(tracks[:TASKS])
     frames = torch.linspace(0, states.shape[1] - 1, FRAMES).long().unique()
-    message = composition.edge.all(composition.edge_input(states[:, frames]))
+    message = composition.all_messages(states[:, frames])
     weight = composition.node.weights[0][0, : message.shape[-1]]
     mean = message.mean(1)
     return mean, ((message - mean[:, None]) @ weight).square().mean((1, 2)).double()

@@ -1,6 +1,6 @@
 """The graph composition: messages along edges, a change for every entity, rollouts, one-step likelihood.
 
-    m_{s->t}  = edge_{z(s->t)}(o x_s, o x_t, x_s - x_t)          o: opening, 1 after training
+    m_{s->t}  = edge_{z(s->t)}(view of s and t)            see `pair_view.py`
     x_t'      = x_t + change(Σ_s m_{s->t}, x_t)
 
 A state may have a history: with L lags, the last L changes of some features stand behind the features of now.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
+from bouncegrad.core.compositions.pair_view import PairView
 from bouncegrad.core.modules import Activation, ModulePool, Path
 from bouncegrad.core.structures import edge_index, incoming_edges
 from bouncegrad.data.trajectories import Scaling
@@ -53,14 +54,17 @@ class GraphComposition(nn.Module):
         pinned: type 0 sends nothing; the edge modules are those of the types from 1 on.
         lags: L, how many frames the modules look back on.
         lagged: the features whose last L changes they see, in units of the training part's changes; by default all.
+        polar: the features that are places in one space; edge modules are told direction and distance.
+        relative: the features that edge modules see as differences between entities alone.
+        placeless: the node module does not see these either: the law is the same everywhere.
+        momentum: what one entity sends, it gets back negated, `m_{s->t} = f_z(s, t) - f_z(t, s)`: where both directions
+            of a pair share a type, messages add up to nothing.
 
     Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
     """
 
     change: Tensor
-    difference: Tensor
-    opening: Tensor
-    steady: Tensor
+    placed: Tensor
     temperature: Tensor
     variance: Tensor
 
@@ -81,25 +85,28 @@ class GraphComposition(nn.Module):
         pinned: bool = False,
         lags: int = 0,
         lagged: Sequence[int] | None = None,
+        polar: Sequence[int] = (),
+        relative: Sequence[int] = (),
+        placeless: bool = False,
+        momentum: bool = False,
     ) -> None:
         super().__init__()
         heads = 2 if likelihood == "learned" else 1
         self.likelihood, self.pinned, self.features, self.lags = likelihood, pinned, features, lags
         self.lagged = list(range(features) if lagged is None else lagged)
+        self.momentum = momentum
         history = lags * len(self.lagged)
         state = features + history
-        self.edge = ModulePool(edge_types - pinned, (3 * state, *edge_hidden, message), generator, activation, path)
+        self.view = PairView(features, history, scaling, polar, relative)
+        edge_sizes = (self.view.width, *edge_hidden, message)
+        self.edge = ModulePool(edge_types - pinned, edge_sizes, generator, activation, path)
         self.node = ModulePool(1, (message + state, *node_hidden, heads * features), generator, activation)
         # Divided in double precision, so that the same recordings in other units give the same numbers.
-        change, difference = (
-            torch.tensor(np.divide(part, scaling.scale)) for part in (scaling.change, scaling.difference)
-        )
-        self.register_buffer("change", change.float())
-        # The changes of two entities differ by about twice the variance of one.
-        self.register_buffer("difference", torch.cat([difference.float(), torch.full((history,), 2**0.5)]))
+        self.register_buffer("change", torch.tensor(np.divide(scaling.change, scaling.scale)).float())
+        placed = torch.ones(state)
+        placed[list(relative) if placeless else []] = 0.0
+        self.register_buffer("placed", placed)
         self.register_buffer("variance", torch.ones(features))
-        self.register_buffer("opening", torch.ones(()))
-        self.register_buffer("steady", torch.zeros(features, features))
         self.register_buffer("temperature", torch.ones(()))
         self._place(entities, pairs)
 
@@ -162,8 +169,8 @@ class GraphComposition(nn.Module):
         """What arrives at each entity, and its own state."""
         b, c, n, d = x.shape
         which = z[:, None, :].expand(b, c, self.slots).reshape(-1)
-        message = self.messages(self.edge_input(x), which).view(b * c, self.slots, -1)
-        return torch.cat([self.sum_by_target(message), x.reshape(b * c, n, d)], -1).view(b * c * n, -1)
+        message = self.messages(self.view(x, self.pairs), which).view(b * c, self.slots, -1)
+        return torch.cat([self.sum_by_target(message), (x * self.placed).reshape(b * c, n, d)], -1).view(b * c * n, -1)
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""
@@ -211,7 +218,7 @@ class GraphComposition(nn.Module):
     ) -> Float[Tensor, "R N fillings"]:
         r, n, d = before.shape
         degree, block = self.groups.shape[1], columns.shape[1]
-        message = self.edge.all(self.edge_input(before[:, None]))
+        message = self.all_messages(before[:, None])
         if self.pinned:
             message = torch.cat([torch.zeros_like(message[:1]), message])
         width = message.shape[-1]
@@ -221,7 +228,7 @@ class GraphComposition(nn.Module):
         if self.slots < self.groups.numel():
             # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
             projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
-        base = torch.addmm(self.node.biases[0][0], before.reshape(-1, d), weight[width:]).view(r, n, -1)
+        base = torch.addmm(self.node.biases[0][0], (before * self.placed).reshape(-1, d), weight[width:]).view(r, n, -1)
         chosen = self.groups.gather(1, columns)
         if block < degree:
             kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)
@@ -236,26 +243,21 @@ class GraphComposition(nn.Module):
         error = change[:, :, None] - mean
         return gaussian_loss(error, log_variance).sum(-1)
 
-    def edge_input(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "B*C*E inputs"]:
-        """Source, target and their difference, each in units of its standard deviation.
+    def all_messages(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "types B*C*E width"]:
+        """What an edge of every type that is not silent would send."""
+        return self.sent(self.view(x, self.pairs), self.edge.all)
 
-        While `opening` is below 1 the edge modules see little but the difference, and nothing of what is constant in a
-        task (`steady`), so that a law cannot have its name swapped in a part of the space or for some entities.
-        """
-        source, target = x[:, :, self.pairs[0]], x[:, :, self.pairs[1]]
-        between = source - target
-        if self.opening < 1:
-            told = between[..., : self.features] @ self.steady
-            between = between - (1 - self.opening) * nn.functional.pad(told, (0, x.shape[-1] - self.features))
-        difference = between / self.difference
-        return torch.cat([self.opening * source, self.opening * target, difference], -1).flatten(0, 2)
-
-    def messages(self, x: Float[Tensor, "R inputs"], which: Int[Tensor, " R"]) -> Float[Tensor, "R width"]:
+    def messages(self, rows: Float[Tensor, "R view"], which: Int[Tensor, " R"]) -> Float[Tensor, "R width"]:
         """What an edge of each row's type sends; nothing where type 0 is pinned."""
         if not self.pinned:
-            return self.edge(x, which)
+            return self.sent(rows, lambda seen: self.edge(seen, which))
         sends = which.nonzero()[:, 0]
-        return x.new_zeros(len(x), self.edge.sizes[-1]).index_copy(0, sends, self.edge(x[sends], which[sends] - 1))
+        sent = self.sent(rows[sends], lambda seen: self.edge(seen, which[sends] - 1))
+        return rows.new_zeros(len(rows), self.edge.sizes[-1]).index_copy(0, sends, sent)
+
+    def sent(self, rows: Float[Tensor, "R view"], modules: Callable[[Tensor], Tensor]) -> Tensor:
+        """What modules say of pairs, less what they say from the other end where messages have momentum."""
+        return modules(rows) - modules(self.view.swapped(rows)) if self.momentum else modules(rows)
 
     def sum_by_target(self, message: Float[Tensor, "rows E width"]) -> Float[Tensor, "rows N width"]:
         """What arrives at each entity."""
