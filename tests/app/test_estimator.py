@@ -91,6 +91,19 @@ def test_forecasts_are_in_the_units_of_the_data(tasks, model):
     assert other.predict(far, steps=5) - 1e6 == pytest.approx(model.predict(tasks, steps=5), abs=1e-3)
 
 
+def test_forecasts_have_intervals(tasks, model):
+    forecast = model.forecast(tasks, 4, 15)
+    np.testing.assert_array_equal(forecast.x, model.predict(tasks, 4, 15))
+    assert ((forecast.low < forecast.x) & (forecast.x < forecast.high)).all()
+
+
+def test_an_entity_is_left_out_by_name_or_number(tasks, model):
+    named, numbered = model.without(tasks, tasks.entities[1], 4), model.without(tasks, 1, 4)
+    np.testing.assert_array_equal(named.without_entity, numbered.without_entity)
+    assert named.entities == (tasks.entities[0], tasks.entities[2])
+    refused(lambda: model.without(tasks, 3, 4), "entity 3: give a name, or a number from 0 to 2")
+
+
 def test_a_forecast_with_the_edges_given(tasks, model):
     """Edges that are already known need not be inferred again, and they matter."""
     result = model.infer(tasks)

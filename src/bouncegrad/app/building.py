@@ -21,7 +21,7 @@ from bouncegrad.core.compositions.graph import GraphComposition, Likelihood
 from bouncegrad.core.couplings import MOST_STATES, Coupling, EntityTypes, Independent, Symmetric
 from bouncegrad.core.encoders import Encoder
 from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
-from bouncegrad.core.mirroring import POSITIONS, Mirrored
+from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.priors import Prior, known_edges, sparsity
 from bouncegrad.core.proposals import Learned, Proposal, Uniform
@@ -31,7 +31,7 @@ from bouncegrad.core.steady import steady_part
 from bouncegrad.core.structures import adjacency_to_structure, random_structure
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.trajectories import POSITIONS, Scaling, Trajectories
 
 ALIKE = 0.05  # what edge modules keep of their first differences: names come from the tracks, not from first weights
 

@@ -53,8 +53,8 @@ class Config:
             change is the force itself, from which modules could read a type instead of the edge.
         polar: where the features have positions (x, y and z if there is one), edge modules see distance and direction
             of two entities beside their states.
-        relative: positions are seen as differences between entities, by edge modules (messages) or by all (everything: a
-            law that is the same everywhere, so without walls); no sees them as they are, too.
+        relative: positions are seen as differences between entities, by edge modules (messages) or by all (everything:
+            a law that is the same everywhere, so without walls); no sees them as they are, too.
         momentum: what one entity sends to another it gets back negated; for laws of equal and opposite forces.
         edge_hidden: widths of the hidden layers of the edge modules.
         node_hidden: widths of the hidden layers of the node module.

@@ -13,6 +13,8 @@ from bouncegrad.app.model import Model
 from bouncegrad.app.training import train
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.counterfactual import Counterfactual
+from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.result import Result
 
 
@@ -94,6 +96,27 @@ class RelationalInference:
     ) -> Float[np.ndarray, "M steps N D"]:
         """Free-running forecasts of the frames after the context, in the user's units."""
         return self._fitted().predict(self._named(data), steps, context)
+
+    def forecast(
+        self, data: Trajectories | Float[np.ndarray, "M T N D"], steps: int, context: int | None = None
+    ) -> Forecast:
+        """The same with the values between which 90 % of the futures lie."""
+        return self._fitted().forecast(self._named(data), steps, context)
+
+    def without(
+        self,
+        data: Trajectories | Float[np.ndarray, "M T N D"],
+        entity: str | int,
+        steps: int,
+        context: int | None = None,
+    ) -> Counterfactual:
+        """How the others go on with an entity and without it; the entity by name or by number."""
+        model, new = self._fitted(), self._named(data)
+        if not isinstance(entity, str):
+            if not 0 <= entity < len(new.entities):
+                raise InputError(f"entity {entity}: give a name, or a number from 0 to {len(new.entities) - 1}")
+            entity = new.entities[entity]
+        return model.without(new, entity, steps, context)
 
     def _fitted(self) -> Model:
         if not hasattr(self, "model_"):

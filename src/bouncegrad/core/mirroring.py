@@ -18,9 +18,7 @@ from torch import Tensor
 
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.trajectories import Scaling
-
-POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")
+from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Scaling
 
 
 class Mirrored:

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.errors import InputError
 
+POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
+
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
@@ -250,8 +252,8 @@ class Scaling:
 
 def feature_groups(features: Sequence[str]) -> list[list[int]]:
     """Indices of features that share one range: x, y, z together, vx, vy, vz together, every other alone."""
-    position = [i for i, name in enumerate(features) if name in ("x", "y", "z")]
-    velocity = [i for i, name in enumerate(features) if name in ("vx", "vy", "vz")]
+    position = [i for i, name in enumerate(features) if name in POSITIONS]
+    velocity = [i for i, name in enumerate(features) if name in VELOCITIES]
     alone = [[i] for i in range(len(features)) if i not in position + velocity]
     return [group for group in (position, velocity, *alone) if group]
 

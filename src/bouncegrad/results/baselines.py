@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.edge_scores import POSITIONS, correlation, edges_from_scores, least_squares
+from bouncegrad.data.trajectories import POSITIONS, Trajectories
+from bouncegrad.results.edge_scores import correlation, edges_from_scores, least_squares
 from bouncegrad.results.metrics import auroc, edge_accuracy, relabelling
 
 

@@ -10,12 +10,12 @@ import pandas as pd
 from jaxtyping import Float
 
 from bouncegrad.data.files import replacing, save_arrays
+from bouncegrad.data.trajectories import POSITIONS
 from bouncegrad.results.forecast import frame_columns
 
 FORMAT_VERSION = 1
 ARRAYS = ("with_entity", "without_entity", "last", "removed_last", "distance")
 NAMES = ("features", "entities", "tasks")
-POSITIONS = ("x", "y", "z")
 
 
 @dataclass(frozen=True, eq=False)

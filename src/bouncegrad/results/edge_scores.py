@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bouncegrad.data.trajectories import Scaling, Trajectories, feature_groups
+from bouncegrad.data.trajectories import POSITIONS, Scaling, Trajectories, feature_groups
 from bouncegrad.results.metrics import off_diagonal
 
-POSITIONS = ("x", "y", "z")
 DOUBT = 3.0  # standard errors at which a coefficient counts half
 GROUPS = 512  # places at which sorted scores may be cut, at a time
 
