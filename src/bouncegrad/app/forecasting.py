@@ -34,9 +34,10 @@ from bouncegrad.core.search import Kept, Move
 from bouncegrad.core.spread import widening
 from bouncegrad.data.trajectories import Scaling
 
-RATE, CLIP, BATCH = 0.003, 1.0, 256
+RATE, CLIP = 0.006, 1.0
+FEWEST, STEPS_A_BATCH = 128, 1024  # segments and forecast frames of a batch
 ONE_STEP, GROWN = 0.3, 0.7  # of the stage
-ENOUGH = 40_000  # gradient steps
+ENOUGH = 100_000  # gradient steps
 PASSES_A_ROW = 10
 HELD = 200  # tasks that the spread is checked on, at most a tenth of all
 Row = dict[str, Any]
@@ -77,7 +78,7 @@ class ForecastStage:
         held = min(HELD, len(tracks) // 10)
         order = torch.randperm(len(tracks), generator=self.generator)
         self.held, kept = (order[:held], order[held:]) if held else (order, order)
-        self.segments = HardSegments(tracks[kept], loop.z[kept], self.forecaster, BATCH)
+        self.segments = HardSegments(tracks[kept], loop.z[kept], self.forecaster)
         self.mirror = Mirror(features, scaling) if config.mirror else None
         self.optimizer = Muon(self.forecaster.parameters(), lr=RATE)
         self.steps, self.progress, self.seconds, self.finished = 0, 0.0, 0.0, False
@@ -102,6 +103,7 @@ class ForecastStage:
         def clocks() -> Iterator[Clock]:
             while self.progress < 1.0 and not self.stop():
                 self.segments.steps = self.steps_ahead
+                self.segments.batch = max(FEWEST, STEPS_A_BATCH // (1 + self.steps_ahead))
                 self.segments.batches = min(PASS, max(1, self.enough - self.steps))
                 for group in self.optimizer.param_groups:
                     group["lr"] = self.rate

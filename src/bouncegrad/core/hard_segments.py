@@ -32,18 +32,16 @@ class HardSegments:
         tracks: `Float[M, T, N, D]`, scaled.
         z: structures of the tasks.
         forecaster: whose one-step errors count.
-        batch: segments a batch.
 
     Attributes:
+        batch: segments a batch.
         steps: R, steps a segment.
         batches: of one pass.
     """
 
-    def __init__(
-        self, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], forecaster: Forecaster, batch: int
-    ) -> None:
-        self.tracks, self.z, self.forecaster, self.batch = tracks, z, forecaster, batch
-        self.steps, self.batches, self.passes = 1, PASS, 0
+    def __init__(self, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], forecaster: Forecaster) -> None:
+        self.tracks, self.z, self.forecaster = tracks, z, forecaster
+        self.batch, self.steps, self.batches, self.passes = 256, 1, PASS, 0
         self.pool = torch.empty(0, dtype=torch.long)
         self.errors: Float[Tensor, "pool T-1-L"] = torch.empty(0)
 

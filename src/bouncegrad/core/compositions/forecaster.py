@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.compositions.graph import GraphComposition, bounded, gaussian_loss
+from bouncegrad.core.compositions.tamed import tamed
 from bouncegrad.core.modules import ModulePool
 
 LOG_VARIANCE = (-24.0, 8.0)
@@ -123,15 +124,17 @@ class Forecaster(nn.Module):
         states = graph.with_history(batch.segments)
         seen, x = states[..., : graph.features], states[:, :, 0]
         first, log_variance, total = torch.empty(0), torch.empty(0), torch.zeros(())
-        for step in range(seen.shape[2] - 1):
+        steps = seen.shape[2] - 1
+        for step in range(steps):
             change, inputs = self.frame(x, z)
             if step == 0:
                 first = (seen[:, :, 1] - seen[:, :, 0]) / graph.change - change
                 log_variance = self.log_variance(inputs, x)
             x = graph.moved(x, change)
+            x = tamed(x) if step < steps - 1 else x
             error = x[..., : graph.features] - seen[:, :, step + 1]
             total = total + (self.weight * error.square()).mean((2, 3))
-        return total / (seen.shape[2] - 1), first, log_variance
+        return total / steps, first, log_variance
 
     def frame(
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
