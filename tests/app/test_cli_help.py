@@ -86,7 +86,7 @@ def test_options_win_over_settings_files(command, tmp_path):
     line = ["--config", tmp_path / "c.yaml", "--preset", "springs5", "--batch", "7", "--print_config"]
     printed = settings(command("train", *line))
     found = [printed[name] for name in ("learning_rate", "edge_hidden", "batch", "minutes")]
-    assert found == [1e-4, [3, 4], 7, 1]
+    assert found == [1e-4, [3, 4], 7, 2]
 
 
 @pytest.mark.parametrize(
