@@ -84,6 +84,11 @@ def test_the_shortest_limit_that_is_enough(monkeypatch):
     assert inference_rate(model, data)["tasks_per_second"] > 0
 
 
+def test_a_mean_over_seeds_is_known_where_all_were_right():
+    assert speed.mean_of([1.0, 2.0]) == 1.5
+    assert speed.mean_of([1.0, None]) is None
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

@@ -87,6 +87,7 @@ ROWS = (
     ),
     Row("springs5-on-10", "springs", "> 0.99 (CRI 2024), others about 0.70", new_entities=10),
     Row("charged5-on-10", "charged", "", new_entities=10),
+    Row("charged5-on-10-momentum", "charged", "", new_entities=10, settings={"relative": "messages", "momentum": True}),
     Row("springs5-noise", "springs", "", noise=0.01),
     Row("charged5-noise", "charged", "", noise=0.01),
 )

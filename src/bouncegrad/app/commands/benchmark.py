@@ -29,7 +29,7 @@ def main(words: list[str]) -> None:
     except ValueError:
         raise InputError(f"option seeds: {args.seeds!r} cannot be used; give whole numbers such as 0,1,2") from None
     if args.name == "speed":
-        speeds(seeds[0], args.out)
+        speeds(seeds, args.out)
     else:
         rows(args.name, args.rows.split(",") if args.rows else [], seeds, args.minutes, args.out)
 
@@ -53,14 +53,14 @@ def rows(name: str, names: list[str], seeds: list[int], minutes: float | None, o
     print(f"figures of every run: {Path(out)}")
 
 
-def speeds(seed: int, out: str) -> None:
+def speeds(seeds: list[int], out: str) -> None:
     """Part by part; all of them as JSON at the end."""
     from bouncegrad.app.benchmarks.speed import run
     from bouncegrad.data.files import replacing
 
     parts = {}
     folder = new_folder(out)
-    for name, figures in run(seed):
+    for name, figures in run(seeds):
         parts[name] = figures
         print(f"{name}\n  " + "\n  ".join(f"{key}: {value}" for key, value in figures.items()), flush=True)
     with replacing(folder / "speed.json") as path:
