@@ -2,7 +2,7 @@
 
     R = 1 for the first third of the stage, then longer and longer, up to `horizon` steps
 
-The structures are those that the search has ended with; they stay, and so do the modules that found them.
+The structures are the most probable ones given all frames; they stay, and so do the modules that found them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.app.building import build_forecaster
@@ -26,6 +26,8 @@ from bouncegrad.core.batches import Batch
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.hard_segments import PASS, PASSES, HardSegments
+from bouncegrad.core.heat_bath import HeatBath
+from bouncegrad.core.inference import infer
 from bouncegrad.core.mirroring import Mirror
 from bouncegrad.core.offsets import move_offsets, silent_type
 from bouncegrad.core.optimizers import Muon
@@ -67,7 +69,9 @@ class ForecastStage:
     ) -> None:
         composition = loop.composition
         assert isinstance(composition, GraphComposition)
-        self.config, self.schedule, self.stop, self.tracks, self.z = config, schedule, stop, tracks, loop.z
+        self.config, self.schedule, self.stop, self.tracks = config, schedule, stop, tracks
+        begin = time.perf_counter()
+        self.z = most_probable(loop, tracks, config.seed)
         self.horizon = min(config.horizon, tracks.shape[1] - 1 - config.lags)
         self.generator = torch.Generator().manual_seed(config.seed)
         silent = silent_type(composition, tracks)
@@ -78,10 +82,10 @@ class ForecastStage:
         held = min(HELD, len(tracks) // 10)
         order = torch.randperm(len(tracks), generator=self.generator)
         self.held, kept = (order[:held], order[held:]) if held else (order, order)
-        self.segments = HardSegments(tracks[kept], loop.z[kept], self.forecaster)
+        self.segments = HardSegments(tracks[kept], self.z[kept], self.forecaster)
         self.mirror = Mirror(features, scaling) if config.mirror else None
         self.optimizer = Muon(self.forecaster.parameters(), lr=RATE)
-        self.steps, self.progress, self.seconds, self.finished = 0, 0.0, 0.0, False
+        self.steps, self.progress, self.finished = 0, 0.0, False
         self.recent: deque[float] = deque(maxlen=10)
         self.losses: list[float] = []
         self.loop = BounceGrad(
@@ -89,11 +93,12 @@ class ForecastStage:
             Kept(),
             Uniform(composition.groups, composition.choices),
             Fixed(1.0),
-            loop.z[kept],
+            self.z[kept],
             self.generator,
             self.optimizer,
             CLIP,
         )
+        self.seconds = time.perf_counter() - begin
 
     def run(self, row: Callable[[Row], None], save: Callable[[], None]) -> None:
         """Trains to the end or until stopped; `row` takes metrics, `save` is called before each new pool."""
@@ -199,3 +204,11 @@ class ForecastStage:
         self.segments.load_state_dict(state["segments"])
         for name in ("steps", "progress", "seconds", "finished", "losses"):
             setattr(self, name, state[name])
+
+
+def most_probable(loop: BounceGrad, tracks: Float[Tensor, "M T N D"], seed: int) -> Int[Tensor, "M E"]:
+    """Structures given all frames; the paper's search, which knows no probabilities, has its last ones."""
+    if not isinstance(loop.search, HeatBath):
+        return loop.z
+    assert isinstance(loop.composition, GraphComposition)
+    return infer(loop.composition, tracks, seed, loop.search.coupling, loop.search.prior).z
