@@ -20,10 +20,11 @@ COMMANDS = {
     "infer": "find who interacts with whom in new recordings",
     "predict": "forecast new recordings, with the spread of their futures",
     "without": "say what would be if one entity were not there",
+    "unseen": "find the track and the edges of an entity that was not recorded",
     "evaluate": "measure a trained model on tasks it has not seen, beside baselines",
     "report": "write a run or a result as one self-contained HTML page",
     "export": "write inferred graphs for other tools",
-    "benchmark": "rerun a published table here: accuracy or speed",
+    "benchmark": "rerun a published table here: accuracy, forecasts or speed",
 }
 
 

@@ -16,6 +16,7 @@ from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.result import Result
+from bouncegrad.results.unseen import Unseen
 
 
 class RelationalInference:
@@ -117,6 +118,12 @@ class RelationalInference:
                 raise InputError(f"entity {entity}: give a name, or a number from 0 to {len(new.entities) - 1}")
             entity = new.entities[entity]
         return model.without(new, entity, steps, context)
+
+    def unseen(
+        self, data: Trajectories | Float[np.ndarray, "M T N-H D"], count: int | None = 1, context: int | None = None
+    ) -> Unseen:
+        """Tracks and edges of entities that were not recorded; without a count, as many as forecast the others best."""
+        return self._fitted().unseen(self._named(data), count, context)
 
     def _fitted(self) -> Model:
         if not hasattr(self, "model_"):

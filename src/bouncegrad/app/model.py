@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from bouncegrad.app.building import build_composition, build_coupling, build_forecaster, build_prior
 from bouncegrad.app.config import Config
+from bouncegrad.app.finding import find
 from bouncegrad.app.predicting import roll_out, sample_futures, start_of, take_out
 from bouncegrad.app.run import Run
 from bouncegrad.core.batches import scaled_tracks
@@ -25,6 +26,7 @@ from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.result import Result
+from bouncegrad.results.unseen import Unseen
 
 LARGEST, FARTHEST = 1e30, 1e12
 
@@ -170,6 +172,19 @@ class Model:
         """
         seen = self.seen(data, context)
         return take_out(self, seen, entity, steps, result or self.infer(data, context))
+
+    def unseen(self, data: Trajectories, count: int | None = 1, context: int | None = None) -> Unseen:
+        """Entities that were not recorded: their tracks and everybody's edges.
+
+        Args:
+            data: new tasks, in which some entities are missing.
+            count: how many; None: as many (0 to 2) as forecast the last frames of the others best.
+            context: frames that are looked at; None: all.
+
+        Raises:
+            InputError: the model has lags or candidates, or there are too few frames to tell how many.
+        """
+        return find(self, data, count, context)
 
 
 def require_moderate(data: Trajectories, scaling: Scaling | None = None) -> None:

@@ -8,8 +8,9 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
-from bouncegrad.results.plots import counterfactual, forecast_fan
+from bouncegrad.results.plots import counterfactual, forecast_fan, unseen_entity
 from bouncegrad.results.style import figure, save
+from bouncegrad.results.unseen import Unseen
 
 SIZE = (6.0, 5.0)
 
@@ -43,4 +44,13 @@ def counterfactual_picture(found: Counterfactual, task: int, path: Path) -> None
     made, ax = figure(*SIZE)
     counterfactual(found, task, ax)
     ax.set_title(f"task {found.tasks[task]}", fontsize=10)
+    save(made, path)
+
+
+def unseen_picture(found: Unseen, visible: Trajectories, whole: Trajectories | None, task: int, path: Path) -> None:
+    """The visible tracks of one task, what was found of the unseen, and what it truly did where that is known."""
+    made, ax = figure(*SIZE)
+    truth = None if whole is None else whole.x[task, : found.tracks.shape[1], -1:]
+    unseen_entity(found, visible, task, ax, truth)
+    ax.set_title(f"task {visible.tasks[task]}" + ("" if found.determined[task] else ": undetermined"), fontsize=10)
     save(made, path)

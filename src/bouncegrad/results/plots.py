@@ -4,5 +4,16 @@ from bouncegrad.results.plots_curves import curves, error_by_horizon, reliabilit
 from bouncegrad.results.plots_forecast import counterfactual, forecast_fan
 from bouncegrad.results.plots_graph import graph, matrix
 from bouncegrad.results.plots_tracks import tracks
+from bouncegrad.results.plots_unseen import unseen_entity
 
-__all__ = ["counterfactual", "curves", "error_by_horizon", "forecast_fan", "graph", "matrix", "reliability", "tracks"]
+__all__ = [
+    "counterfactual",
+    "curves",
+    "error_by_horizon",
+    "forecast_fan",
+    "graph",
+    "matrix",
+    "reliability",
+    "tracks",
+    "unseen_entity",
+]

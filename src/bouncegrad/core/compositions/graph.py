@@ -94,7 +94,7 @@ class GraphComposition(nn.Module):
         heads = 2 if likelihood == "learned" else 1
         self.likelihood, self.pinned, self.features, self.lags = likelihood, pinned, features, lags
         self.lagged = list(range(features) if lagged is None else lagged)
-        self.momentum = momentum
+        self.momentum, self.slack = momentum, 0.0  # slack: standard deviation that is added to every change
         history = lags * len(self.lagged)
         state = features + history
         self.view = PairView(features, history, scaling, polar, relative)
@@ -270,9 +270,13 @@ class GraphComposition(nn.Module):
         """Splits the node module's output into mean and log-variance."""
         if self.likelihood == "shared":
             mean = output.view(*shape, -1)
-            return mean, self.variance.log().expand_as(mean)
-        mean, raw = output.view(*shape, 2, -1).unbind(-2)
-        return mean, bounded(raw, *LOG_VARIANCE)
+            log_variance = self.variance.log().expand_as(mean)
+        else:
+            mean, raw = output.view(*shape, 2, -1).unbind(-2)
+            log_variance = bounded(raw, *LOG_VARIANCE)
+        if self.slack:
+            log_variance = torch.logaddexp(log_variance, log_variance.new_tensor(2 * math.log(self.slack)))
+        return mean, log_variance
 
 
 def bounded(raw: Tensor, low: float, high: float) -> Tensor:

@@ -1,0 +1,70 @@
+"""`bouncegrad unseen RUN DATA --out RESULT`."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+from bouncegrad.app.run import Run
+
+
+def main(words: list[str]) -> None:
+    """Writes RESULT/tracks.csv, edges.csv, unseen.npz, result.npz and a picture of one task."""
+    parser = Parser("unseen")
+    parser.add_argument("run", type=str, help="run folder of a trained model")
+    parser.add_argument("data", type=str, help="file or folder of recordings in which somebody is missing")
+    parser.add_argument("--out", type=str, required=True, help="folder to write")
+    parser.add_argument(
+        "--count", type=int | None, help="how many are unseen (default: 0, 1 or 2, by the error of held-out frames)"
+    )
+    parser.add_argument(
+        "--hide", type=str | None, help="name of a recorded entity that is hidden, to see how well it is found"
+    )
+    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
+    parser.add_argument("--task", type=str | None, help="name of the task in the picture (default: the first)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_data_options(parser)
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.model import Model
+    from bouncegrad.app.pictures import task_number, unseen_picture
+    from bouncegrad.results.export import write_edges_csv
+    from bouncegrad.results.hidden import compared, hide
+
+    model = Model.load(args.run)
+    Run(args.run).warn_if_unfinished()
+    data, part = load_data(args.data, args, "test")
+    task = task_number(data, args.task)
+    visible, whole = (data, None) if args.hide is None else hide(data, args.hide)
+    count = args.count or (None if args.hide is None else 1)
+    start = time.perf_counter()
+    found = model.unseen(visible, count, args.context)
+    seconds = time.perf_counter() - start
+    numbers: dict[str, Any] = {}
+    if whole is not None and found.tracks.shape[2] == 1:
+        numbers = compared(found, whole, model.scaling.published(), model.config.edge_types, pinned=model.config.pinned)
+    folder = new_folder(args.out)
+    found.write_csv(folder / "tracks.csv")
+    write_edges_csv(found.result, folder / "edges.csv")
+    found.save(folder / "unseen.npz")
+    found.result.save(folder / "result.npz")
+    unseen_picture(found, visible, whole, task, folder / "unseen.svg")
+    files = [str(folder / name) for name in ("tracks.csv", "edges.csv", "unseen.npz", "result.npz", "unseen.svg")]
+    if args.json:
+        about = {"tasks": len(data.tasks), "unseen": len(found.unseen), "part": part, "seconds": seconds}
+        sure = {"determined": float(found.determined.mean()), "errors_by_count": found.errors}
+        print(json.dumps(about | sure | numbers | {"files": files}))
+        return
+    for assumed, error in found.errors.items():
+        print(f"{assumed} unseen: held-out error of the visible {error:.3g}, scaled to [-1, 1]")
+    print(
+        f"{len(data.tasks)} tasks, {len(found.unseen)} unseen, track determined in {found.determined.mean():.0%}, "
+        f"{seconds:.0f} s"
+    )
+    for row in numbers.get("by_degree", []):
+        errors = f"error of its track {row['track_error']:.3g} (centre of the visible {row['centre_error']:.3g})"
+        right = f"its edges right {row['hidden_edge_accuracy']:.3f}"
+        print(f"interacts with {row['interacts_with']}: {row['tasks']} tasks, {errors}, {right}")
+    print("\n".join(f"wrote {file}" for file in files))

@@ -1,0 +1,139 @@
+"""The track of an entity that was not recorded: Gauss-Newton steps on the states of all its frames at once.
+
+    e_t = Δx_t - mean(x_t)     of every entity; the unseen one's own law ties its frames together
+    (JᵀWJ + λ diag) step = JᵀW e,     W = exp(-log variance)
+
+A change depends on two neighbouring frames alone, so JᵀWJ is a band of blocks, and a step costs as much as there are
+frames. Derivatives are differences of the modules' outputs: no graph is kept, many starts run side by side.
+
+Source: Levenberg 1944, Marquardt 1963.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from bouncegrad.core.compositions.graph import GraphComposition
+
+NUDGE = 1e-2  # in scaled units
+DAMPING, SHRINK, GROW = 1e-2, 3.0, 5.0
+LEAST, MOST = 1e-6, 1e3
+RIDGE = 1e-6
+
+
+class Unexplained(NamedTuple):
+    """What a law leaves of every change, in units of the training part's changes, with its log-variance."""
+
+    error: Float[Tensor, "B T-1 N D"]
+    log_variance: Float[Tensor, "B T-1 N D"]
+
+    @property
+    def cost(self) -> Float[Tensor, " B"]:
+        """Negative log-density, summed, without constants."""
+        square = self.error.square() * torch.exp(-self.log_variance)
+        return ((square + self.log_variance) / 2).sum((1, 2, 3))
+
+    @property
+    def loss(self) -> Float[Tensor, " B"]:
+        """The same per number, with constants, as in training."""
+        return self.cost / self.error[0].numel() + math.log(2 * math.pi) / 2
+
+
+class TrackFit:
+    """Tracks of unseen entities, which stand behind the visible ones.
+
+    Args:
+        composition: trained modules on all N = V + H entities, without lags.
+        visible: scaled states.
+        hidden: first tracks, improved in place of themselves by every `step`.
+    """
+
+    def __init__(
+        self,
+        composition: GraphComposition,
+        visible: Float[Tensor, "B T V D"],
+        hidden: Float[Tensor, "B T H D"],
+    ) -> None:
+        self.composition, self.visible, self.hidden = composition, visible, hidden
+        self.damping = torch.full((len(visible),), DAMPING)
+
+    @property
+    def tracks(self) -> Float[Tensor, "B T N D"]:
+        """Of all entities."""
+        return torch.cat([self.visible, self.hidden], 2)
+
+    def unexplained(self, hidden: Float[Tensor, "B T H D"], z: Int[Tensor, "B E"]) -> Unexplained:
+        """With these tracks of the unseen."""
+        x = torch.cat([self.visible, hidden], 2)
+        mean, log_variance = self.composition.predict_change(x[:, :-1], z)
+        return Unexplained((x[:, 1:] - x[:, :-1]) / self.composition.change - mean, log_variance)
+
+    @torch.no_grad()
+    def step(self, z: Int[Tensor, "B E"]) -> Bool[Tensor, " B"]:
+        """One damped step under these structures; it is taken where it lowers the cost, else the damping grows.
+
+        Returns:
+            Where it was taken.
+        """
+        now = self.unexplained(self.hidden, z)
+        blocks, couplings, slope = self.normal_equations(now, z)
+        diagonal = blocks.diagonal(dim1=2, dim2=3)
+        ridge = RIDGE * diagonal.mean((1, 2), keepdim=True)
+        damped = blocks + torch.diag_embed(self.damping.double()[:, None, None] * diagonal + ridge)
+        moved = self.hidden - solve_band(damped, couplings, slope).to(self.hidden.dtype).view_as(self.hidden)
+        better = self.unexplained(moved, z).cost < now.cost
+        self.hidden = torch.where(better[:, None, None, None], moved, self.hidden)
+        self.damping = torch.where(better, self.damping / SHRINK, self.damping * GROW).clamp(LEAST, MOST)
+        return better
+
+    def normal_equations(
+        self, now: Unexplained, z: Int[Tensor, "B E"]
+    ) -> tuple[Float[Tensor, "B T q q"], Float[Tensor, "B T-1 q q"], Float[Tensor, "B T q"]]:
+        """JᵀWJ, as blocks on the diagonal and right of it, and JᵀWe; q = H D numbers of one frame."""
+        b, t, h, d = self.hidden.shape
+        v = self.visible.shape[2]
+        columns = []
+        for i in range(h):
+            for j in range(d):
+                nudged = self.hidden.clone()
+                nudged[:, :, i, j] += NUDGE
+                columns.append((self.unexplained(nudged, z).error - now.error) / NUDGE)
+        # The nudge moves the next frame of the unseen as well, which is no part of the derivative to this one.
+        after = torch.diag(1 / self.composition.change.repeat(h))
+        own = torch.stack(columns, -1)
+        before = own.clone()
+        before[:, :, v:] = before[:, :, v:] - after.view(h, d, h * d)
+        weight = torch.exp(-now.log_variance)
+        own_weight, error = weight[:, :, v:].flatten(2), now.error[:, :, v:].flatten(2)
+        blocks = torch.zeros(b, t, h * d, h * d, dtype=torch.float64)
+        slope = torch.zeros(b, t, h * d, dtype=torch.float64)
+        blocks[:, :-1] += torch.einsum("btndp,btnd,btndq->btpq", before, weight, before)
+        blocks[:, 1:] += torch.einsum("ip,bti,iq->btpq", after, own_weight, after)
+        slope[:, :-1] += torch.einsum("btndp,btnd->btp", before, weight * now.error)
+        slope[:, 1:] += torch.einsum("ip,bti->btp", after, own_weight * error)
+        couplings = torch.einsum("btip,bti,iq->btpq", before[:, :, v:].flatten(2, 3), own_weight, after).double()
+        return blocks, couplings, slope
+
+
+def solve_band(
+    blocks: Float[Tensor, "B T q q"], couplings: Float[Tensor, "B T-1 q q"], right: Float[Tensor, "B T q"]
+) -> Float[Tensor, "B T q"]:
+    """x with `couplings_{t-1}ᵀ x_{t-1} + blocks_t x_t + couplings_t x_{t+1} = right_t`, symmetric, positive definite.
+
+    Forward elimination, then back substitution, frame by frame for all B at once.
+    """
+    factors, reduced = [torch.linalg.cholesky(blocks[:, 0])], [right[:, 0, :, None]]
+    for t in range(couplings.shape[1]):
+        eliminated = torch.cholesky_solve(torch.cat([couplings[:, t], reduced[t]], -1), factors[t])
+        below = couplings[:, t].transpose(1, 2) @ eliminated
+        factors.append(torch.linalg.cholesky(blocks[:, t + 1] - below[..., :-1]))
+        reduced.append(right[:, t + 1, :, None] - below[..., -1:])
+    found = [torch.cholesky_solve(reduced[-1], factors[-1])]
+    for t in range(couplings.shape[1] - 1, -1, -1):
+        found.append(torch.cholesky_solve(reduced[t] - couplings[:, t] @ found[-1], factors[t]))
+    return torch.stack(found[::-1], 1)[..., 0]

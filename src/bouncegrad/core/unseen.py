@@ -1,0 +1,149 @@
+"""Unseen entities: the search holds structures, the optimizer holds the tracks of entities that were not recorded.
+
+    for slack falling from 0.5 to 0.1, temperature from 30 to 1:
+        z      <-  heat bath on all edges, the unseen track taken as seen
+        track  <-  Gauss-Newton step, see `track_fit.py`
+    the best of many starts;  then the same track as exactly as the law is known
+
+Variances are widened by `slack`² (in units of the training part's changes) while tracks are far from right: a law that
+is known to a thousandth finds every wrong track impossible, and tells nothing of which is better.
+
+Source: Alet et al. 2019, section 5.2, which optimizes the track by gradient steps under the true edges.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from bouncegrad.core.batches import whole_tracks
+from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.couplings import Coupling
+from bouncegrad.core.heat_bath import HeatBath
+from bouncegrad.core.inference import ENUMERATED
+from bouncegrad.core.proposals import Uniform
+from bouncegrad.core.structures import random_structure
+from bouncegrad.core.track_fit import TrackFit
+
+STARTS, SWEEPS, POLISH = 16, 48, 8
+SLACK, LEAST_SLACK, POLISHED = 0.5, 0.1, 0.03
+HOTTEST = 30.0
+AS_GOOD = 10.0  # nats that a start may be worse than the best and still explain as well
+APART = 0.5  # of a feature's spread: starts as good that lie farther apart leave the track undetermined
+STATES_AT_ONCE = 2**17
+
+
+class Explanation(NamedTuple):
+    """What was found of H entities that were not recorded, which stand behind the N - H visible ones.
+
+    `loss` is the mean loss per number of the visible entities' changes. `apart` is how far the tracks of starts that
+    explain as well lie from each other, in units of the features' spread.
+    """
+
+    tracks: Float[Tensor, "M T H D"]
+    probability: Float[Tensor, "M E K"]
+    loss: Float[Tensor, " M"]
+    apart: Float[Tensor, " M"]
+
+    @property
+    def determined(self) -> Bool[Tensor, " M"]:
+        """Whether the recordings tell where the unseen ones were."""
+        return self.apart < APART
+
+
+@torch.no_grad()
+def find_unseen(
+    composition: GraphComposition,
+    visible: Float[Tensor, "M T V D"],
+    count: int = 1,
+    seed: int = 0,
+    starts: int | None = None,
+    coupling: Coupling | None = None,
+) -> Explanation:
+    """Tracks and edges of `count` = H unseen entities in every task.
+
+    Args:
+        composition: trained modules, without lags.
+        visible: scaled states of the V entities that were recorded.
+        count: H.
+        seed: of starts and search.
+        starts: side by side, the best is kept; 16 by default.
+        coupling: what ties edges to each other.
+    """
+    on, starts = copy.copy(composition.on(visible.shape[2] + count)), starts or STARTS
+    at_once = max(1, STATES_AT_ONCE // (starts * visible.shape[1] * on.entities))
+    parts = [_find(on, part, count, seed, starts, coupling) for part in visible.split(at_once)]
+    return Explanation(*(torch.cat(field) for field in zip(*parts, strict=True)))
+
+
+def _find(
+    composition: GraphComposition,
+    visible: Float[Tensor, "M T V D"],
+    count: int,
+    seed: int,
+    starts: int,
+    coupling: Coupling | None,
+) -> Explanation:
+    tasks = len(visible)
+    generator = torch.Generator().manual_seed(seed)
+    z = random_structure(starts, composition.slots, composition.choices, generator).repeat(tasks, 1)
+    each = visible.repeat_interleave(starts, 0)
+    fit = TrackFit(composition, each, first_tracks(composition, visible, z, count, starts, generator))
+    search = HeatBath(len(z), 0.0, ENUMERATED, coupling=coupling)
+    proposal = Uniform(composition.groups, composition.choices)
+
+    def move(temperature: float) -> Tensor:
+        search.evidence = None  # of tracks that have moved since
+        batch = whole_tracks(fit.tracks, torch.arange(len(z)))
+        found = search(composition, proposal, batch, z, temperature, generator)
+        z.copy_(found.z)
+        assert found.probability is not None
+        return found.probability
+
+    for sweep in range(SWEEPS):
+        progress = sweep / (SWEEPS - 1)
+        composition.slack = SLACK * (LEAST_SLACK / SLACK) ** progress
+        move(1 + (HOTTEST - 1) * (1 - progress))
+        fit.step(z)
+    loss = fit.unexplained(fit.hidden, z).cost.view(tasks, starts)
+    best = loss.argmin(1)
+    rows = torch.arange(tasks) * starts + best
+    paths = fit.hidden.view(tasks, starts, *fit.hidden.shape[1:])
+    as_good = loss - loss.min(1, keepdim=True).values < AS_GOOD
+    square = (paths - fit.hidden[rows][:, None]).square().mean((2, 3, 4))
+    apart = torch.where(as_good, square, 0.0).amax(1).sqrt()
+    fit = TrackFit(composition, visible, fit.hidden[rows])
+    z, search = z[rows], HeatBath(tasks, 0.0, ENUMERATED, shared_noise=True, coupling=coupling)
+    for step in range(POLISH):
+        composition.slack = LEAST_SLACK * (POLISHED / LEAST_SLACK) ** ((step + 1) / POLISH)
+        fit.step(z)
+    probability = move(1.0)
+    best_z = probability.argmax(-1)
+    v = visible.shape[2]
+    explained = fit.unexplained(fit.hidden, best_z)
+    loss_of_visible = type(explained)(explained.error[:, :, :v], explained.log_variance[:, :, :v]).loss
+    return Explanation(fit.hidden, probability, loss_of_visible, apart)
+
+
+def first_tracks(
+    composition: GraphComposition,
+    visible: Float[Tensor, "M T V D"],
+    z: Int[Tensor, "M*starts E"],
+    count: int,
+    starts: int,
+    generator: torch.Generator,
+) -> Float[Tensor, "M*starts T H D"]:
+    """Where a visible entity once was, going on from there by the law under the first structures."""
+    _, frames, v, _ = visible.shape
+    frame = torch.randint(frames, (starts, count), generator=generator)
+    who = torch.randint(v, (starts, count), generator=generator)
+    each = visible.repeat_interleave(starts, 0)
+    found = [visible[:, frame, who].flatten(0, 1)]
+    for t in range(frames - 1):
+        state = torch.cat([each[:, t], found[-1]], 1)[:, None]
+        found.append(composition(state, z)[:, 0, v:])
+    return torch.stack(found, 1)

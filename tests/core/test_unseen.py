@@ -1,0 +1,47 @@
+"""Unseen entities: found where the others tell of them, undetermined where they do not."""
+
+from __future__ import annotations
+
+import torch
+
+from bouncegrad.core.compositions.graph import gaussian_loss
+from bouncegrad.core.unseen import find_unseen
+
+from .conftest import make_known, small_graph
+
+
+def test_one_who_pulls_several_is_found_and_one_who_pulls_nobody_is_not() -> None:
+    known = make_known(entities=4, tasks=12, frames=24)
+    z = known.z.clone()
+    found = find_unseen(known.composition, known.tracks[:, :, :3], starts=12)
+    from_hidden = (z * (known.composition.pairs[0] == 3)).sum(1)
+    square = (found.tracks[:, :, 0] - known.tracks[:, :, 3]).square().mean((1, 2))
+    centre = (known.tracks[:, :, :3].mean(2) - known.tracks[:, :, 3]).square().mean((1, 2))
+    pulls = from_hidden >= 2
+    assert square[pulls].median() < centre[pulls].median() / 10
+    assert found.tracks.shape == (12, 24, 1, 1)
+    assert found.probability.shape == (12, 12, 2)
+
+    nobody = torch.zeros_like(z)
+    still = known.tracks[:, :1, :3].expand(-1, 24, -1, -1)
+    alone = find_unseen(known.composition, still + 0 * nobody.sum(), starts=12)
+    assert alone.determined.float().mean() < 0.5
+
+
+def test_the_same_seed_gives_the_same_answer_and_the_modules_are_left_as_they_were() -> None:
+    known = make_known(entities=4, tasks=3)
+    first, second = (find_unseen(known.composition, known.tracks[:, :, :3], seed=4, starts=4) for _ in range(2))
+    assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
+    assert known.composition.slack == 0.0
+
+
+def test_slack_widens_every_variance() -> None:
+    composition = small_graph(3)
+    x = torch.randn(2, 4, 3, 2, generator=torch.Generator().manual_seed(0))
+    z = torch.zeros(2, 6, dtype=torch.long)
+    mean, plain = composition.predict_change(x, z)
+    composition.slack = 0.5
+    same, wide = composition.predict_change(x, z)
+    torch.testing.assert_close(same, mean)
+    torch.testing.assert_close(wide.exp(), plain.exp() + 0.25)
+    assert torch.isfinite(gaussian_loss(mean, wide)).all()
