@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 
 def edges_path(path: Path) -> Path:
-    """Where the true edges of a long table belong."""
+    """Where the true edges of a table of recordings belong."""
     return path.with_name(f"{path.stem}_edges.csv")
+
+
+def edges_beside(path: Path) -> Path | None:
+    """The true edges of a table, where there are any."""
+    return edges_path(path) if edges_path(path).exists() else None
 
 
 def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndarray, "M N N"]:
@@ -40,9 +45,9 @@ def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndar
     table = read_cells(path, columns, text=("task", "source", "target"))
     if "task" not in columns:
         table["task"] = data.tasks[0]
-    task = _numbered(table, "task", data.tasks, path, data.source)
-    source = _numbered(table, "source", data.entities, path, data.source)
-    target = _numbered(table, "target", data.entities, path, data.source)
+    task = numbered(table, "task", data.tasks, path, data.source)
+    source = numbered(table, "source", data.entities, path, data.source)
+    target = numbered(table, "target", data.entities, path, data.source)
     types = numbers(table, "type", path)
     pair = (task * len(data.entities) + source) * len(data.entities) + target
     again = np.ones(len(pair), dtype=bool)
@@ -69,9 +74,14 @@ def write_edges(data: Trajectories, path: Path) -> None:
     write_cells(columns | {"type": data.edges[task, source, target]}, path)
 
 
-def _numbered(
+def numbered(
     table: pd.DataFrame, column: str, names: tuple[str, ...], path: Path, source: str
 ) -> Int[np.ndarray, " rows"]:
+    """Which of `names` each cell of a column is.
+
+    Raises:
+        InputError: names the first line with another name.
+    """
     number = table[column].map({name: i for i, name in enumerate(names)})
     unknown = number.isna().to_numpy()
     if unknown.any():

@@ -8,7 +8,7 @@ import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import TASK_WORDS, coded, header, listed, numbers, read_cells, write_cells
-from bouncegrad.data.formats.edge_table import edges_path, write_edges
+from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_edges
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
 from bouncegrad.data.trajectories import Trajectories
@@ -76,16 +76,13 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
         write_edges(data, edges_path(path))
 
 
-def _edges_beside(path: Path) -> Path | None:
-    return edges_path(path) if edges_path(path).exists() else None
-
-
 TABLE = Format(
     name="csv",
     layout="a .csv table with the columns task, time, entity and one for each feature",
-    recognises=lambda path: path.suffix == ".csv",
+    recognises=lambda path: path.suffix == ".csv" and path.is_file(),
     read=read,
     write=write,
     suffix=".csv",
-    edges_beside=_edges_beside,
+    edges_beside=edges_beside,
+    files=lambda path, part: (path, edges_path(path)),
 )
