@@ -71,6 +71,12 @@ def test_a_folder_says_each_thing_that_it_cannot_hold(command, here):
     assert np.array_equal(load("folder", time_step=0.5).x, load("a.npz").x)
 
 
+def test_help_names_every_format_that_is_written(command):
+    text = " ".join(command("convert", "--help").out.split())
+    names = text.partition("does not say: ")[2].partition(" --force")[0].split(", ")
+    assert sorted(names) == sorted(form.name for form in FORMATS if form.write)
+
+
 def test_json_is_one_object(command, here):
     found = command("convert", "a.npz", "b.csv", "--format", "wide", "--json")
     assert (found.status, found.err, found.out.count("\n")) == (0, "", 1)

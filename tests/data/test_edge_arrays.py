@@ -98,14 +98,14 @@ def test_text_matrices_of_several_tasks(tmp_path):
         (
             np.zeros(5),
             "source",
-            "shape (5,), but array has 1 tasks of 3 entities, which need (1, 6) (task, pair) or (6,)",
+            "shape (5,), but array has 1 task of 3 entities, which need (1, 6) (task, pair) or (6,)",
         ),
         (
             np.zeros((3, 3)),
             "target",
-            "shape (3, 3), but array has 1 tasks of 3 entities, which need (1, 6) (task, pair)",
+            "shape (3, 3), but array has 1 task of 3 entities, which need (1, 6) (task, pair)",
         ),
-        (np.zeros((2, 3, 3)), None, "shape (2, 3, 3), but array has 1 tasks of 3 entities, which need (1, 3, 3)"),
+        (np.zeros((2, 3, 3)), None, "shape (2, 3, 3), but array has 1 task of 3 entities, which need (1, 3, 3)"),
         (np.diag([0, 0, 1]), None, "task p has an edge from entity c to itself; set the diagonal to 0"),
         ([0, 0, 0, 0, 0, 0.5], "source", "the value 0.5 among the edges of task 0; write the types 0, 1, ..."),
         ([0, 0, 0, 0, 0, -2], "source", "the value -2 among the edges of task 0; write the types"),

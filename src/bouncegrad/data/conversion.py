@@ -26,7 +26,7 @@ class Converted:
         path: where it is.
         part: which part of the folder it is; None for a file.
         data: what was to be written.
-        lost: what the format does not hold, one line for each thing, by its name.
+        lost: what is not as it was when the file is read back, one line for each thing, by its name.
     """
 
     path: Path

@@ -17,7 +17,9 @@ def main(words: list[str]) -> None:
         help="file (.npz, .csv) or folder to write; {part} or {task} in it write a file for each part or task",
     )
     parser.add_argument(
-        "--format", type=str | None, help="format to write, where the name of the target does not say: see docs/data.md"
+        "--format",
+        type=str | None,
+        help="format to write, where the name of the target does not say: npz, csv, wide, netsim, kipf, alet, dnri",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

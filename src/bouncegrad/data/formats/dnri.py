@@ -44,8 +44,9 @@ def read(path: Path, part: str | None) -> Trajectories:
     if FOLDER.file("edges", chosen).exists():
         m, t, n, _ = data.shape
         moving = _edges(chosen, (m, t, n * (n - 1)), n)
-        frames = np.stack([(moving == kind).sum(1) for kind in range(1, moving.max(initial=1) + 1)])
-        edges = np.where(frames.any(0), frames.argmax(0) + 1, 0)
+        kinds = np.setdiff1d(np.append(moving, 1), 0)  # at least one, where nobody ever acts
+        frames = np.stack([(moving == kind).sum(1) for kind in kinds])
+        edges = np.where(frames.any(0), kinds[frames.argmax(0)], 0)
     return Trajectories(data.x, edges=edges, source=str(path))
 
 

@@ -56,7 +56,7 @@ def _read_array(path: Path, data: Trajectories, order: str | None) -> Int[np.nda
         if order is None and values.shape in ((pairs,), (m, pairs)):
             remedy = f"for a vector of pairs, name its order: {' or '.join(ORDERS)}"
         raise InputError(
-            f"{path}: shape {values.shape}, but {data.source} has {m} tasks of {n} entities, which need "
+            f"{path}: shape {values.shape}, but {data.source} has {m} {plural('task', m)} of {n} entities, which need "
             f"{(m, *size)} (task, {axes}) or {size} for all tasks; {remedy}"
         )
     values = np.broadcast_to(values, (m, *size))

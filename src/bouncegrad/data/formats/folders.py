@@ -106,7 +106,7 @@ class Folder:
 
     def _data_sets(self, folder: Path) -> dict[str, tuple[str, ...]]:
         """The parts of every data set in a folder, by name."""
-        files = [self._named(file, self.kinds[:1]) for file in folder.iterdir()]
+        files = [self._named(file, self.kinds[:1]) for file in folder.glob("*")]
         found = {(file.name, file.part) for file in files if file is not None}
         names = sorted({name for name, _ in found})
         return {name: tuple(part for part in self.spelling if (name, part) in found) for name in names}

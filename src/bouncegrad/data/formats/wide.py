@@ -101,7 +101,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[tuple[str, str], st
     numbers, which count entities, in all. Exactly one reading must be possible.
 
     Raises:
-        InputError: no reading or several are possible, or two columns mean the same.
+        InputError: no reading or several are possible.
 
     Example:
         >>> list(read_columns(Path("a.csv"), ["x_1", "y_1"]))
@@ -119,7 +119,8 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[tuple[str, str], st
         if lost:
             raise InputError(
                 f"{path}, line 1: column {lost[0]!r} does not say entity and feature like the others "
-                f"({listed([name for name in columns if name != lost[0]], 3)}); {REMEDY}, or leave the column out"
+                f"({listed([name for name in columns if name != lost[0]], 3)}); "
+                f"{REMEDY}, leave the column out, or for a long table call one column entity"
             )
         readings = _readings(columns)
     if len(readings) != 1:
@@ -127,11 +128,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[tuple[str, str], st
             f"{path}, line 1: names such as {columns[0]!r} do not say which part is the entity; {REMEDY}, or with an "
             f"underscore and one of {', '.join((*POSITIONS, *VELOCITIES))} in all"
         )
-    pairs = dict(zip(readings[0], columns, strict=True))
-    if len(pairs) < len(columns):
-        twice = next(name for pair, name in zip(readings[0], columns, strict=True) if pairs[pair] != name)
-        raise InputError(f"{path}, line 1: column {twice!r} means the same as another; keep one of them")
-    return pairs
+    return dict(zip(readings[0], columns, strict=True))
 
 
 def _readings(columns: Sequence[str]) -> list[list[tuple[str, str]]]:
