@@ -147,7 +147,7 @@ def test_an_order_goes_with_a_vector_only(tmp_path):
     path = text(tmp_path, "task,source,target,type", "p,a,b,1")
     assert refused(path, order="source") == ": an order of edges goes with a vector in a .npy file; leave it out"
     save(data(), tmp_path / "a.npz")
-    with pytest.raises(InputError, match=r"a\.npz: an order of edges is given but no edges"):
+    with pytest.raises(InputError, match=r"a\.npz: an order of edges is given but no vector"):
         load(tmp_path / "a.npz", edges_order="source")
 
 

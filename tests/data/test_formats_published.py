@@ -244,6 +244,13 @@ class TestNetsim:
         # Entity i is driven by i + 1, i - 1 and i - 2.
         for target in range(10):
             assert sorted(np.flatnonzero(data.edges[0, :, target])) == sorted((target + k) % 10 for k in (1, -1, -2))
+        # The law along these edges moves the states; the law along the reversed ones does not.
+        x = data.x[..., 0]
+        moved = (x[:, 2:] - x[:, :-2]) / (2 * data.dt)
+        for turn, low, high in ((1, 0.98, 1.0), (-1, -1.0, 0.5)):
+            after, before, second = (np.roll(x[:, 1:-1], turn * k, axis=2) for k in (-1, 1, 2))
+            law = (after - second) * before - x[:, 1:-1] + 10
+            assert low < np.corrcoef(law.ravel(), moved.ravel())[0, 1] < high
 
 
 FRAMES = list(range(5, 5 + 10 * 25, 10))

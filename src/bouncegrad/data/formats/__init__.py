@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.alet import ALET
 from bouncegrad.data.formats.dnri import DNRI
 from bouncegrad.data.formats.edge_arrays import read_truth
 from bouncegrad.data.formats.format import Format
+from bouncegrad.data.formats.frames import SOURCE, edges_from_frame, from_frame, to_frame
 from bouncegrad.data.formats.kipf import KIPF
 from bouncegrad.data.formats.netsim import NETSIM
 from bouncegrad.data.formats.own import ARCHIVE, ARRAY
@@ -19,7 +21,10 @@ from bouncegrad.data.formats.wide import WIDE
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.velocities import with_velocities
 
-__all__ = ["FORMATS", "Format", "load", "parts", "recognise", "save", "written_format"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FORMATS", "Format", "load", "parts", "recognise", "save", "to_frame", "written_format"]
 
 # The first that recognises a path reads it: a file of a folder comes before a bare array, a layout with a name of its
 # own before the general one of that suffix. The last of a suffix is what `save` writes when only the name is given.
@@ -27,24 +32,25 @@ FORMATS: tuple[Format, ...] = (KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, ARCHIVE, A
 
 
 def load(
-    path: str | Path,
+    path: str | Path | pd.DataFrame,
     *,
     part: str | None = None,
-    edges: str | Path | None = None,
+    edges: str | Path | pd.DataFrame | None = None,
     edges_order: str | None = None,
     velocities: bool = False,
     time_step: float | None = None,
 ) -> Trajectories:
-    """The recordings in a file or folder of any known format.
+    """The recordings in a file or folder of any known format, or in a pandas table.
 
     Values are not checked, since frames after the context may hold anything; `Trajectories.require_finite` does that.
     A table is stricter: it must not have blank cells.
 
     Args:
-        path: a file, a folder, or one file of a folder (which then chooses the data set and the part).
+        path: a file, a folder, one file of a folder (which then chooses the data set and the part), or a long or wide
+            table of pandas.
         part: train, valid or test, or the name of a case, for a format that has parts.
         edges: a file of true edges, in place of what the format itself states: a table (task, source, target, type), a
-            matrix or a vector; see `read_truth`.
+            matrix or a vector, see `read_truth`; or such a table of pandas.
         edges_order: source or target, by which a vector of edges is sorted first.
         velocities: add velocities derived from the positions.
         time_step: time between two frames, in place of what the format itself states.
@@ -56,16 +62,15 @@ def load(
         >>> load("springs.npz").summary()  # doctest: +SKIP
         '500 tasks, 49 frames, 5 entities, 4 features (x, y, vx, vy), truth for 20 edges'
     """
-    path = Path(path)
-    form = recognise(path)
-    if part is not None and not form.parts(path):
-        raise InputError(f"{path}: has no parts, so not {part!r} either; leave the part out")
-    data = form.read(path, part)
-    table = form.edges_beside(path) if edges is None else _existing(Path(edges))
-    if edges is None and edges_order is not None:
-        raise InputError(f"{path}: an order of edges is given but no edges; give the file of edges too")
-    if table is not None:
-        data = replace(data, edges=read_truth(table, data, edges_order))
+    data, beside = _read(path, part)
+    if edges_order is not None and not isinstance(edges, str | Path):
+        raise InputError(f"{data.source}: an order of edges is given but no vector; give the file of edges too")
+    if edges is None:
+        edges = beside
+    if isinstance(edges, str | Path):
+        data = replace(data, edges=read_truth(_existing(Path(edges)), data, edges_order))
+    elif edges is not None:
+        data = replace(data, edges=edges_from_frame(edges, data))
     if time_step is not None:
         data = replace(data, dt=time_step)
     return with_velocities(data) if velocities else data
@@ -134,6 +139,19 @@ def written_format(path: Path, format: str | None) -> Format:
     if form.suffix and path.suffix != form.suffix:
         raise InputError(f"{path}: the files of format {form.name} are called *{form.suffix}; name it so")
     return form
+
+
+def _read(path: str | Path | pd.DataFrame, part: str | None) -> tuple[Trajectories, Path | None]:
+    """The recordings, and the file of edges beside them."""
+    if not isinstance(path, str | Path):
+        if part is not None:
+            raise InputError(f"{SOURCE}: has no parts, so not {part!r} either; leave the part out")
+        return from_frame(path), None
+    path = Path(path)
+    form = recognise(path)
+    if part is not None and not form.parts(path):
+        raise InputError(f"{path}: has no parts, so not {part!r} either; leave the part out")
+    return form.read(path, part), form.edges_beside(path)
 
 
 def _existing(path: Path) -> Path:

@@ -36,15 +36,30 @@ def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndar
             not 0, 1, ...
     """
     columns = header(path)
+    _require_columns(columns, path, data)
+    return edges_from_cells(read_cells(path, columns, text=("task", "source", "target")), path, data, unlisted)
+
+
+def _require_columns(columns: list[str], path: Path, data: Trajectories) -> None:
     needed = ["source", "target", "type"] if len(data.tasks) == 1 else ["task", "source", "target", "type"]
     if missing := [name for name in needed if name not in columns]:
         raise InputError(
             f"{path}, line 1: no column {' and '.join(missing)} among {listed(columns)}; "
             f"edges of {data.source} need {', '.join(needed)}"
         )
-    table = read_cells(path, columns, text=("task", "source", "target"))
-    if "task" not in columns:
-        table["task"] = data.tasks[0]
+
+
+def edges_from_cells(
+    table: pd.DataFrame, path: Path, data: Trajectories, unlisted: int = 0
+) -> Int[np.ndarray, "M N N"]:
+    """The edge types in the rows of a table, see `read_edges`; its index counts lines.
+
+    Raises:
+        InputError: as `read_edges`.
+    """
+    _require_columns(list(table.columns), path, data)
+    if "task" not in table.columns:
+        table = table.assign(task=data.tasks[0])
     task = numbered(table, "task", data.tasks, path, data.source)
     source = numbered(table, "source", data.entities, path, data.source)
     target = numbered(table, "target", data.entities, path, data.source)

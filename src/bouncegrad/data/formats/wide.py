@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_e
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEYS = ("task", "time")
 KNOWN_FEATURES = frozenset((*POSITIONS, *VELOCITIES))
@@ -33,9 +37,20 @@ def read(path: Path, part: str | None) -> Trajectories:
         InputError: columns that cannot be told apart, an entity without one of the features, a cell that is no number,
             or rows that do not form a full grid (see `Grid`).
     """
+    columns = header(path)
+    read_columns(path, [name for name in columns if name not in KEYS])  # before the rows, which may be many
+    return from_cells(read_cells(path, columns, text=("task",)), path)
+
+
+def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
+    """The recordings in the rows of a wide table, see `read`; its index counts lines.
+
+    Raises:
+        InputError: as `read`.
+    """
     import pandas as pd
 
-    columns = header(path)
+    columns = list(table.columns)
     pairs = read_columns(path, [name for name in columns if name not in KEYS])
     features = tuple(dict.fromkeys(feature for _, feature in pairs))
     _, entities = coded(pd.Series([entity for entity, _ in pairs]))
@@ -46,7 +61,6 @@ def read(path: Path, part: str | None) -> Trajectories:
                     f"{path}, line 1: entity {entity} has no column for the feature {feature} of the others; add it, "
                     "or leave that feature out"
                 )
-    table = read_cells(path, columns, text=("task",))
     if table.empty:
         raise InputError(f"{path}: has a header but no rows; give at least one recording")
     line = table.index.to_numpy()
@@ -161,6 +175,11 @@ def _counted(task: np.ndarray) -> np.ndarray:
     return number
 
 
+def is_wide(columns: Sequence[str]) -> bool:
+    """Whether names of columns are those of a wide table: no column of entities, but entities within names."""
+    return not {"entity", "source", "target"} & set(columns) and any(":" in c or "_" in c for c in columns)
+
+
 def _recognises(path: Path) -> bool:
     if path.suffix != ".csv" or not path.is_file():
         return False
@@ -168,7 +187,7 @@ def _recognises(path: Path) -> bool:
         columns = header(path)
     except InputError:
         return False  # the long table says what is wrong
-    return not {"entity", "source", "target"} & set(columns) and any(":" in c or "_" in c for c in columns)
+    return is_wide(columns)
 
 
 WIDE = Format(
