@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from bouncegrad.data.trajectories import Trajectories
 
+PARTS = ("train", "valid", "test")
+READING = ("edges", "edges_order", "velocities", "time_step")
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [a,b]"}
 
 
@@ -96,14 +98,21 @@ def readable(message: str) -> str:
     return f"option {key[1]}: {key[2]}"
 
 
-def add_data_options(parser: Parser, *, train: bool = False) -> None:
-    """How the data is read."""
-    default = "train" if train else "test"
+def add_data_options(parser: Parser, *, train: bool = False, part: str | None = None) -> None:
+    """How the data is read; `part` is what to say of that option."""
+    usual = f"part or case, where the data has such; of train, valid, test {'train' if train else 'test'} by default"
     group = parser.add_argument_group("how the data is read")
+    group.add_argument("--part", type=str | None, help=part or usual)
     group.add_argument(
-        "--part", type=str | None, help=f"train, valid or test, where the data has parts (default: {default})"
+        "--edges",
+        type=str | None,
+        help="true edges: a table (task, source, target, type), or a matrix or vector in .npy or .csv",
     )
-    group.add_argument("--edges", type=str | None, help="table of true edges (task, source, target, type)")
+    group.add_argument(
+        "--edges_order",
+        type=str | None,
+        help="for a vector of edges in .npy, by what its pairs are sorted first: source or target",
+    )
     group.add_argument(
         "--velocities", action="store_true", help="add velocities, derived from positions by central differences"
     )
@@ -144,15 +153,16 @@ def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Tra
 
     found = parts(path)
     part = args.part
-    if part is None and found:
+    # Of cases with names of their own none is the natural one, so `load` asks for a choice.
+    if part is None and (len(found) == 1 or set(found) & set(PARTS)):
         part = default_part if default_part in found else found[0]
-    data = load(path, part=part, edges=args.edges, velocities=args.velocities, time_step=args.time_step)
-    return data, part
+    reading = {name: getattr(args, name) for name in READING}
+    return load(path, part=part, **reading), part
 
 
 def reading(args: Namespace) -> dict[str, Any]:
     """The options that say how the data was read, to read it again later."""
-    return {name: getattr(args, name) for name in ("edges", "velocities", "time_step", "known")}
+    return {name: getattr(args, name) for name in (*READING, "known")}
 
 
 def new_folder(path: str) -> Path:

@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": "simulate, train, infer, evaluate and report, on a built-in default",
     "simulate": "make recordings of a known system, with the truth",
     "inspect": "say what is in a file or folder, and what looks wrong with it",
+    "convert": "write recordings of one format in another",
     "train": "learn interaction modules and structures from recordings, without labels",
     "infer": "find who interacts with whom in new recordings",
     "predict": "forecast new recordings, with the spread of their futures",

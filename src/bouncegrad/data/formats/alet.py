@@ -71,4 +71,5 @@ ALET = Format(
     read=read,
     write=write,
     parts=FOLDER.parts,
+    files=lambda path, part: FOLDER.files(path, path.resolve().name, part),
 )

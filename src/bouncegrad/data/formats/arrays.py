@@ -48,6 +48,15 @@ def read_array(path: Path) -> np.ndarray:
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
+def keys_of(path: Path) -> tuple[str, ...]:
+    """The keys of an `.npz` archive; none when the file is no archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return tuple(name.removesuffix(".npy") for name in archive.namelist())
+    except (OSError, *BROKEN):
+        return ()
+
+
 def read_archive(path: Path, known: Collection[str], remedy: str) -> dict[str, np.ndarray]:
     """The arrays of one `.npz` archive, by key.
 

@@ -39,6 +39,15 @@ def header(path: Path) -> list[str]:
         raise InputError(f"{path}: cannot be read ({error}); give a CSV file that you may read") from None
     if not names:
         raise InputError(f"{path}, line 1: is empty; write the column names there")
+    return checked_names(names, path)
+
+
+def checked_names(names: list[str], path: Path) -> list[str]:
+    """Names of columns, once each has one of its own; a column of tasks is called task.
+
+    Raises:
+        InputError: a column without a name or with the name of another.
+    """
     if "" in names:
         raise InputError(
             f"{path}, line 1: column {names.index('') + 1} has no name; name it, or drop it if it only counts rows"
@@ -97,10 +106,19 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
         ) from None
     table.index += 2
     table = table.dropna(how="all")
-    for name in columns:
-        if name in text and (blank := table[name].isna()).any():
-            raise InputError(f"{path}, line {blank.idxmax()}: {name} is blank; write a name")
+    require_named(table, [name for name in columns if name in text], path)
     return table
+
+
+def require_named(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+    """Refuses blank cells in columns of names.
+
+    Raises:
+        InputError: names the line.
+    """
+    for name in columns:
+        if (blank := table[name].isna()).any():
+            raise InputError(f"{path}, line {blank.idxmax()}: {name} is blank; write a name")
 
 
 def write_cells(columns: dict[str, np.ndarray], path: Path) -> None:

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 
 def edges_path(path: Path) -> Path:
-    """Where the true edges of a long table belong."""
+    """Where the true edges of a table of recordings belong."""
     return path.with_name(f"{path.stem}_edges.csv")
+
+
+def edges_beside(path: Path) -> Path | None:
+    """The true edges of a table, where there are any."""
+    return edges_path(path) if edges_path(path).exists() else None
 
 
 def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndarray, "M N N"]:
@@ -31,18 +36,33 @@ def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndar
             not 0, 1, ...
     """
     columns = header(path)
+    _require_columns(columns, path, data)
+    return edges_from_cells(read_cells(path, columns, text=("task", "source", "target")), path, data, unlisted)
+
+
+def _require_columns(columns: list[str], path: Path, data: Trajectories) -> None:
     needed = ["source", "target", "type"] if len(data.tasks) == 1 else ["task", "source", "target", "type"]
     if missing := [name for name in needed if name not in columns]:
         raise InputError(
             f"{path}, line 1: no column {' and '.join(missing)} among {listed(columns)}; "
             f"edges of {data.source} need {', '.join(needed)}"
         )
-    table = read_cells(path, columns, text=("task", "source", "target"))
-    if "task" not in columns:
-        table["task"] = data.tasks[0]
-    task = _numbered(table, "task", data.tasks, path, data.source)
-    source = _numbered(table, "source", data.entities, path, data.source)
-    target = _numbered(table, "target", data.entities, path, data.source)
+
+
+def edges_from_cells(
+    table: pd.DataFrame, path: Path, data: Trajectories, unlisted: int = 0
+) -> Int[np.ndarray, "M N N"]:
+    """The edge types in the rows of a table, see `read_edges`; its index counts lines.
+
+    Raises:
+        InputError: as `read_edges`.
+    """
+    _require_columns(list(table.columns), path, data)
+    if "task" not in table.columns:
+        table = table.assign(task=data.tasks[0])
+    task = numbered(table, "task", data.tasks, path, data.source)
+    source = numbered(table, "source", data.entities, path, data.source)
+    target = numbered(table, "target", data.entities, path, data.source)
     types = numbers(table, "type", path)
     pair = (task * len(data.entities) + source) * len(data.entities) + target
     again = np.ones(len(pair), dtype=bool)
@@ -69,9 +89,14 @@ def write_edges(data: Trajectories, path: Path) -> None:
     write_cells(columns | {"type": data.edges[task, source, target]}, path)
 
 
-def _numbered(
+def numbered(
     table: pd.DataFrame, column: str, names: tuple[str, ...], path: Path, source: str
 ) -> Int[np.ndarray, " rows"]:
+    """Which of `names` each cell of a column is.
+
+    Raises:
+        InputError: names the first line with another name.
+    """
     number = table[column].map({name: i for i, name in enumerate(names)})
     unknown = number.isna().to_numpy()
     if unknown.any():

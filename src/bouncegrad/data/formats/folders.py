@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from jaxtyping import Int, Shaped
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.arrays import read_array
+from bouncegrad.data.formats.format import chosen_part
 
 # The published generator steps by 1e-3 and keeps every 100th frame; the files do not say so.
 PUBLISHED_DT = 0.1
@@ -57,6 +58,11 @@ class Folder:
             raise InputError(f"{file}: no such file; it belongs to the same part as the other files, add it")
         return read_array(file)
 
+    def files(self, path: Path, name: str, part: str | None) -> tuple[Path, ...]:
+        """All files of the part that `chosen_for_writing` gives."""
+        chosen = self.chosen_for_writing(path, name, part)
+        return tuple(self.file(kind, chosen) for kind in self.kinds)
+
     def recognises(self, path: Path) -> bool:
         """Whether a folder holds such a data set, or a file is of one."""
         return bool(self._data_sets(path)) if path.is_dir() else self._named(path) is not None
@@ -79,11 +85,7 @@ class Folder:
         parts, own = self.parts(path), self._named(path)
         if part is None and own is not None:
             return own
-        if part is None and len(parts) > 1:
-            raise InputError(f"{path}: has the parts {', '.join(parts)}; choose one")
-        if part is not None and part not in parts:
-            raise InputError(f"{path}: has no part {part!r}; choose one of {', '.join(parts)}")
-        return Chosen(*self._data_set(path), part or parts[0])
+        return Chosen(*self._data_set(path), chosen_part(path, parts, part))
 
     def chosen_for_writing(self, folder: Path, name: str, part: str | None) -> Chosen:
         """The part to write, which must be one that this layout knows."""
@@ -91,18 +93,20 @@ class Folder:
             raise InputError(f"{folder}: part {part!r} cannot be written; choose one of {', '.join(self.spelling)}")
         return Chosen(folder, name, part)
 
-    def _named(self, path: Path) -> Chosen | None:
-        """The part that a file is of, judged by its name."""
+    def _named(self, path: Path, kinds: Sequence[str] = ()) -> Chosen | None:
+        """The part that a file of one of these kinds, by default any, is of; judged by its name."""
         part = {spelled: part for part, spelled in self.spelling.items()}
         pattern = self.template.replace(".", r"\.").format(
-            kind=f"(?:{'|'.join(self.kinds)})", name=f"(?P<name>{self.name})", part=f"(?P<part>{'|'.join(part)})"
+            kind=f"(?:{'|'.join(kinds or self.kinds)})",
+            name=f"(?P<name>{self.name})",
+            part=f"(?P<part>{'|'.join(part)})",
         )
         match = re.fullmatch(pattern, path.name)
         return Chosen(path.parent, match["name"], part[match["part"]]) if match else None
 
     def _data_sets(self, folder: Path) -> dict[str, tuple[str, ...]]:
         """The parts of every data set in a folder, by name."""
-        files = [self._named(file) for file in sorted(folder.glob(f"{self.kinds[0]}_*"))]
+        files = [self._named(file, self.kinds[:1]) for file in folder.glob("*")]
         found = {(file.name, file.part) for file in files if file is not None}
         names = sorted({name for name, _ in found})
         return {name: tuple(part for part in self.spelling if (name, part) in found) for name in names}

@@ -89,4 +89,5 @@ KIPF = Format(
     read=read,
     write=write,
     parts=FOLDER.parts,
+    files=lambda path, part: FOLDER.files(path, "", part),
 )

@@ -64,7 +64,7 @@ def _names(array: np.ndarray, key: str, path: Path) -> tuple[str, ...]:
 ARCHIVE = Format(
     name="npz",
     layout="a .npz archive with the key x (task, frame, entity, feature)",
-    recognises=lambda path: path.suffix == ".npz",
+    recognises=lambda path: path.suffix == ".npz" and path.is_file(),
     read=read,
     write=write,
     suffix=".npz",
@@ -73,7 +73,7 @@ ARCHIVE = Format(
 ARRAY = Format(
     name="npy",
     layout="a .npy array (task, frame, entity, feature)",
-    recognises=lambda path: path.suffix == ".npy",
+    recognises=lambda path: path.suffix == ".npy" and path.is_file(),
     read=lambda path, part: Trajectories(read_array(path), source=str(path)),
     suffix=".npy",
 )

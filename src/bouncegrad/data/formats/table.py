@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import TASK_WORDS, coded, header, listed, numbers, read_cells, write_cells
-from bouncegrad.data.formats.edge_table import edges_path, write_edges
+from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_edges
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
 from bouncegrad.data.trajectories import Trajectories
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEYS = ("task", "time", "entity")
 
@@ -25,17 +29,37 @@ def read(path: Path, part: str | None) -> Trajectories:
         InputError: a column is missing, a cell is no number, or the rows do not form a full grid (see `Grid`).
     """
     columns = header(path)
+    require_columns(columns, path)
+    return from_cells(read_cells(path, columns, text=("task", "entity")), path)
+
+
+def require_columns(columns: list[str], path: Path) -> None:
+    """Refuses columns that make no long table, before its rows are read.
+
+    Raises:
+        InputError: names the columns.
+    """
     features = tuple(name for name in columns if name not in KEYS)
     if not {"time", "entity"} <= set(columns) or not features:
         raise InputError(
             f"{path}, line 1: the columns are {listed(columns)}; needed are time, entity, one or more features, "
             f"and for more than one recording {' or '.join(TASK_WORDS)}: rename them"
         )
-    table = read_cells(path, columns, text=("task", "entity"))
+
+
+def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
+    """The recordings in the rows of a long table, see `read`; its index counts lines.
+
+    Raises:
+        InputError: as `read`.
+    """
+    columns = list(table.columns)
+    require_columns(columns, path)
+    features = tuple(name for name in columns if name not in KEYS)
     if table.empty:
         raise InputError(f"{path}: has a header but no rows; give at least one recording")
     if "task" not in columns:
-        table["task"] = "0"
+        table = table.assign(task="0")
     time, *values = (numbers(table, name, path) for name in ("time", *features))
     (task, tasks), (entity, entities) = coded(table["task"]), coded(table["entity"])
     order = np.lexsort((entity, time, task))
@@ -59,33 +83,39 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
     Raises:
         InputError: a feature has the name of a key column, a cell is unobserved or not finite.
     """
-    if taken := [name for name in data.features if name in (*KEYS, *TASK_WORDS)]:
-        raise InputError(f"{path}: the feature {taken[0]} would be read as that key column; rename it or save as .npz")
+    columns = columns_of(data, path)
     require_complete(data, path)
     data.require_finite()
     require_no_stale_edges(data, edges_path(path))
+    write_cells(columns, path)
+    if data.edges is not None:
+        write_edges(data, edges_path(path))
+
+
+def columns_of(data: Trajectories, path: Path) -> dict[str, np.ndarray]:
+    """The columns of the long table, by name; time starts at 0 in every task.
+
+    Raises:
+        InputError: a feature has the name of a key column.
+    """
+    if taken := [name for name in data.features if name in (*KEYS, *TASK_WORDS)]:
+        raise InputError(f"{path}: the feature {taken[0]} would be read as that key column; rename it or save as .npz")
     m, t, n, _ = data.shape
     columns = {
         "task": np.repeat(np.array(data.tasks, dtype=object), t * n),
         "time": np.tile(np.repeat([float(f"{k * data.dt:.12g}") for k in range(t)], n), m),
         "entity": np.tile(np.array(data.entities, dtype=object), m * t),
     }
-    columns |= {name: data.x[..., i].ravel() for i, name in enumerate(data.features)}
-    write_cells(columns, path)
-    if data.edges is not None:
-        write_edges(data, edges_path(path))
-
-
-def _edges_beside(path: Path) -> Path | None:
-    return edges_path(path) if edges_path(path).exists() else None
+    return columns | {name: data.x[..., i].ravel() for i, name in enumerate(data.features)}
 
 
 TABLE = Format(
     name="csv",
     layout="a .csv table with the columns task, time, entity and one for each feature",
-    recognises=lambda path: path.suffix == ".csv",
+    recognises=lambda path: path.suffix == ".csv" and path.is_file(),
     read=read,
     write=write,
     suffix=".csv",
-    edges_beside=_edges_beside,
+    edges_beside=edges_beside,
+    files=lambda path, part: (path, edges_path(path)),
 )

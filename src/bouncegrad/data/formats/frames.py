@@ -1,0 +1,71 @@
+"""Recordings in a pandas table, long or wide, read by the same rules as the CSV of that layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.formats import table, wide
+from bouncegrad.data.formats.cells import checked_names, require_named
+from bouncegrad.data.formats.edge_table import edges_from_cells
+from bouncegrad.data.trajectories import Trajectories
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Stands where messages name a file; they count lines from 0, as `DataFrame.iloc` does.
+SOURCE = Path("DataFrame")
+
+
+def from_frame(frame: pd.DataFrame) -> Trajectories:
+    """The recordings in a long or wide table; levels of the index that have names are columns too.
+
+    Raises:
+        InputError: as for the CSV of that layout.
+    """
+    cells = _cells(frame, ("task", "entity"))
+    return (wide if wide.is_wide(list(cells.columns)) else table).from_cells(cells, SOURCE)
+
+
+def edges_from_frame(frame: pd.DataFrame, data: Trajectories) -> Int[np.ndarray, "M N N"]:
+    """The edge types `[source, target]` in a table task, source, target, type.
+
+    Raises:
+        InputError: as for the CSV.
+    """
+    return edges_from_cells(_cells(frame, ("task", "source", "target")), SOURCE, data)
+
+
+def to_frame(data: Trajectories) -> pd.DataFrame:
+    """A long table with the columns task, time, entity and one for each feature; unobserved cells have no row.
+
+    Raises:
+        InputError: a feature has the name of a key column.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(table.columns_of(data, SOURCE))
+    return frame if data.mask is None else frame[data.mask.ravel()].reset_index(drop=True)
+
+
+def _cells(frame: pd.DataFrame, text: tuple[str, ...]) -> pd.DataFrame:
+    """The table with checked names of columns, rows counted from 0, and the columns of names as text."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(
+            f"{type(frame).__name__}: neither a path nor a pandas table; arrays become recordings with "
+            "Trajectories(x), edges with Trajectories(x, edges=edges)"
+        )
+    cells = frame.reset_index() if any(name is not None for name in frame.index.names) else frame.copy(deep=False)
+    if cells.columns.nlevels > 1:
+        raise InputError(f"{SOURCE}: columns have {cells.columns.nlevels} levels; join them to names such as a:x")
+    cells.columns = checked_names([str(name).strip() for name in cells.columns], SOURCE)
+    cells.index = np.arange(len(cells))
+    columns: list[Any] = list(cells.columns)
+    require_named(cells, [name for name in columns if name in text], SOURCE)
+    return cells.astype({name: "str" for name in columns if name in text})

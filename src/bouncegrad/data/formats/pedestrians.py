@@ -1,0 +1,172 @@
+"""Tracks of walking people as OpenTraj keeps them: `obsmat.txt` and `groups.txt`, a folder for each scene.
+
+People come and go, so a recording of one scene has no fixed set of entities. A case is a window of `WINDOW` frames with
+those people who are there throughout; windows do not overlap. Cases differ in their number of entities, which
+`Trajectories` does not, so each case is a part of its own: a data set of one task, chosen by name. The alternative, all
+people of a scene as entities with a mask, would hold squares of hundreds of pairs that never met.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.formats.format import Format, chosen_part
+from bouncegrad.data.trajectories import Trajectories
+
+TRACKS, GROUPS = "obsmat.txt", "groups.txt"
+WINDOW = 20
+FEWEST = 3
+# Published: a row every 0.4 s. The files count frames of the video, whose rate differs from scene to scene.
+DT = 0.4
+COLUMNS = 8
+STATE = [2, 4, 5, 7]  # x, y, vx, vy; the third dimension between them is 0 throughout
+
+
+class Case(NamedTuple):
+    """One window: where it is and who is there throughout.
+
+    Args:
+        folder: the scene.
+        rows: its rows of the table, by frame, then person.
+        people: their numbers.
+    """
+
+    folder: Path
+    rows: Float[np.ndarray, "T N 8"]
+    people: tuple[int, ...]
+
+
+def read(path: Path, part: str | None) -> Trajectories:
+    """One case: x and y in metres, vx and vy in m/s, entities named by their numbers, who walks together as type 1.
+
+    Args:
+        path: the folder of a scene, its `obsmat.txt`, or a folder of scenes.
+        part: the case, `SCENE_FRAME` by its first frame.
+
+    Raises:
+        InputError: a file is unusable, there is no case, or there are several and no choice.
+    """
+    cases = _cases(path)
+    if not cases:
+        raise InputError(
+            f"{path}: no {WINDOW} frames in a row with {FEWEST} people there throughout; give a longer recording"
+        )
+    name = chosen_part(path, tuple(cases), part)
+    case = cases[name]
+    return Trajectories(
+        case.rows[:, :, STATE][None],
+        edges=_together(case),
+        dt=DT,
+        features=("x", "y", "vx", "vy"),
+        units=("m", "m", "m/s", "m/s"),
+        entities=tuple(map(str, case.people)),
+        tasks=(name,),
+        source=str(path),
+    )
+
+
+def _cases(path: Path) -> dict[str, Case]:
+    """All cases at a path, by name, in order of time."""
+    found = {}
+    for folder in _scenes(path):
+        file = folder / TRACKS
+        for case in _windows(folder, file.stat().st_mtime_ns):
+            found[f"{folder.resolve().name}_{case.rows[0, 0, 0]:.0f}"] = case
+    return found
+
+
+def _scenes(path: Path) -> list[Path]:
+    """The folders of scenes at a path."""
+    if path.name == TRACKS:
+        return [path.parent]
+    if path.is_file():
+        return []
+    return [path] if (path / TRACKS).is_file() else sorted(file.parent for file in path.glob(f"*/{TRACKS}"))
+
+
+@lru_cache(maxsize=16)  # all cases of a scene are read one after the other, from one large text
+def _windows(folder: Path, changed: int) -> tuple[Case, ...]:
+    """The cases of one scene: from each frame on, the first window that is whole; the next begins where it ends."""
+    rows = _read_rows(folder / TRACKS)
+    frames, first = np.unique(rows[:, 0], return_index=True)
+    people = [set(map(int, some)) for some in np.split(rows[:, 1], first[1:])]
+    step = np.median(np.diff(frames)) if len(frames) > 1 else 0.0
+    cases, start = [], 0
+    while start + WINDOW <= len(frames):
+        window = slice(start, start + WINDOW)
+        there = sorted(set.intersection(*people[window]))
+        if (np.diff(frames[window]) == step).all() and len(there) >= FEWEST:
+            some = rows[np.isin(rows[:, 0], frames[window]) & np.isin(rows[:, 1], there)]
+            cases.append(Case(folder, some.reshape(WINDOW, len(there), COLUMNS), tuple(there)))
+            start += WINDOW
+        else:
+            start += 1
+    return tuple(cases)
+
+
+def _read_rows(file: Path) -> Float[np.ndarray, "rows 8"]:
+    """The table, sorted by frame, then person."""
+    rows = []
+    for number, line in enumerate(_lines(file), start=1):
+        try:
+            row = [float(cell) for cell in line.split()]
+        except ValueError:
+            row = []
+        if line.strip() and not (len(row) == COLUMNS and np.isfinite(row).all() and row[1] == round(row[1])):
+            raise InputError(
+                f"{file}, line {number}: {line.strip()[:60]!r} is not {COLUMNS} numbers "
+                "(frame, person, x, z, y, vx, vz, vy); correct the line"
+            )
+        rows += [row] if row else []
+    table = np.array(rows).reshape(-1, COLUMNS)
+    table = table[np.lexsort((table[:, 1], table[:, 0]))]
+    twice = (np.diff(table[:, :2], axis=0) == 0).all(1)
+    if twice.any():
+        frame, person = table[int(twice.argmax()), :2]
+        raise InputError(f"{file}: frame {frame:g} has person {person:g} twice; remove one of the rows")
+    return table
+
+
+def _together(case: Case) -> np.ndarray | None:
+    """Type 1 in both directions for people who stand in one line of the groups; None without such a file."""
+    file = case.folder / GROUPS
+    if not file.exists():
+        return None
+    lines = [line.split() for line in _lines(file)]
+    lines = [line for line in lines if line]
+    # One of the scenes says first how many groups follow.
+    if lines and lines[0] == [str(len(lines) - 1)]:
+        lines = lines[1:]
+    edges = np.zeros((1, len(case.people), len(case.people)), dtype=np.int64)
+    for words in lines:
+        if strange := [word for word in words if not word.isdecimal()]:
+            raise InputError(f"{file}: {strange[0]!r} is no number of a person; write one group of numbers a line")
+        group = np.isin(case.people, [int(word) for word in words])
+        edges[0] |= np.outer(group, group)
+    edges[0, range(len(case.people)), range(len(case.people))] = 0
+    return edges
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: is no text in UTF-8; give the file as it was published") from None
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror}); give a file that you may read") from None
+
+
+PEDESTRIANS = Format(
+    name="pedestrians",
+    layout=f"a folder with {TRACKS} and {GROUPS} (or a folder of such folders)",
+    recognises=lambda path: bool(_scenes(path)),
+    read=read,
+    parts=lambda path: tuple(_cases(path)),
+    left_out=f"people who are not there for all {WINDOW} frames of a case, and the third dimension",
+)
