@@ -130,3 +130,12 @@ def test_parts_that_do_not_fit_are_refused(result: Result, field: str, value: ob
 def test_edges_that_are_not_the_arg_max_are_refused(result: Result) -> None:
     with pytest.raises(InputError, match="take the arg-max"):
         replace(result, edges=(1 - result.edges) * (1 - np.eye(4, dtype=int)))
+
+
+def test_probabilities_are_given_back_to_the_bit(tmp_path) -> None:
+    """Sums of shares are 1 up to rounding; dividing by them again and again would change the last digit."""
+    generator = np.random.default_rng(0)
+    probability = generator.dirichlet(np.full(3, 0.1), (40, 4, 4)) * (1 - np.eye(4))[..., None]
+    result = Result.from_probability(probability, np.zeros(40), 9)
+    result.save(tmp_path / "result.npz")
+    np.testing.assert_array_equal(Result.load(tmp_path / "result.npz").probability, result.probability)

@@ -20,6 +20,7 @@ from bouncegrad.results.metrics import off_diagonal
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
 DETERMINED = 0.75
+ROUNDING = 1e-12
 NAMES = ("tasks", "entities", "type_names", "priors")
 # What numpy and zipfile raise on files that are foreign, cut short or have a byte flipped.
 UNREADABLE: tuple[type[Exception], ...] = (
@@ -108,7 +109,8 @@ class Result:
                 f"{self.source}: probability at (task, source, target) {at} is {probability[at].round(4).tolist()}; "
                 "it must sum to 1, and be all 0 on the diagonal"
             )
-        return probability / np.where(total > 0, total, 1.0)[..., None]
+        # What sums to 1 as nearly as it can is left alone, so that a file gives back what was saved.
+        return probability / np.where(np.abs(total - wanted) > ROUNDING, total, 1.0)[..., None]
 
     def _check_edges(self) -> None:
         k = self.probability.shape[-1]
