@@ -84,17 +84,6 @@ def test_gradient_steps_learn_the_law_from_known_structures() -> None:
     assert last < first / 50
 
 
-def test_a_step_that_is_not_finite_is_skipped_and_counted() -> None:
-    composition = small_graph(3)
-    loop = loop_of(composition, HeatBath(10), 10)
-    assert loop.optimizer is not None
-    before = copy.deepcopy(composition.state_dict())
-    batch = next(RandomFrames(tracks().fill_(float("inf")), 10, 2)(loop.generator))
-    loop.step(loop.optimizer, batch, loop.z[batch.tasks])
-    assert loop.skipped == 1
-    assert all(torch.equal(before[k], v) for k, v in composition.state_dict().items())
-
-
 def parts_of(kind: str, composition) -> dict:
     if kind == "heat-bath":
         return {"search": HeatBath(10, 0.7), "annealer": Geometric(20.0, hot=0.15)}
