@@ -54,7 +54,7 @@ def train(
 
     Args:
         config: settings; None in them is resolved from the data.
-        data: the training part; its edges, if any, are read by the metrics alone.
+        data: the training part; its edges, if any, are read by the metrics and by the oracle, `proposal: truth`, alone.
         run: where to write; None writes nothing.
         origin: the data set that `data` was taken from, if it is only a part.
         known: types `[source, target]` of edges that need not be found, -1 where not known.
@@ -70,11 +70,13 @@ def train(
     scaling = Scaling.fit(data)
     config = config.resolve(data.shape)
     with threads(config.threads):
-        loop, batches = build(config, data.without_edges(), scaling, known)
+        truth = data.edges if config.proposal == "truth" else None
+        loop, batches = build(config, data.without_edges(), scaling, known, truth)
         schedule = Schedule(config, len(data.tasks), stop)
 
         def afresh(start: int) -> BounceGrad:
-            return build(replace(config, seed=(config.seed + start) % 2**63), data.without_edges(), scaling, known)[0]
+            other = replace(config, seed=(config.seed + start) % 2**63)
+            return build(other, data.without_edges(), scaling, known, truth)[0]
 
         few = few_tasks(len(data.tasks), config.seed)
         first = batches.tracks if few is None else batches.tracks[few]

@@ -1,4 +1,4 @@
-"""The guard of gradient steps: no single step can undo what many have learned, and nothing that is not a number goes on.
+"""The guard of gradient steps: no single step undoes what many have learned, and nothing that is no number goes on.
 
     norm > 100 typical, or not finite     the step is left out and counted
     norm > clip                           the gradient is scaled down to `clip`
