@@ -82,8 +82,8 @@ class Config:
             less than 2,400 gradient steps, and 0.003 for adam.
         clip: gradients are scaled down to this norm.
         epochs: passes over the tasks; reproducible to the bit.
-        minutes: a limit of time, used where epochs are not given: a run is done after ten times the steps of its
-            cooling, or is fitted to the limit; 5 by default.
+        minutes: a limit of time, used where epochs are not given: a run is fitted to it, and done before after ten
+            times the steps of its cooling, where structures cool; 5 by default.
         holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
         seed: seed of every random draw.
         threads: threads of matrix products; all cores by default.

@@ -21,10 +21,10 @@ class Schedule:
     """Clocks of a run from where it stands to its end.
 
     This is the first stage of a run; what `forecast` gives to the second does not count. By epochs, progress is the
-    share of the gradient steps that `epochs` passes have. By minutes, a run is done after ten times the steps of its
-    cooling; where time is up before, every pass moves progress on by its share of what is left,
-    `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed.
-    The mean is over the last passes, so that a stall of the machine is spread over many and skips no temperatures.
+    share of the gradient steps that `epochs` passes have. By minutes, every pass moves progress on by its share of what
+    is left, `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any
+    speed. The mean is over the last passes, so that a stall of the machine is spread over many and skips no
+    temperatures. Where structures cool, a run is done before its time after ten times the steps of the cooling.
 
     The cooling takes `config.cooling` gradient steps however long the run is, for slower cooling finds nothing
     better; where that would be more than 70 % of the run, it takes these. A pass of the cooling is over at most
@@ -59,7 +59,9 @@ class Schedule:
             if self.config.epochs is not None:
                 self.progress = min(self.steps / (self.config.epochs * -(-self.tasks // self.config.batch)), 1.0)
             else:
-                left, enough = self.seconds_left, ENOUGH * cooling - self.steps
+                # Only where structures cool is it known how many steps are enough.
+                enough = ENOUGH * cooling - self.steps if self.config.annealer == "geometric" else math.inf
+                left = self.seconds_left
                 self.recent.append(took)
                 share = fmean(self.recent) / left if took < left else 1.0
                 share = max(share, batches / (enough + batches)) if enough > 0 else 1.0
