@@ -25,6 +25,10 @@ SMALL = {"epochs": 30, "threads": 1, "edge_hidden": [32], "node_hidden": [32]}
 SEARCHES = {
     "heat bath": {},
     "paper": {"search": "paper", "proposal": "learned", "steps": 2, "epochs": 8},
+    "both encoders": {
+        **{"search": "paper", "proposal": "learned", "encoder": "both", "move": "everything", "annealer": "residual"},
+        **{"steps": 2, "epochs": 4},
+    },
     "blocks": {"edge_types": 11, "epochs": 3, "segments": 2},
 }
 
