@@ -141,7 +141,7 @@ class Learned:
         Raises:
             InputError: the loss or a gradient is not a number.
         """
-        accepted = move.accepted
+        accepted = move.accepted.view(len(move.z), -1).any(1)  # a heat bath tells of every slot
         if not accepted.any():
             return
         before = move.z if move.before is None else move.before
