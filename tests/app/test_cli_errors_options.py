@@ -31,6 +31,7 @@ SETTINGS = [
     ("cooling", ["0", "-1"], "give a whole number from 1"),
     ("learning_rate", ["0", "-1", "1e300"], "give a number above 0"),
     ("learning_rate", ["nan", "x"], "give a number"),
+    ("rate", ["x"], "give cosine or plateau"),
     ("clip", ["0", "-1"], "give a number above 0"),
     ("temperature", ["0", "-1"], "give a number above 0"),
     ("temperature", ["nan", "x"], "give a number"),

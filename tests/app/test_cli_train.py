@@ -103,7 +103,7 @@ def test_settings_reach_the_modules(command, work):
     assert command("train", "--data", "springs.npz", "--out", "new", *line, *SHORT).status == 0
     shapes = {name: tuple(weight.shape) for name, weight in weights("new").items() if "weights" in name}
     assert shapes == {
-        "edge.weights.0": (5, 12, 7),
+        "edge.weights.0": (5, 15, 7),
         "edge.weights.1": (5, 7, 3),
         "node.weights.0": (1, 7, 6),
         "node.weights.1": (1, 6, 5),

@@ -143,6 +143,25 @@ def test_a_short_run_cools_over_most_of_it_and_a_long_one_no_longer_than_it_must
         assert cooled[-1] == 1.0
 
 
+def test_the_rate_is_halved_on_a_plateau():
+    """40 passes without a lower loss are borne; after a halving 200 passes are not looked at, and then 40 are borne."""
+    schedule = Schedule(Config(rate="plateau", learning_rate=4e-5, epochs=9).resolve(SHAPE))
+    halved = []
+    for epoch in range(1000):
+        before = schedule.learning_rate
+        schedule.note(1.0 if epoch < 100 else 0.5)
+        if schedule.learning_rate < before:
+            halved.append((epoch, schedule.learning_rate))
+    # The first pass lowers the loss, so the 41st without is pass 41. Rest to pass 241; pass 100 is a lower loss.
+    assert halved == [(41, 2e-5), (41 + 200 + 41, 1e-5)]
+    assert schedule.halvings == 4  # the lowest rate is 1e-5
+    improving = Schedule(Config(rate="plateau", epochs=9).resolve(SHAPE))
+    first = improving.learning_rate
+    for epoch in range(500):
+        improving.note(-float(epoch // 40))
+    assert improving.learning_rate == first
+
+
 def test_minutes_are_used_up_where_nothing_says_how_many_steps_are_enough(monkeypatch):
     ends = []
     for search in ("paper", "heat-bath"):

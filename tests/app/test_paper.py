@@ -85,7 +85,8 @@ def test_the_configuration_is_the_published_one() -> None:
     assert (charged.node_hidden, charged.activation, charged.encoder_hidden) == ((256, 256, 256), "relu", 512)
     assert (charged.loss, charged.steps, charged.segments, charged.batch) == ("rollout", 10, 0, 128)
     assert (charged.search, charged.proposal, charged.encoder, charged.move) == ("paper", "learned", "mlp", "entity")
-    assert (charged.annealer, charged.optimizer, charged.polar) == ("tracked", "adam", False)
+    assert (charged.annealer, charged.optimizer, charged.rate) == ("tracked", "adam", "plateau")
+    assert not charged.polar
     assert charged.temperature == pytest.approx(math.exp(-9.8), rel=1e-3)
 
 

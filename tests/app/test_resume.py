@@ -20,7 +20,14 @@ EPOCHS = 7
 SETTINGS: dict[str, dict[str, Any]] = {
     "heat bath": {},
     "paper, learned": {"search": "paper", "proposal": "learned", "steps": 2},
-    "paper, both encoders": {"search": "paper", "proposal": "learned", "encoder": "both", "move": "flip", "steps": 2},
+    "paper, both encoders": {
+        "search": "paper",
+        "proposal": "learned",
+        "encoder": "both",
+        "move": "flip",
+        "steps": 2,
+        "rate": "plateau",
+    },
     "paper, oracle": {"search": "paper", "proposal": "truth", "annealer": "residual", "steps": 3},
     "paper, uniform": {"search": "paper", "annealer": "fixed", "steps": 3},
     "block heat bath": {"edge_types": 8},

@@ -78,8 +78,10 @@ class Config:
             know left from right.
         optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
             adam for rollout.
-        learning_rate: first rate, falling on a cosine to 2 % of it; by default 0.01 for muon, up to 0.02 in runs of
-            less than 2,400 gradient steps, and 0.003 for adam.
+        learning_rate: first rate; by default 0.01 for muon, up to 0.02 in runs of less than 2,400 gradient steps, and
+            0.003 for adam.
+        rate: how it falls; on a cosine to 2 % of it, or by half on each plateau, when 40 passes have not lowered the
+            loss (as published).
         clip: gradients are scaled down to this norm.
         epochs: passes over the tasks; reproducible to the bit.
         minutes: a limit of time, used where epochs are not given: a run is fitted to it, and done before after ten
@@ -125,6 +127,7 @@ class Config:
     mirror: bool = False
     optimizer: Literal["muon", "adam"] | None = None
     learning_rate: float | None = None
+    rate: Literal["cosine", "plateau"] = "cosine"
     clip: float = 10.0
     epochs: int | None = None
     minutes: float | None = None

@@ -15,6 +15,8 @@ ENOUGH = 10
 LONGEST_SHARE, LATEST_START = 0.7, 0.4
 FORMED = 0.9  # of the cooling
 JUDGED = 1.5  # coolings after which names are looked at
+PATIENCE, REST = 40, 200  # passes without a lower loss that are borne, and that are not looked at after a halving
+LOWEST = 1e-5
 
 
 class Schedule:
@@ -45,6 +47,7 @@ class Schedule:
         self.config, self.tasks, self.stop = config, tasks, stop
         self.epoch, self.steps, self.progress, self.cooled, self.seconds = 0, 0, 0.0, 0.0, 0.0
         self.recent: deque[float] = deque(maxlen=50)
+        self.best, self.waited, self.resting, self.halvings = math.inf, 0, 0, 0
 
     def clocks(self) -> Iterator[Clock]:
         """One clock per pass; after each the position (epoch, steps, progress ...) stands between passes."""
@@ -70,6 +73,15 @@ class Schedule:
             pace = max(batches / cooling, (self.progress - before) / LONGEST_SHARE)
             self.cooled = min(self.cooled + pace, JUDGED)
 
+    def note(self, loss: float) -> None:
+        """Takes in the mean loss of a pass; on a plateau the rate is halved, and a while of rest follows."""
+        self.waited = 0 if loss < self.best else self.waited + 1
+        self.best = min(self.best, loss)
+        if self.resting:
+            self.resting, self.waited = self.resting - 1, 0
+        if self.waited > PATIENCE:
+            self.halvings, self.resting, self.waited = self.halvings + 1, REST, 0
+
     def start_again(self) -> None:
         """Cools once more, from the start; what is behind counts."""
         self.cooled = 0.0
@@ -92,8 +104,10 @@ class Schedule:
 
     @property
     def learning_rate(self) -> float:
-        """Cosine from the first rate to 2 % of it."""
+        """Cosine from the first rate to 2 % of it, or halved on each plateau so far."""
         assert self.config.learning_rate is not None
+        if self.config.rate == "plateau":
+            return max(self.config.learning_rate * 0.5**self.halvings, min(LOWEST, self.config.learning_rate))
         return self.config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
 
     @property
@@ -125,3 +139,7 @@ class Schedule:
             minutes = (1 - self.config.forecast) * (self.config.minutes or 0.0)
             return max(60 * minutes - self.seconds, 0.0)
         return self.seconds / self.progress * (1 - self.progress) if self.progress else math.inf
+
+    def state_dict(self) -> dict[str, float]:
+        names = ("epoch", "steps", "progress", "cooled", "seconds", "best", "waited", "resting", "halvings")
+        return {name: getattr(self, name) for name in names}

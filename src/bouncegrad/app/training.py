@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,7 @@ class Recorder:
         self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
         self.batches, self.few, self.starts, self.tying = batches, few, starts, tying
         self.rows: list[Row] = []
+        self.losses: list[float] = []  # of the present pass
         self.saved = schedule.seconds
         self.counts = Counts()
         self.stage: ForecastStage | None = None
@@ -155,6 +157,9 @@ class Recorder:
                 self.save()
                 self.saved = self.schedule.seconds
             yield clock
+            if self.losses:
+                self.schedule.note(fmean(self.losses))
+                self.losses = []
 
     def judged(self, clock: Clock) -> Clock:
         """Has the start looked at whose structures have cooled; where a new one begins, it begins at this clock."""
@@ -166,7 +171,9 @@ class Recorder:
     def __call__(self, clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
         self.counts.visits += 1
         self.counts.tasks += len(move.z)
-        self.counts.loss += float(loss.mean()) if loss is not None else 0.0
+        if loss is not None:
+            self.losses.append(float(loss.mean()))
+            self.counts.loss += self.losses[-1]
         self.counts.acceptance += float(move.accepted.float().mean())
 
     def write_row(self) -> None:
