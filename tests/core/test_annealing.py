@@ -93,16 +93,16 @@ def test_residual_is_twice_the_mean_square_by_the_independent_numbers() -> None:
 
 
 def test_what_residuals_tell() -> None:
-    """1, 2, 3 and then 2, 4, 6, about their means: before 1, 2, 2, 4 (mean 9/4), after 2, 3, 4, 6 (mean 15/4)."""
+    """1, 2, 3 and then 2, 4, 6: before 1, 2, 3, 2, 4, after 2, 3, 2, 4, 6."""
     found = unexplained(torch.tensor([[[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]]])[..., None, None])
     assert found.numbers == 6
     assert found.mean_square == pytest.approx((1 + 4 + 9 + 4 + 16 + 36) / 6)
-    before, after = np.array([1, 2, 2, 4]), np.array([2, 3, 4, 6])
-    assert found.autocorrelation == pytest.approx(np.corrcoef(before, after)[0, 1])
+    assert found.autocorrelation == pytest.approx(np.corrcoef([1, 2, 3, 2, 4], [2, 3, 2, 4, 6])[0, 1])
+    assert unexplained(torch.ones(2, 1, 1, 2, 2)).autocorrelation == 0.0
     assert unexplained(torch.ones(2, 3, 1, 2, 2)).autocorrelation == 0.0
     noise = torch.randn(200, 2, 11, 2, 2, generator=torch.Generator().manual_seed(0))
     assert unexplained(noise).autocorrelation == pytest.approx(0.0, abs=0.02)
-    assert unexplained(noise.cumsum(2)).autocorrelation > 0.8
+    assert unexplained(noise.cumsum(2)).autocorrelation > 0.6
 
 
 @pytest.mark.parametrize(

@@ -121,9 +121,13 @@ class Kept:
 
 
 def unexplained(residuals: Float[Tensor, "B C R N D"]) -> Unexplained:
-    """The three numbers that the residual-based annealer is told; frames of one segment follow each other."""
-    before, after = residuals[:, :, :-1], residuals[:, :, 1:]
-    before, after = before - before.mean(), after - after.mean()
+    """The three numbers that the residual-based annealer is told.
+
+    Segments stand one after another, as published: where a rollout begins anew, its error is small again. Within
+    rollouts alone errors would seem to be all alike, for they add up.
+    """
+    frames = residuals.flatten(1, 2)
+    before, after = frames[:, :-1] - frames[:, :-1].mean(), frames[:, 1:] - frames[:, 1:].mean()
     size = float(before.norm() * after.norm())
-    alike = float((before * after).sum()) / size if size > 0 else 0.0  # one step, or no error: nothing to tell
+    alike = float((before * after).sum()) / size if size > 0 else 0.0  # one frame, or no error: nothing to tell
     return Unexplained(float(residuals.square().mean()), residuals[0].numel(), alike)
