@@ -71,7 +71,7 @@ def test_every_preset_is_what_its_file_says(command, name):
 
 
 def test_presets_are_named():
-    assert {"demo", "springs5", "charged5", "kuramoto5"} <= set(NAMED)
+    assert {"demo", "springs5", "charged5", "kuramoto5", "springs5-paper", "charged5-paper"} <= set(NAMED)
 
 
 @pytest.mark.parametrize("words", [["--preset", "charged5"], ["--preset=charged5"]])

@@ -30,6 +30,7 @@ SHAPE = (1000, 49, 5, 4)
         ({"loss": "rollout"}, {"optimizer": "adam", "learning_rate": 0.003}),
         ({"search": "paper"}, {"annealer": "tracked", "temperature": 5.5e-5, "loss": "rollout", "steps": 10}),
         ({"search": "paper", "annealer": "fixed"}, {"temperature": 1.0}),
+        ({"search": "paper", "annealer": "residual"}, {"temperature": 5.5e-5, "loss": "rollout"}),
         ({"search": "paper", "loss": "likelihood"}, {"steps": 1, "segments": 4}),
         ({}, {"evidence": 1 - 4 / (1.6 * 48)}),
         ({"segments": 1}, {"evidence": 0.95}),
@@ -140,6 +141,37 @@ def test_a_short_run_cools_over_most_of_it_and_a_long_one_no_longer_than_it_must
         assert cooled[end // 2] == pytest.approx(0.5)
         assert cooled[end - 1] < cooled[end] == pytest.approx(1.0)
         assert cooled[-1] == 1.0
+
+
+def test_the_rate_is_halved_on_a_plateau():
+    """40 passes without a lower loss are borne; after a halving 200 passes are not looked at, and then 40 are borne."""
+    schedule = Schedule(Config(rate="plateau", learning_rate=4e-5, epochs=9).resolve(SHAPE))
+    halved = []
+    for epoch in range(1000):
+        before = schedule.learning_rate
+        schedule.note(1.0 if epoch < 100 else 0.5)
+        if schedule.learning_rate < before:
+            halved.append((epoch, schedule.learning_rate))
+    # The first pass lowers the loss, so the 41st without is pass 41. Rest to pass 241; pass 100 is a lower loss.
+    assert halved == [(41, 2e-5), (41 + 200 + 41, 1e-5)]
+    assert schedule.halvings == 4  # the lowest rate is 1e-5
+    improving = Schedule(Config(rate="plateau", epochs=9).resolve(SHAPE))
+    first = improving.learning_rate
+    for epoch in range(500):
+        improving.note(-float(epoch // 40))
+    assert improving.learning_rate == first
+
+
+def test_minutes_are_used_up_where_nothing_says_how_many_steps_are_enough(monkeypatch):
+    ends = []
+    for search in ("paper", "heat-bath"):
+        now = iter(range(10**5))
+        monkeypatch.setattr("time.perf_counter", lambda now=now: next(now) / 100)
+        schedule = Schedule(Config(search=search, cooling=10, minutes=1.0, batch=500).resolve(SHAPE), 1000)
+        list(schedule.clocks())
+        ends.append((schedule.steps, round(schedule.seconds)))
+    assert ends[0] == (2 * 6000, 60)
+    assert ends[1][0] == 100
 
 
 def test_states_open_halfway_through_the_cooling():

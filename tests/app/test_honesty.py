@@ -25,6 +25,10 @@ SMALL = {"epochs": 30, "threads": 1, "edge_hidden": [32], "node_hidden": [32]}
 SEARCHES = {
     "heat bath": {},
     "paper": {"search": "paper", "proposal": "learned", "steps": 2, "epochs": 8},
+    "both encoders": {
+        **{"search": "paper", "proposal": "learned", "encoder": "both", "move": "everything", "annealer": "residual"},
+        **{"steps": 2, "epochs": 4},
+    },
     "blocks": {"edge_types": 11, "epochs": 3, "segments": 2},
 }
 
@@ -131,7 +135,7 @@ def test_shared_random_states_are_neither_read_nor_changed(tasks, new):
             results.append(model.infer(new.select(range(3))))
             model.predict(new.select(range(3)), steps=2)
         assert shared() == before
-    assert all(same(one, two) for one, two in zip(results[:3], results[3:], strict=True))
+    assert all(same(one, two) for one, two in zip(results[: len(SEARCHES)], results[len(SEARCHES) :], strict=True))
 
 
 @pytest.mark.parametrize("context", [2, 13])

@@ -20,6 +20,15 @@ EPOCHS = 7
 SETTINGS: dict[str, dict[str, Any]] = {
     "heat bath": {},
     "paper, learned": {"search": "paper", "proposal": "learned", "steps": 2},
+    "paper, both encoders": {
+        "search": "paper",
+        "proposal": "learned",
+        "encoder": "both",
+        "move": "flip",
+        "steps": 2,
+        "rate": "plateau",
+    },
+    "paper, oracle": {"search": "paper", "proposal": "truth", "annealer": "residual", "steps": 3},
     "paper, uniform": {"search": "paper", "annealer": "fixed", "steps": 3},
     "block heat bath": {"edge_types": 8},
     "no evidence": {"evidence": 0.0},
@@ -109,9 +118,10 @@ def test_the_loop_in_memory_is_that_of_the_checkpoint(unbroken, tasks, tmp_path)
 def test_skipped_gradient_steps_are_counted_on(tasks, tmp_path):
     run = Run(tmp_path / "broken")
     train(config("heat bath"), tasks, run, stop=stopped_after(3))
-    torch.save(run.state() | {"skipped": 5}, run.checkpoint)
+    state = run.state()
+    torch.save(state | {"guard": state["guard"] | {"skipped": 5}}, run.checkpoint)
     train(run.config(), tasks, run, resume=True)
-    assert run.rows()[-1]["skipped_steps"] == run.state()["skipped"] == 5
+    assert run.rows()[-1]["skipped_steps"] == run.state()["guard"]["skipped"] == 5
 
 
 class Died(Exception):

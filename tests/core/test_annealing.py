@@ -1,10 +1,16 @@
+"""Annealers: each temperature against values worked out by hand."""
+
+from __future__ import annotations
+
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from bouncegrad.core.annealing import Clock, Fixed, Geometric, Tracked
-from bouncegrad.core.search import Move
+from bouncegrad.core.residual import Residual
+from bouncegrad.core.search import Move, Unexplained, unexplained
 
 
 def move(accepted_worse: int, refused_worse: int, better: int = 3) -> Move:
@@ -60,6 +66,65 @@ def test_tracked_wants_a_falling_rate() -> None:
     late.update(Clock(401, 0.0), move(0, 0))
     assert early.temperature == pytest.approx(1.1)
     assert late.temperature == pytest.approx(1 / 1.1)
+
+
+def left(mean_square: float, autocorrelation: float, tasks: int = 4, numbers: int = 100) -> Move:
+    """A move that leaves this much unexplained."""
+    nothing = torch.zeros(tasks)
+    told = Unexplained(mean_square, numbers, autocorrelation)
+    return Move(torch.zeros(tasks, 1), nothing > 0, nothing, nothing, unexplained=told)
+
+
+def test_residual_is_twice_the_mean_square_by_the_independent_numbers() -> None:
+    """Two visits of 1 and 3 tasks: s = (1 · 0.1 + 3 · 0.3) / 4 = 0.25, ρ = (1 · 0.2 + 3 · 0.6) / 4 = 0.5,
+    T = 2 · 0.25 / (100 · (1 - 0.25)) = 1 / 150; the pass after: 2 · 0.02 / 100."""
+    annealer = Residual(7.0)
+    annealer.update(Clock(0, 0.0), left(0.1, 0.2, tasks=1))
+    annealer.update(Clock(0, 0.0), left(0.3, 0.6, tasks=3))
+    assert annealer.temperature == 7.0
+    annealer.update(Clock(1, 0.1), left(0.02, 0.0))
+    assert annealer.temperature == pytest.approx(1 / 150)
+    annealer.update(Clock(2, 0.2), left(math.inf, 0.0))
+    assert annealer.temperature == pytest.approx(2 * 0.02 / 100)
+    annealer.update(Clock(3, 0.3), left(0.5, -1.0))
+    assert annealer.temperature == pytest.approx(2 * 0.02 / 100)  # what is not finite tells nothing
+    annealer.update(Clock(4, 0.4), left(0.0, 0.0))
+    assert annealer.temperature == pytest.approx(1.0)  # errors that are all alike are one number
+
+
+def test_what_residuals_tell() -> None:
+    """1, 2, 3 and then 2, 4, 6: before 1, 2, 3, 2, 4, after 2, 3, 2, 4, 6."""
+    found = unexplained(torch.tensor([[[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]]])[..., None, None])
+    assert found.numbers == 6
+    assert found.mean_square == pytest.approx((1 + 4 + 9 + 4 + 16 + 36) / 6)
+    assert found.autocorrelation == pytest.approx(np.corrcoef([1, 2, 3, 2, 4], [2, 3, 2, 4, 6])[0, 1])
+    assert unexplained(torch.ones(2, 1, 1, 2, 2)).autocorrelation == 0.0
+    assert unexplained(torch.ones(2, 3, 1, 2, 2)).autocorrelation == 0.0
+    noise = torch.randn(200, 2, 11, 2, 2, generator=torch.Generator().manual_seed(0))
+    assert unexplained(noise).autocorrelation == pytest.approx(0.0, abs=0.02)
+    assert unexplained(noise.cumsum(2)).autocorrelation > 0.6
+
+
+@pytest.mark.parametrize(
+    ("make", "lasting"),
+    [
+        (
+            lambda floor: Geometric(8.0, 1.0, floor=floor),
+            lambda epoch: (Clock(epoch, epoch / 9, epoch / 9), move(0, 0)),
+        ),
+        (lambda floor: Tracked(8.0, floor=floor), lambda epoch: (Clock(epoch, epoch / 9), move(9, 1))),
+        (lambda floor: Residual(8.0, floor=floor), lambda epoch: (Clock(epoch, epoch / 9), left(1e-3, 0.0))),
+        (lambda floor: Fixed(2.0, floor=floor), lambda epoch: (Clock(epoch, epoch / 9), move(0, 0))),
+    ],
+)
+def test_none_falls_below_its_floor(make, lasting) -> None:
+    free, floored = make(1e-12), make(5.0)
+    for epoch in range(10):
+        for annealer in (free, floored):
+            annealer.update(*lasting(epoch))
+        assert floored.temperature >= 5.0
+        assert floored.temperature == pytest.approx(max(free.temperature, 5.0))
+    assert floored.temperature == 5.0
 
 
 @pytest.mark.parametrize("make", [lambda: Geometric(50.0), lambda: Tracked(1e-4), lambda: Fixed(2.0)])

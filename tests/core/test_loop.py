@@ -10,7 +10,7 @@ import torch
 from bouncegrad.core.annealing import Clock, Fixed, Geometric, Tracked
 from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.encoders import Encoder
+from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.proposals import Learned, Uniform
 from bouncegrad.core.search import Metropolis
@@ -84,21 +84,10 @@ def test_gradient_steps_learn_the_law_from_known_structures() -> None:
     assert last < first / 50
 
 
-def test_a_step_that_is_not_finite_is_skipped_and_counted() -> None:
-    composition = small_graph(3)
-    loop = loop_of(composition, HeatBath(10), 10)
-    assert loop.optimizer is not None
-    before = copy.deepcopy(composition.state_dict())
-    batch = next(RandomFrames(tracks().fill_(float("inf")), 10, 2)(loop.generator))
-    loop.step(loop.optimizer, batch, loop.z[batch.tasks])
-    assert loop.skipped == 1
-    assert all(torch.equal(before[k], v) for k, v in composition.state_dict().items())
-
-
 def parts_of(kind: str, composition) -> dict:
     if kind == "heat-bath":
         return {"search": HeatBath(10, 0.7), "annealer": Geometric(20.0, hot=0.15)}
-    encoder = Encoder(6, 2, 2, composition.pairs, torch.Generator().manual_seed(4), hidden=8)
+    encoder = TrackEncoder(6, 2, 2, composition.pairs, torch.Generator().manual_seed(4), hidden=8)
     return {"search": Metropolis(), "annealer": Tracked(1.0), "proposal": Learned(encoder, composition.groups)}
 
 
@@ -113,10 +102,7 @@ def test_a_loop_taken_up_again_equals_an_unbroken_one(kind: str) -> None:
     unbroken, first, second = made(), made(), made()
     unbroken.run(clocks(0, 8), batches, quiet)
     first.run(clocks(0, 3), batches, quiet)
-    for name in ("composition", "search", "proposal", "annealer", "optimizer"):
-        getattr(second, name).load_state_dict(copy.deepcopy(getattr(first, name).state_dict()))
-    second.z.copy_(first.z)
-    second.generator.set_state(first.generator.get_state())
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
     second.run(clocks(3, 8), batches, quiet)
     assert torch.equal(second.z, unbroken.z)
     for key, value in unbroken.composition.state_dict().items():

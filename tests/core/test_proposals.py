@@ -1,16 +1,19 @@
-"""Proposals: which slots move, with which probabilities, and what they learn from."""
+"""Proposals: with which probabilities modules are drawn, and what proposals learn from."""
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 
-from bouncegrad.core.encoders import Encoder
-from bouncegrad.core.proposals import Learned, Uniform, slots_of_one_group
+from bouncegrad.core.encoders.tracks import TrackEncoder
+from bouncegrad.core.moves import redraw_all
+from bouncegrad.core.proposals import UNIFORM, InTurn, Learned, Truth, Uniform
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import edge_index, incoming_edges, random_structure
+from bouncegrad.data.errors import InputError
 
 from .conftest import random_batch
 
@@ -18,20 +21,16 @@ PAIRS = edge_index(3)
 GROUPS = incoming_edges(PAIRS, 3)
 
 
-def encoder(seed: int = 0, **settings) -> Encoder:
-    return Encoder(4, 2, 2, PAIRS, torch.Generator().manual_seed(seed), **({"hidden": 8} | settings))
+def encoder(seed: int = 0, **settings) -> TrackEncoder:
+    return TrackEncoder(4, 2, 2, PAIRS, torch.Generator().manual_seed(seed), **({"hidden": 8} | settings))
 
 
 def move(z: torch.Tensor, accepted: torch.Tensor) -> Move:
     return Move(z, accepted, torch.zeros(len(z)), torch.zeros(len(z)))
 
 
-def test_all_slots_of_one_group_move() -> None:
-    moved = slots_of_one_group(GROUPS, torch.zeros(3000, 6, dtype=torch.long), torch.Generator().manual_seed(0))
-    by_group = moved[:, GROUPS]
-    assert (by_group.all(2) | ~by_group.any(2)).all()
-    assert (by_group.all(2).sum(1) == 1).all()
-    torch.testing.assert_close(by_group.all(2).float().mean(0), torch.full((3,), 1 / 3), atol=0.03, rtol=0)
+def weights_of(proposal: Learned) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in proposal.encoder.state_dict().items()}
 
 
 def test_uniform_leaves_the_rest_and_draws_all_modules_alike() -> None:
@@ -45,32 +44,92 @@ def test_uniform_leaves_the_rest_and_draws_all_modules_alike() -> None:
 def test_a_learned_proposal_learns_what_was_accepted_and_nothing_else() -> None:
     """Accepted tasks always have module 1, refused ones module 0: after learning only module 1 is proposed."""
     batch, generator = random_batch(64, 4, 3), torch.Generator().manual_seed(0)
-    proposal = Learned(encoder(dropout=0.0), GROUPS, learning_rate=0.1)
+    proposal = Learned(encoder(dropout=0.0), GROUPS, learning_rate=0.2)
     accepted = torch.arange(64) < 32
     z = accepted.long()[:, None].expand(64, 6)
     for _ in range(60):
         proposal.learn(batch, move(z, accepted))
-    probability = proposal.encoder(batch.tracks, None).softmax(-1)
+    probability = proposal.encoder(batch.tracks, z).softmax(-1)
     assert (probability[:, :, 1] > 0.95).all()
-    proposed = proposal(batch, torch.full((64, 6), -1), generator)
-    assert (proposed[proposed >= 0].float().mean()) > 0.9
+    proposed = proposal(batch, torch.zeros(64, 6, dtype=torch.long), generator)
+    assert (proposed.sum(1).float().mean()) > 0.9 * 2
+
+
+def test_accepted_structures_count_by_their_share() -> None:
+    """A quarter accepted: a quarter of the step that the same structures alone make."""
+    batch, z = random_batch(8, 4, 3), random_structure(8, 6, 2, torch.Generator().manual_seed(1))
+    accepted = torch.arange(8) < 2
+    some, alone = Learned(encoder(dropout=0.0), GROUPS), Learned(encoder(dropout=0.0), GROUPS)
+    start = weights_of(some)
+    some.learn(batch, move(z, accepted))
+    part = batch._replace(tasks=batch.tasks[:2], tracks=batch.tracks[:2], segments=batch.segments[:2])
+    alone.learn(part, move(z[:2], accepted[:2]))
+    for name, before in start.items():
+        torch.testing.assert_close(weights_of(some)[name] - before, (weights_of(alone)[name] - before) / 4)
 
 
 def test_nothing_accepted_nothing_learned() -> None:
     batch, proposal = random_batch(4, 4, 3), Learned(encoder(), GROUPS)
-    before = {k: v.clone() for k, v in proposal.encoder.state_dict().items()}
+    before = weights_of(proposal)
     proposal.learn(batch, move(torch.ones(4, 6, dtype=torch.long), torch.zeros(4, dtype=torch.bool)))
-    after = proposal.encoder.state_dict()
-    assert all(torch.equal(before[k], after[k]) for k in before)
+    assert all(torch.equal(before[k], v) for k, v in weights_of(proposal).items())
 
 
-def test_no_module_is_ever_excluded() -> None:
-    proposal = Learned(encoder(), GROUPS, uniform=0.5)
+@pytest.mark.parametrize("sure", [1e4, -1e4])
+def test_no_module_is_ever_excluded(sure: float) -> None:
+    proposal = Learned(encoder(), GROUPS, redraw_all, uniform=0.5)
     with torch.no_grad():
-        proposal.encoder.output.biases[0][0, 0] = torch.tensor([1e4, 0.0])
-    batch, z = random_batch(4000, 4, 3), torch.full((4000, 6), -1)
+        proposal.encoder.readout.output.biases[0][0, 0] = torch.tensor([sure, 0.0])
+    batch, z = random_batch(1000, 4, 3), torch.zeros(1000, 6, dtype=torch.long)
     proposed = proposal(batch, z, torch.Generator().manual_seed(0))
-    assert proposed[proposed >= 0].float().mean() == pytest.approx(0.25, abs=0.02)
+    assert proposed.float().mean() == pytest.approx(0.25 if sure > 0 else 0.75, abs=0.02)
+
+
+def test_an_encoder_that_is_not_a_number_stops_and_is_named() -> None:
+    batch, proposal = random_batch(4, 4, 3), Learned(encoder(dropout=0.0), GROUPS)
+    proposal.encoder.readout.output.biases[0].register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(InputError, match=r"the gradient of readout\.output\.biases\.0 is not a number"):
+        proposal.learn(batch, move(torch.ones(4, 6, dtype=torch.long), torch.ones(4, dtype=torch.bool)))
+
+
+def test_the_oracle_proposes_the_truth_of_the_tasks_that_are_visited() -> None:
+    truth = random_structure(4000, 6, 2, torch.Generator().manual_seed(1))
+    batch, z = random_batch(2000, 4, 3), torch.zeros(2000, 6, dtype=torch.long)
+    batch = batch._replace(tasks=torch.arange(4000).flip(0)[:2000])
+    proposed = Truth(truth, GROUPS, 2, redraw_all)(batch, z, torch.Generator().manual_seed(0))
+    assert (proposed == truth[batch.tasks]).float().mean() == pytest.approx(1 - UNIFORM / 2, abs=0.005)
+
+
+class Noted:
+    """A proposal that notes when it is called."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    def __call__(self, batch, z, generator):
+        self.called.append("propose")
+        return z
+
+    def learn(self, batch, move) -> None:
+        self.called.append("learn")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"called": len(self.called)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.called = ["..."] * state["called"]
+
+
+def test_in_turn_each_learns_from_its_own_proposals() -> None:
+    both, z = InTurn(Noted(), Noted()), torch.zeros(2, 6, dtype=torch.long)
+    for visit in range(5):
+        both(random_batch(2, 4, 3), z, torch.Generator())
+        both.learn(random_batch(2, 4, 3), move(z, torch.ones(2, dtype=torch.bool)))
+        assert [len(part.called) for part in both.proposals] == [2 * (visit // 2 + 1), 2 * ((visit + 1) // 2)]
+    assert all(part.called == ["propose", "learn"] * (len(part.called) // 2) for part in both.proposals)
+    other = InTurn(Noted(), Noted())
+    other.load_state_dict(both.state_dict())
+    assert other.state_dict() == both.state_dict() == {"turn": 1, "proposals": [{"called": 6}, {"called": 4}]}
 
 
 def test_a_learned_proposal_goes_on_where_it_was() -> None:
@@ -81,29 +140,5 @@ def test_a_learned_proposal_goes_on_where_it_was() -> None:
     second.load_state_dict(copy.deepcopy(first.state_dict()))
     for proposal in (first, second):
         proposal.learn(batch, move(z, all_of_them))
-    one, two = first.encoder.state_dict(), second.encoder.state_dict()
+    one, two = weights_of(first), weights_of(second)
     assert all(torch.equal(one[k], two[k]) for k in one)
-
-
-def test_the_encoder_sees_who_is_source_and_who_is_target() -> None:
-    """Renumbering entities renumbers logits; swapping the ends of an edge does not leave its logits as they were."""
-    network, tracks = encoder(), random_batch(2, 4, 3).tracks
-    logits = network(tracks, None)
-    assert logits.shape == (2, 6, 2)
-    order = torch.tensor([2, 0, 1])
-    place = {(int(s), int(t)): e for e, (s, t) in enumerate(PAIRS.T)}
-    moved = [place[int(order[s]), int(order[t])] for s, t in PAIRS.T]
-    torch.testing.assert_close(network(tracks[:, :, order], None), logits[:, moved])
-    assert not torch.allclose(logits[:, place[0, 1]], logits[:, place[1, 0]])
-
-
-def test_dropout_draws_from_its_generator_and_keeps_the_mean() -> None:
-    network, tracks = encoder(hidden=64), random_batch(4, 4, 3).tracks
-    x = torch.ones(4, 3, 8)
-    generator = torch.Generator().manual_seed(0)
-    plain = network.layer(network.track, x, None)
-    drawn = torch.stack([network.layer(network.track, x, generator) for _ in range(400)])
-    torch.testing.assert_close(drawn.mean(0), plain, atol=0.15, rtol=0.3)
-    assert (drawn[0] == 0).float().mean() > (plain == 0).float().mean()
-    one, two = (network(tracks, torch.Generator().manual_seed(5)) for _ in range(2))
-    assert torch.equal(one, two)

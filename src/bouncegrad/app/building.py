@@ -1,4 +1,4 @@
-"""The only place that turns strings into objects: the parts of a run from its settings.
+"""The only place, with `proposing.py`, that turns strings into objects: the parts of a run from its settings.
 
 Apart from `config.py`, so that reading settings and printing help load no torch.
 """
@@ -13,18 +13,16 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bouncegrad.app.config import Config
-from bouncegrad.core.annealing import Annealer, Fixed, Geometric, Tracked
+from bouncegrad.app.proposing import build_annealer, build_proposal
 from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.forecaster import Forecaster
 from bouncegrad.core.compositions.graph import GraphComposition, Likelihood
 from bouncegrad.core.couplings import MOST_STATES, Coupling, EntityTypes, Independent, Symmetric
-from bouncegrad.core.encoders import Encoder
 from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.priors import Prior, known_edges, sparsity
-from bouncegrad.core.proposals import Learned, Proposal, Uniform
 from bouncegrad.core.search import Metropolis, Search
 from bouncegrad.core.spread import HORIZONS
 from bouncegrad.core.steady import steady_part
@@ -37,34 +35,39 @@ ALIKE = 0.05  # what edge modules keep of their first differences: names come fr
 
 
 def build(
-    config: Config, data: Trajectories, scaling: Scaling, known: Int[np.ndarray, "M N N"] | None = None
+    config: Config,
+    data: Trajectories,
+    scaling: Scaling,
+    known: Int[np.ndarray, "M N N"] | None = None,
+    truth: Int[np.ndarray, "M N N"] | None = None,
 ) -> tuple[BounceGrad, RandomFrames | Mirrored]:
-    """The parts of a run on these tasks, from resolved settings; `known` edges have a type, the others -1."""
-    assert config.temperature is not None
+    """The parts of a run on these tasks, from resolved settings.
+
+    Args:
+        config: settings.
+        data: the training part.
+        scaling: of its states.
+        known: edges that need not be found have a type, the others -1.
+        truth: true edges, which the oracle alone is given.
+
+    Raises:
+        InputError: settings and data do not go together.
+    """
     assert config.learning_rate is not None
     assert config.steps is not None
     assert config.evidence is not None
     generator = torch.Generator().manual_seed(config.seed)
-    m, t, n, d = data.shape
+    m, _, n, _ = data.shape
     pairs = torch.from_numpy(candidate_pairs(config.candidates, data))
     composition = build_composition(config, n, data.features, scaling, generator).on(n, pairs)
     if known is not None and config.search != "heat-bath":
         raise InputError("known edges: only --search heat-bath keeps them; leave out one of the two")
-    search: Search = Metropolis()
+    search: Search = Metropolis(explain=config.annealer == "residual")
     if config.search == "heat-bath":
         coupling, prior = build_coupling(config, n), build_prior(config, composition.pairs, known)
         search = HeatBath(m, config.evidence, coupling=coupling, prior=prior)
-    proposal: Proposal = Uniform(composition.groups, config.edge_types)
-    if config.proposal == "learned":
-        encoder = Encoder(t, d, config.edge_types, composition.pairs, generator)
-        proposal = Learned(encoder, composition.groups)
-    annealer: Annealer
-    if config.annealer == "geometric":
-        annealer = Geometric(config.temperature, hot=config.hot)
-    elif config.annealer == "tracked":
-        annealer = Tracked(config.temperature)
-    else:
-        annealer = Fixed(config.temperature)
+    proposal = build_proposal(config, data, composition, generator, truth)
+    annealer = build_annealer(config)
     z = random_structure(m, composition.slots, config.edge_types, generator)
     kind = Muon if config.optimizer == "muon" else torch.optim.Adam
     optimizer = kind(composition.parameters(), lr=config.learning_rate)

@@ -18,6 +18,7 @@ FEW = 1024  # tasks that laws and their names are found from
 LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
 UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; a minute's are only guessed
 WIDEST = 2**16
+FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}
 PRESETS = Path(__file__).parent / "presets"
 
 
@@ -28,9 +29,17 @@ class Config:
     Args:
         edge_types: K, how many edge modules there are; each edge gets one of them.
         search: heat-bath draws structures from their conditionals; paper proposes, tests, accepts (Alet et al. 2019).
-        proposal: what suggests structures to the paper's search.
-        annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default.
-        temperature: the first temperature; 30 for geometric, exp(-9.8) for tracked, 1 for fixed by default.
+        proposal: what suggests structures to the paper's search; truth is an oracle, which reads the true edges.
+        encoder: network behind the learned proposal; mlp or cnn on tracks, structures or structures-flipped on present
+            structures, of which a fifth is made uniform or flipped, both for mlp and structures in turn.
+        encoder_hidden: width of its layers.
+        move: edges that one proposal fills anew: one edge, those into one entity, one that gets another type than it
+            has (flip), everything.
+        annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default;
+            residual goes by the errors in training.
+        temperature: the first temperature; 30 for geometric, exp(-9.8) for tracked and residual, 1 for fixed by
+            default.
+        floor: the temperature never falls below it.
         cooling: gradient steps in which the geometric annealer reaches temperature 1 and structures are found; by
             default 600, or more where these would show less than three tracks of each task, at most 70 % of a run.
         hot: share of the cooling, at its start, with uniform structures, in which modules learn the mean law.
@@ -69,12 +78,14 @@ class Config:
             know left from right.
         optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
             adam for rollout.
-        learning_rate: first rate, falling on a cosine to 2 % of it; by default 0.01 for muon, up to 0.02 in runs of
-            less than 2,400 gradient steps, and 0.003 for adam.
+        learning_rate: first rate; by default 0.01 for muon, up to 0.02 in runs of less than 2,400 gradient steps, and
+            0.003 for adam.
+        rate: how it falls; on a cosine to 2 % of it, or by half on each plateau, when 40 passes have not lowered the
+            loss (as published).
         clip: gradients are scaled down to this norm.
         epochs: passes over the tasks; reproducible to the bit.
-        minutes: a limit of time, used where epochs are not given: a run is done after ten times the steps of its
-            cooling, or is fitted to the limit; 5 by default.
+        minutes: a limit of time, used where epochs are not given: a run is fitted to it, and done before after ten
+            times the steps of its cooling, where structures cool; 5 by default.
         holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
         seed: seed of every random draw.
         threads: threads of matrix products; all cores by default.
@@ -82,9 +93,13 @@ class Config:
 
     edge_types: int = 2
     search: Literal["heat-bath", "paper"] = "heat-bath"
-    proposal: Literal["uniform", "learned"] = "uniform"
-    annealer: Literal["geometric", "tracked", "fixed"] | None = None
+    proposal: Literal["uniform", "learned", "truth"] = "uniform"
+    encoder: Literal["mlp", "cnn", "structures", "structures-flipped", "both"] = "mlp"
+    encoder_hidden: int = 128
+    move: Literal["edge", "entity", "flip", "everything"] = "entity"
+    annealer: Literal["geometric", "tracked", "residual", "fixed"] | None = None
     temperature: float | None = None
+    floor: float = 1e-12
     cooling: int | None = None
     hot: float = 0.15
     evidence: float | None = None
@@ -112,6 +127,7 @@ class Config:
     mirror: bool = False
     optimizer: Literal["muon", "adam"] | None = None
     learning_rate: float | None = None
+    rate: Literal["cosine", "plateau"] = "cosine"
     clip: float = 10.0
     epochs: int | None = None
     minutes: float | None = None
@@ -135,7 +151,7 @@ class Config:
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
         for name in ("batch", "steps", "epochs", "cooling", "horizon"):
             check(name, getattr(self, name) is None or getattr(self, name) >= 1, "give a whole number from 1")
-        for name in ("learning_rate", "clip", "minutes", "temperature"):
+        for name in ("learning_rate", "clip", "minutes", "temperature", "floor"):
             value = getattr(self, name)
             check(name, value is None or 0 < value <= 1e30, "give a number above 0, at most 1e30")
         # Far beyond what helps, and far below what takes all memory or brings down the threads' library.
@@ -143,13 +159,22 @@ class Config:
         check("segments", self.segments is None or 0 <= self.segments <= 10**6, "give a whole number from 0 to 10^6")
         check("lags", 0 <= self.lags <= 1000, "give a whole number from 0 to 1000")
         check("lagged", not self.lagged or self.lags > 0, "it needs --lags, which says how many frames")
-        check("message", 1 <= self.message <= WIDEST, f"give a whole number from 1 to {WIDEST}")
+        for name in ("message", "encoder_hidden"):
+            check(name, 1 <= getattr(self, name) <= WIDEST, f"give a whole number from 1 to {WIDEST}")
         for name in ("edge_hidden", "node_hidden"):
             widths = getattr(self, name)
             good = len(widths) > 0 and all(1 <= width <= WIDEST for width in widths)
             check(name, good, f"give at least one width, each from 1 to {WIDEST}")
         check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
-        check("annealer", self.search == "paper" or self.annealer != "tracked", "only --search paper has an acceptance")
+        check("move", self.search == "paper" or self.move == "entity", "only --search paper uses proposals")
+        check("encoder", self.proposal == "learned" or self.encoder == "mlp", "only --proposal learned has an encoder")
+        tests = self.search == "paper" or self.annealer not in ("tracked", "residual")
+        check("annealer", tests, "only --search paper has an acceptance")
+        check(
+            "annealer", self.annealer != "residual" or self.loss != "likelihood", "it goes by errors of --loss rollout"
+        )
+        floored = self.temperature is None or self.floor <= self.temperature
+        check("floor", floored, f"give at most the first temperature, {self.temperature}")
         check("symmetric", not self.symmetric or self.entity_types is None, "entity types alone say more")
         check("candidates", not isinstance(self.candidates, int) or self.candidates >= 1, "give a whole number from 1")
         for name in ("symmetric", "entity_types"):
@@ -202,7 +227,7 @@ class Config:
             annealer=annealer,
             optimizer=optimizer,
             learning_rate=self.learning_rate or {"muon": 0.01 * haste, "adam": 0.003}[optimizer],
-            temperature=self.temperature or {"geometric": 30.0, "tracked": 5.5e-5, "fixed": 1.0}[annealer],
+            temperature=self.temperature or FIRST_TEMPERATURE[annealer],
             loss=loss,
             steps=steps,
             segments=segments,
@@ -217,6 +242,7 @@ class Config:
     def priors(self) -> tuple[str, ...]:
         """In words, what the user has stated beforehand."""
         return (
+            *(["oracle: true edges"] if self.proposal == "truth" else []),
             *([f"{self.candidates} candidates for each"] if isinstance(self.candidates, int) else []),
             *([f"candidates of {self.candidates}"] if isinstance(self.candidates, str) else []),
             *(["symmetric"] if self.symmetric else []),

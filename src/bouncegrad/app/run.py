@@ -154,7 +154,7 @@ class Run:
         state = loop.state_dict() | {
             "format": FORMAT,
             "counts": asdict(counts),
-            "schedule": {k: getattr(schedule, k) for k in ("epoch", "steps", "progress", "cooled", "seconds")},
+            "schedule": schedule.state_dict(),
             "starts": starts.state_dict(),
             "tying": tying.state_dict(),
             "forecast": forecast,

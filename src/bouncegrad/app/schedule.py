@@ -15,16 +15,18 @@ ENOUGH = 10
 LONGEST_SHARE, LATEST_START = 0.7, 0.4
 FORMED = 0.9  # of the cooling
 JUDGED = 1.5  # coolings after which names are looked at
+PATIENCE, REST = 40, 200  # passes without a lower loss that are borne, and that are not looked at after a halving
+LOWEST = 1e-5
 
 
 class Schedule:
     """Clocks of a run from where it stands to its end.
 
     This is the first stage of a run; what `forecast` gives to the second does not count. By epochs, progress is the
-    share of the gradient steps that `epochs` passes have. By minutes, a run is done after ten times the steps of its
-    cooling; where time is up before, every pass moves progress on by its share of what is left,
-    `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any speed.
-    The mean is over the last passes, so that a stall of the machine is spread over many and skips no temperatures.
+    share of the gradient steps that `epochs` passes have. By minutes, every pass moves progress on by its share of what
+    is left, `progress += (1 - progress) * mean pass / time left`, so the schedule ends on time on a machine of any
+    speed. The mean is over the last passes, so that a stall of the machine is spread over many and skips no
+    temperatures. Where structures cool, a run is done before its time after ten times the steps of the cooling.
 
     The cooling takes `config.cooling` gradient steps however long the run is, for slower cooling finds nothing
     better; where that would be more than 70 % of the run, it takes these. A pass of the cooling is over at most
@@ -45,6 +47,7 @@ class Schedule:
         self.config, self.tasks, self.stop = config, tasks, stop
         self.epoch, self.steps, self.progress, self.cooled, self.seconds = 0, 0, 0.0, 0.0, 0.0
         self.recent: deque[float] = deque(maxlen=50)
+        self.best, self.waited, self.resting, self.halvings = math.inf, 0, 0, 0
 
     def clocks(self) -> Iterator[Clock]:
         """One clock per pass; after each the position (epoch, steps, progress ...) stands between passes."""
@@ -59,7 +62,9 @@ class Schedule:
             if self.config.epochs is not None:
                 self.progress = min(self.steps / (self.config.epochs * -(-self.tasks // self.config.batch)), 1.0)
             else:
-                left, enough = self.seconds_left, ENOUGH * cooling - self.steps
+                # Only where structures cool is it known how many steps are enough.
+                enough = ENOUGH * cooling - self.steps if self.config.annealer == "geometric" else math.inf
+                left = self.seconds_left
                 self.recent.append(took)
                 share = fmean(self.recent) / left if took < left else 1.0
                 share = max(share, batches / (enough + batches)) if enough > 0 else 1.0
@@ -67,6 +72,15 @@ class Schedule:
             self.seconds += took
             pace = max(batches / cooling, (self.progress - before) / LONGEST_SHARE)
             self.cooled = min(self.cooled + pace, JUDGED)
+
+    def note(self, loss: float) -> None:
+        """Takes in the mean loss of a pass; on a plateau the rate is halved, and a while of rest follows."""
+        self.waited = 0 if loss < self.best else self.waited + 1
+        self.best = min(self.best, loss)
+        if self.resting:
+            self.resting, self.waited = self.resting - 1, 0
+        if self.waited > PATIENCE:
+            self.halvings, self.resting, self.waited = self.halvings + 1, REST, 0
 
     def start_again(self) -> None:
         """Cools once more, from the start; what is behind counts."""
@@ -90,8 +104,10 @@ class Schedule:
 
     @property
     def learning_rate(self) -> float:
-        """Cosine from the first rate to 2 % of it."""
+        """Cosine from the first rate to 2 % of it, or halved on each plateau so far."""
         assert self.config.learning_rate is not None
+        if self.config.rate == "plateau":
+            return max(self.config.learning_rate * 0.5**self.halvings, min(LOWEST, self.config.learning_rate))
         return self.config.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
 
     @property
@@ -123,3 +139,7 @@ class Schedule:
             minutes = (1 - self.config.forecast) * (self.config.minutes or 0.0)
             return max(60 * minutes - self.seconds, 0.0)
         return self.seconds / self.progress * (1 - self.progress) if self.progress else math.inf
+
+    def state_dict(self) -> dict[str, float]:
+        names = ("epoch", "steps", "progress", "cooled", "seconds", "best", "waited", "resting", "halvings")
+        return {name: getattr(self, name) for name in names}

@@ -77,7 +77,8 @@ class Starts:
 
     def go_on_from(self, state: dict[str, Any]) -> None:
         """The loop as it stood there, but with the random numbers of now."""
-        self.loop.load_state_dict(state | {"generator": self.loop.generator.get_state(), "skipped": self.loop.skipped})
+        guard = state["guard"] | {"skipped": self.loop.skipped}
+        self.loop.load_state_dict(state | {"generator": self.loop.generator.get_state(), "guard": guard})
 
     def state_dict(self) -> dict[str, Any]:
         return {"ended": self.ended, "verdict": self.verdict, "settled": self.settled}

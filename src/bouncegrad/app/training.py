@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ def train(
 
     Args:
         config: settings; None in them is resolved from the data.
-        data: the training part; its edges, if any, are read by the metrics alone.
+        data: the training part; its edges, if any, are read by the metrics and by the oracle, `proposal: truth`, alone.
         run: where to write; None writes nothing.
         origin: the data set that `data` was taken from, if it is only a part.
         known: types `[source, target]` of edges that need not be found, -1 where not known.
@@ -70,11 +71,13 @@ def train(
     scaling = Scaling.fit(data)
     config = config.resolve(data.shape)
     with threads(config.threads):
-        loop, batches = build(config, data.without_edges(), scaling, known)
+        truth = data.edges if config.proposal == "truth" else None
+        loop, batches = build(config, data.without_edges(), scaling, known, truth)
         schedule = Schedule(config, len(data.tasks), stop)
 
         def afresh(start: int) -> BounceGrad:
-            return build(replace(config, seed=(config.seed + start) % 2**63), data.without_edges(), scaling, known)[0]
+            other = replace(config, seed=(config.seed + start) % 2**63)
+            return build(other, data.without_edges(), scaling, known, truth)[0]
 
         few = few_tasks(len(data.tasks), config.seed)
         first = batches.tracks if few is None else batches.tracks[few]
@@ -122,6 +125,7 @@ class Recorder:
         self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
         self.batches, self.few, self.starts, self.tying = batches, few, starts, tying
         self.rows: list[Row] = []
+        self.losses: list[float] = []  # of the present pass
         self.saved = schedule.seconds
         self.counts = Counts()
         self.stage: ForecastStage | None = None
@@ -153,6 +157,9 @@ class Recorder:
                 self.save()
                 self.saved = self.schedule.seconds
             yield clock
+            if self.losses:
+                self.schedule.note(fmean(self.losses))
+                self.losses = []
 
     def judged(self, clock: Clock) -> Clock:
         """Has the start looked at whose structures have cooled; where a new one begins, it begins at this clock."""
@@ -164,7 +171,9 @@ class Recorder:
     def __call__(self, clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
         self.counts.visits += 1
         self.counts.tasks += len(move.z)
-        self.counts.loss += float(loss.mean()) if loss is not None else 0.0
+        if loss is not None:
+            self.losses.append(float(loss.mean()))
+            self.counts.loss += self.losses[-1]
         self.counts.acceptance += float(move.accepted.float().mean())
 
     def write_row(self) -> None:

@@ -2,7 +2,10 @@
 
 geometric   T = ∞ while cooled < hot, then start (end / start)^((cooled - hot) / (1 - hot)), at last end
 tracked     T is divided or multiplied by 1.1 a pass so that worse moves are accepted at the rate exp(-1 - 5 pass / 800)
+residual    T = 2 mean square / (numbers (1 - ρ²)) of the residuals of the pass before, see `residual.py`
 fixed       T stays
+
+None falls below its floor.
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import math
 from typing import Any, NamedTuple, Protocol
 
 from bouncegrad.core.search import Move
+
+FLOOR = 1e-12  # above 0: where a proposal changes nothing, 0 / T is to be 0
 
 
 class Clock(NamedTuple):
@@ -46,18 +51,19 @@ class Geometric:
         start: the first finite temperature, on the summed log-likelihood of a task's track (nats).
         end: the last one; at 1 structures are drawn from their conditional probabilities.
         hot: the share of the cooling that the temperature is infinite for, in [0, 1).
+        floor: the temperature never falls below it.
     """
 
-    def __init__(self, start: float = 100.0, end: float = 1.0, hot: float = 0.0) -> None:
-        self.start, self.end, self.hot = start, end, hot
-        self.temperature = math.inf if hot else start
+    def __init__(self, start: float = 100.0, end: float = 1.0, hot: float = 0.0, floor: float = FLOOR) -> None:
+        self.start, self.end, self.hot, self.floor = start, end, hot, floor
+        self.temperature = math.inf if hot else max(start, floor)
 
     def update(self, clock: Clock, move: Move) -> None:
         if clock.cooled < self.hot:
             self.temperature = math.inf
             return
         share = min((clock.cooled - self.hot) / (1 - self.hot), 1.0)
-        self.temperature = self.start * (self.end / self.start) ** share
+        self.temperature = max(self.start * (self.end / self.start) ** share, self.floor)
 
     def state_dict(self) -> dict[str, Any]:
         return {"temperature": self.temperature}
@@ -66,11 +72,20 @@ class Geometric:
         self.temperature = state["temperature"]
 
 
-class Fixed(Geometric):
-    """One temperature throughout."""
+class Fixed:
+    """One temperature throughout, not below the floor."""
 
-    def __init__(self, temperature: float = 1.0) -> None:
-        super().__init__(temperature, temperature)
+    def __init__(self, temperature: float = 1.0, floor: float = FLOOR) -> None:
+        self.temperature = max(temperature, floor)
+
+    def update(self, clock: Clock, move: Move) -> None:
+        pass
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
 
 
 class Tracked:
@@ -87,8 +102,8 @@ class Tracked:
     Source: Alet et al. 2019, released code; figures in its README.
     """
 
-    def __init__(self, start: float = math.exp(-9.8), horizon: float = 800.0, floor: float = 1e-12) -> None:
-        self.temperature, self.horizon, self.floor = start, horizon, floor
+    def __init__(self, start: float = math.exp(-9.8), horizon: float = 800.0, floor: float = FLOOR) -> None:
+        self.temperature, self.horizon, self.floor = max(start, floor), horizon, floor
         self.epoch, self.worse, self.accepted = 0, 0, 0
 
     def update(self, clock: Clock, move: Move) -> None:

@@ -11,18 +11,21 @@ The same loop trains (the optimizer holds the modules) and infers new tasks (the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from jaxtyping import Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from bouncegrad.core.annealing import Annealer, Clock
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.compositions.base import Composition
+from bouncegrad.core.guard import Guard
 from bouncegrad.core.proposals import Proposal
 from bouncegrad.core.search import Move, Search
+
+PARTS = ("composition", "optimizer", "search", "proposal", "annealer", "guard")
 
 
 @dataclass
@@ -37,7 +40,7 @@ class BounceGrad:
         z: `Int[M, S]`, changed in place.
         generator: every random draw comes from it.
         optimizer: holds what is learned by gradient; None at inference.
-        clip: gradients are scaled down to this norm; a step whose gradient is not finite is skipped.
+        clip: gradients are scaled down to this norm; steps that are outliers are left out, see `guard.py`.
     """
 
     composition: Composition
@@ -48,7 +51,15 @@ class BounceGrad:
     generator: torch.Generator
     optimizer: torch.optim.Optimizer | None = None
     clip: float = 10.0
-    skipped: int = 0
+    guard: Guard = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.guard = Guard(self.clip)
+
+    @property
+    def skipped(self) -> int:
+        """Gradient steps left out so far."""
+        return self.guard.skipped
 
     def run(
         self,
@@ -76,28 +87,25 @@ class BounceGrad:
     def state_dict(self) -> dict[str, Any]:
         """All that changes in a run but its place in the schedule; holds the tensors themselves."""
         assert self.optimizer is not None
-        parts = ("composition", "optimizer", "search", "proposal", "annealer")
-        state = {name: getattr(self, name).state_dict() for name in parts}
-        return state | {"z": self.z, "generator": self.generator.get_state(), "skipped": self.skipped}
+        state = {name: getattr(self, name).state_dict() for name in PARTS}
+        return state | {"z": self.z, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from there."""
         assert self.optimizer is not None
-        for name in ("composition", "optimizer", "search", "proposal", "annealer"):
+        for name in PARTS:
             getattr(self, name).load_state_dict(state[name])
         self.z.copy_(state["z"])
         self.generator.set_state(state["generator"])
-        self.skipped = state["skipped"]
 
     def step(self, optimizer: torch.optim.Optimizer, batch: Batch, z: Int[Tensor, "B S"]) -> Tensor:
-        """One gradient step on the mean loss of the batch; returns the loss of each task."""
+        """One gradient step on the mean loss of the batch; returns the loss of each task.
+
+        Raises:
+            InputError: a loss or a gradient is not a number; names the task or the tensor.
+        """
         losses = self.composition.loss(batch, z)
-        optimizer.zero_grad(set_to_none=True)
-        losses.mean().backward()
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        norm = nn.utils.clip_grad_norm_(parameters, self.clip)
-        if torch.isfinite(norm):
-            optimizer.step()
-        else:
-            self.skipped += 1
+        if (bad := losses.isnan()).any():
+            raise self.guard.stopped(f"the loss of task {int(batch.tasks[bad][0])}")
+        self.guard.step(optimizer, losses.mean(), self.composition.named_parameters())
         return losses.detach()

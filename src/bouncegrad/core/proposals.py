@@ -1,18 +1,33 @@
-"""Proposals: what suggests structures to a proposing search, and which slots move together."""
+"""Proposals: what suggests structures to a proposing search.
+
+    uniform    every module is as likely as any other
+    learned    an encoder's probabilities; it learns by cross-entropy on accepted structures
+    truth      the true structures, for the upper end of a comparison (an oracle)
+    in turn    two proposals, each of which learns from its own
+
+All mix a share of the uniform distribution in, `p <- (1 - u) p + u / K`, so that none is ever surer than that: what a
+proposal excludes no search would find. Which slots are filled anew is a move's matter, see `moves.py`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.encoders import Encoder
+from bouncegrad.core.encoders.base import Encoder
+from bouncegrad.core.guard import Guard
+from bouncegrad.core.moves import Redraw, redraw_group
+from bouncegrad.core.structures import one_hot
 
 if TYPE_CHECKING:
     from bouncegrad.core.search import Move
+
+UNIFORM = 0.02  # share; with two modules probabilities are from 0.01 to 0.99
 
 
 class Proposal(Protocol):
@@ -31,25 +46,53 @@ class Proposal(Protocol):
         """Takes it up again."""
 
 
-def slots_of_one_group(
-    groups: Int[Tensor, "G degree"], z: Int[Tensor, "B S"], generator: torch.Generator
-) -> Bool[Tensor, "B S"]:
-    """The move of the paper: for every task, all slots of one group drawn at random (the edges into one entity)."""
-    batch, slots = z.shape
-    member = torch.zeros(len(groups), slots + 1, dtype=torch.bool)
-    member.scatter_(1, groups, True)
-    return member[torch.randint(len(groups), (batch,), generator=generator), :slots]
-
-
 class Uniform:
-    """Every module is as likely as any other in the slots of one random group."""
+    """Every module is as likely as any other in the slots that move.
 
-    def __init__(self, groups: Int[Tensor, "G degree"], choices: int) -> None:
-        self.groups, self.choices = groups, choices
+    Args:
+        groups: slots that belong together.
+        choices: K.
+        move: which slots are filled anew; by default those of one random group.
+    """
+
+    def __init__(self, groups: Int[Tensor, "G degree"], choices: int, move: Redraw = redraw_group) -> None:
+        self.groups, self.choices, self.move = groups, choices, move
 
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-        drawn = torch.randint(self.choices, z.shape, generator=generator)
-        return torch.where(slots_of_one_group(self.groups, z, generator), drawn, z)
+        return self.move(z, torch.ones(*z.shape, self.choices), self.groups, generator)
+
+    def learn(self, batch: Batch, move: Move) -> None:
+        pass
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class Truth:
+    """Proposes the true structures: an oracle, by which other proposals are measured. The test of acceptance stays.
+
+    Args:
+        truth: true structures of all tasks.
+        groups, choices, move: as of `Uniform`.
+        uniform: share of the uniform distribution, in (0, 1].
+    """
+
+    def __init__(
+        self,
+        truth: Int[Tensor, "M S"],
+        groups: Int[Tensor, "G degree"],
+        choices: int,
+        move: Redraw = redraw_group,
+        uniform: float = UNIFORM,
+    ) -> None:
+        self.truth, self.groups, self.choices, self.move, self.uniform = truth, groups, choices, move, uniform
+
+    def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
+        probability = mixed(one_hot(self.truth[batch.tasks], self.choices), self.uniform)
+        return self.move(z, probability, self.groups, generator)
 
     def learn(self, batch: Batch, move: Move) -> None:
         pass
@@ -64,49 +107,91 @@ class Uniform:
 class Learned:
     """Draws from the probabilities of an encoder, which learns by cross-entropy on accepted structures only.
 
-    Probabilities are mixed with a share `uniform` of the uniform distribution, so that no module is ever excluded.
+    loss = a / B · mean cross-entropy of the a structures accepted among B, so that each of them counts the same.
 
     Args:
-        encoder: tracks to logits `Float[B, S, K]`.
-        groups: slots that move together.
+        encoder: tracks and present structures to logits `Float[B, S, K]`.
+        groups, move: as of `Uniform`.
         uniform: share of the uniform distribution, in (0, 1].
         learning_rate: of stochastic gradient descent with momentum 0.9 (published: 1e-3).
 
-    Source: Alet et al. 2019, section 3.2.
+    Source: Alet et al. 2019, section 3.2 and released code.
     """
 
     def __init__(
-        self, encoder: Encoder, groups: Int[Tensor, "G degree"], uniform: float = 0.02, learning_rate: float = 1e-3
+        self,
+        encoder: Encoder,
+        groups: Int[Tensor, "G degree"],
+        move: Redraw = redraw_group,
+        uniform: float = UNIFORM,
+        learning_rate: float = 1e-3,
     ) -> None:
-        self.encoder, self.groups, self.uniform = encoder, groups, uniform
+        self.encoder, self.groups, self.move, self.uniform = encoder, groups, move, uniform
         self.optimizer = torch.optim.SGD(encoder.parameters(), lr=learning_rate, momentum=0.9)
+        self.guard = Guard()
 
     @torch.no_grad()
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-        probability = self.encoder(batch.tracks, generator=None).softmax(-1)
-        probability = (1 - self.uniform) * probability + self.uniform / probability.shape[-1]
-        drawn = torch.multinomial(probability.flatten(0, 1), 1, generator=generator).view(z.shape)
-        return torch.where(slots_of_one_group(self.groups, z, generator), drawn, z)
+        probability = mixed(self.encoder(batch.tracks, z).softmax(-1), self.uniform)
+        return self.move(z, probability, self.groups, generator)
 
     def learn(self, batch: Batch, move: Move) -> None:
-        """One gradient step on the tasks whose proposal was accepted."""
-        accepted = move.accepted
+        """One gradient step on the tasks whose proposal was accepted, from the structures that it was made from.
+
+        Raises:
+            InputError: the loss or a gradient is not a number.
+        """
+        accepted = move.accepted.view(len(move.z), -1).any(1)  # a heat bath tells of every slot
         if not accepted.any():
             return
-        logits = self.encoder(batch.tracks[accepted], generator=self.encoder.generator)
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), move.z[accepted].flatten())
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        before = move.z if move.before is None else move.before
+        logits = self.encoder(batch.tracks[accepted], before[accepted], learning=True)
+        loss = F.cross_entropy(logits.flatten(0, 1), move.z[accepted].flatten()) * accepted.float().mean()
+        self.guard.step(self.optimizer, loss, self.encoder.named_parameters())
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "encoder": self.encoder.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "generator": self.encoder.generator.get_state(),
-        }
+        parts = {name: getattr(self, name).state_dict() for name in ("encoder", "optimizer", "guard")}
+        return parts | {"generator": self.encoder.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.encoder.load_state_dict(state["encoder"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name in ("encoder", "optimizer", "guard"):
+            getattr(self, name).load_state_dict(state[name])
         self.encoder.generator.set_state(state["generator"])
+
+
+class InTurn:
+    """Two proposals, visit by visit in turn; each learns from what became of its own.
+
+    Args:
+        first: proposes on the first visit.
+        second: on the next.
+    """
+
+    def __init__(self, first: Proposal, second: Proposal) -> None:
+        self.proposals, self.turn = (first, second), 0
+
+    def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
+        return self.proposals[self.turn](batch, z, generator)
+
+    def learn(self, batch: Batch, move: Move) -> None:
+        """To the one whose turn it was; then it is the other's."""
+        self.proposals[self.turn].learn(batch, move)
+        self.turn = 1 - self.turn
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"turn": self.turn, "proposals": [proposal.state_dict() for proposal in self.proposals]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.turn = state["turn"]
+        for proposal, own in zip(self.proposals, state["proposals"], strict=True):
+            proposal.load_state_dict(own)
+
+
+def mixed(probability: Float[Tensor, "B S K"], uniform: float) -> Float[Tensor, "B S K"]:
+    """Probabilities with a share of the uniform distribution mixed in.
+
+    Example:
+        >>> mixed(torch.tensor([[[0.0, 1.0]]]), 0.02).tolist()[0][0] == [0.01, 0.99]
+        True
+    """
+    return (1 - uniform) * probability + uniform / probability.shape[-1]

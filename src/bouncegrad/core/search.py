@@ -6,22 +6,32 @@ heat bath                draw a group's slots from  p(filling) ∝ exp(-summed l
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.base import Composition
+from bouncegrad.core.compositions.base import Composition, Explained
 from bouncegrad.core.proposals import Proposal
+
+
+class Unexplained(NamedTuple):
+    """What predictions of a batch leave unexplained: the mean square, how many numbers a task has, and how alike the
+    residuals of one frame and the next are (their correlation, in [-1, 1])."""
+
+    mean_square: float
+    numbers: int
+    autocorrelation: float
 
 
 class Move(NamedTuple):
     """What one move did: the structures after it, and which tasks or slots it changed.
 
-    `loss_before` and `loss_proposed` are mean losses of a proposing search; the heat bath, which has no
-    rejected proposals, leaves them empty and instead tells `probability`, the conditional of every slot's module.
+    `loss_before` and `loss_proposed` are mean losses of a proposing search, `before` the structures it proposed from;
+    the heat bath, which has no rejected proposals, leaves them empty and instead tells `probability`, the conditional
+    of every slot's module.
     """
 
     z: Int[Tensor, "B S"]
@@ -29,6 +39,8 @@ class Move(NamedTuple):
     loss_before: Float[Tensor, " B"]
     loss_proposed: Float[Tensor, " B"]
     probability: Float[Tensor, "B S K"] | None = None
+    before: Int[Tensor, "B S"] | None = None
+    unexplained: Unexplained | None = None
 
 
 class Search(Protocol):
@@ -53,7 +65,14 @@ class Search(Protocol):
 
 
 class Metropolis:
-    """Propose, test, accept (Alet et al. 2019, algorithm 1): one proposal per task and visit."""
+    """Propose, test, accept (Alet et al. 2019, algorithm 1): one proposal per task and visit.
+
+    Args:
+        explain: tell what the structures after the move leave unexplained; costs one more evaluation.
+    """
+
+    def __init__(self, explain: bool = False) -> None:
+        self.explain = explain
 
     @torch.no_grad()
     def __call__(
@@ -69,7 +88,9 @@ class Metropolis:
         before, after = composition.loss(batch, z), composition.loss(batch, proposed)
         # A proposal whose loss is not finite is refused: comparisons with NaN are false.
         accepted = torch.rand(len(z), generator=generator) < torch.exp((before - after) / temperature)
-        return Move(torch.where(accepted[:, None], proposed, z), accepted, before, after)
+        new = torch.where(accepted[:, None], proposed, z)
+        left = unexplained(cast(Explained, composition).residuals(batch, new)) if self.explain else None
+        return Move(new, accepted, before, after, before=z, unexplained=left)
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -97,3 +118,16 @@ class Kept:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         pass
+
+
+def unexplained(residuals: Float[Tensor, "B C R N D"]) -> Unexplained:
+    """The three numbers that the residual-based annealer is told.
+
+    Segments stand one after another, as published: where a rollout begins anew, its error is small again. Within
+    rollouts alone errors would seem to be all alike, for they add up.
+    """
+    frames = residuals.flatten(1, 2)
+    before, after = frames[:, :-1] - frames[:, :-1].mean(), frames[:, 1:] - frames[:, 1:].mean()
+    size = float(before.norm() * after.norm())
+    alike = float((before * after).sum()) / size if size > 0 else 0.0  # one frame, or no error: nothing to tell
+    return Unexplained(float(residuals.square().mean()), residuals[0].numel(), alike)

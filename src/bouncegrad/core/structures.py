@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -33,6 +33,11 @@ def incoming_edges(pairs: Int[Tensor, "2 E"], n: int) -> Int[Tensor, "N degree"]
 def random_structure(tasks: int, slots: int, choices: int, generator: torch.Generator) -> Int[Tensor, "M S"]:
     """Every slot filled with a module drawn uniformly."""
     return torch.randint(choices, (tasks, slots), generator=generator)
+
+
+def one_hot(z: Int[Tensor, "B S"], choices: int) -> Float[Tensor, "B S K"]:
+    """1 for the module that fills a slot, 0 for the others."""
+    return (z[..., None] == torch.arange(choices)).float()
 
 
 def structure_to_adjacency(z: Int[Tensor, "M E"], pairs: Int[Tensor, "2 E"], n: int) -> Int[Tensor, "M N N"]:

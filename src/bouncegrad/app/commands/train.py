@@ -151,7 +151,7 @@ def train_in(
         print(f"stopped; go on with: {again}")
         return 130
     if loop.skipped:
-        print(f"{loop.skipped} gradient steps were not finite and were skipped")
+        print(f"{loop.skipped} gradient steps were outliers or not finite, and were skipped")
     if found := [row for row in rows if "edge_accuracy" in row]:
         last = found[-1]
         known = last["edge_accuracy"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from jaxtyping import Float, Int
@@ -26,6 +26,9 @@ class Composition(Protocol):
     def groups(self) -> Int[Tensor, "G degree"]:
         """Slots that belong together (for a graph: the edges into one entity), padded with S."""
 
+    def named_parameters(self) -> Iterable[tuple[str, Tensor]]:
+        """What is learned of the modules, with names for messages."""
+
     def state_dict(self) -> dict[str, Any]:
         """The modules' weights."""
 
@@ -46,3 +49,10 @@ class Enumerable(Composition, Protocol):
 
         Exact only where the loss is a sum over groups, each term depending on its own group's slots alone.
         """
+
+
+class Explained(Composition, Protocol):
+    """A composition that tells what its predictions leave unexplained: what the residual-based annealer asks for."""
+
+    def residuals(self, batch: Batch, z: Int[Tensor, "B S"]) -> Float[Tensor, "B C R N D"]:
+        """Predicted less observed frames, R in a row, whose mean square is the loss."""

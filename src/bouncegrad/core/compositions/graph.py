@@ -174,18 +174,22 @@ class GraphComposition(nn.Module):
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""
-        x = self.with_history(batch.segments)
-        seen = x[..., : self.features]
         if self.likelihood == "learned":
+            x = self.with_history(batch.segments)
+            seen = x[..., : self.features]
             mean, log_variance = self.predict_change(x[:, :, :-1].flatten(1, 2), z)
             change = ((seen[:, :, 1:] - seen[:, :, :-1]) / self.change).flatten(1, 2)
             return gaussian_loss(change - mean, log_variance).mean((1, 2, 3))
-        path = self.rollout(x[:, :, 0], z, x.shape[2] - 1)
+        residuals = self.residuals(batch, z)
         if self.training and torch.is_grad_enabled():
             with torch.no_grad():
-                error = (path[:, :, 0] - seen[:, :, 1]) / self.change
-                self.variance.lerp_(error.square().mean((0, 1, 2)), 0.01)
-        return (path - seen[:, :, 1:]).square().mean((1, 2, 3, 4))
+                self.variance.lerp_((residuals[:, :, 0] / self.change).square().mean((0, 1, 2)), 0.01)
+        return residuals.square().mean((1, 2, 3, 4))
+
+    def residuals(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, "B C R N D"]:
+        """Frames as rollouts from the start of each segment have them, less those observed (scaled units)."""
+        x = self.with_history(batch.segments)
+        return self.rollout(x[:, :, 0], z, x.shape[2] - 1) - x[:, :, 1:, :, : self.features]
 
     @torch.no_grad()
     def conditional_losses(

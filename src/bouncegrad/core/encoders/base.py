@@ -1,0 +1,97 @@
+"""What a learned proposal asks of an encoder, and what the encoders of tracks share: from pairs to logits.
+
+h_j = mlp(Σ_i h_ij / N);   logits_ij = linear(mlp(h_i, h_j, h_ij))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bouncegrad.core.modules import ModulePool
+
+
+class Encoder(Protocol):
+    """A network behind the learned proposal; `generator` draws what it draws: weights, noise, dropout masks."""
+
+    generator: torch.Generator
+
+    def __call__(
+        self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B S"], learning: bool = False
+    ) -> Float[Tensor, "B S K"]:
+        """Logits of every slot's module, given tracks and present structures; units are dropped while learning."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What is learned."""
+
+    def named_parameters(self) -> Iterable[tuple[str, Tensor]]:
+        """The same with names."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+        """Takes it up again."""
+
+
+class Perceptron(nn.Module):
+    """One hidden layer and one of output, each with a rectifier, on the last axis; then dropout.
+
+    Args:
+        inputs: width of the input.
+        hidden: of the hidden layer and of the output.
+        generator: draws weights and dropout masks.
+        dropout: share of the units that are dropped while learning.
+    """
+
+    def __init__(self, inputs: int, hidden: int, generator: torch.Generator, dropout: float) -> None:
+        super().__init__()
+        self.pool = ModulePool(1, (inputs, hidden, hidden), generator, "relu")
+        self.generator, self.dropout = generator, dropout
+
+    def forward(self, x: Float[Tensor, "*rows inputs"], learning: bool) -> Float[Tensor, "*rows hidden"]:
+        """Those kept are scaled up, so that means stay."""
+        y = F.relu(self.pool.one(x.flatten(0, -2), 0)).view(*x.shape[:-1], -1)
+        return dropped(y, self.dropout, self.generator) if learning else y
+
+
+class Readout(nn.Module):
+    """From what is seen of every pair to logits, through what arrives at every entity.
+
+    Args:
+        pairs: `Int[2, E]` (source, target).
+        choices: K.
+        hidden: width.
+        generator: draws weights and dropout masks.
+        dropout: as of `Perceptron`.
+    """
+
+    def __init__(
+        self, pairs: Int[Tensor, "2 E"], choices: int, hidden: int, generator: torch.Generator, dropout: float
+    ) -> None:
+        super().__init__()
+        self.pairs = pairs
+        self.entity = Perceptron(hidden, hidden, generator, dropout)
+        self.edge = Perceptron(3 * hidden, hidden, generator, dropout)
+        self.output = ModulePool(1, (hidden, choices), generator)
+
+    def forward(self, edge: Float[Tensor, "B E hidden"], entities: int, learning: bool) -> Float[Tensor, "B E K"]:
+        """Logits of every pair."""
+        total = edge.new_zeros(len(edge), entities, edge.shape[-1]).index_add(1, self.pairs[1], edge) / entities
+        seen = self.edge(torch.cat([at_both_ends(self.entity(total, learning), self.pairs), edge], -1), learning)
+        return self.output.one(seen.flatten(0, 1), 0).view(*edge.shape[:2], -1)
+
+
+def at_both_ends(x: Float[Tensor, "B N width"], pairs: Int[Tensor, "2 E"]) -> Float[Tensor, "B E 2*width"]:
+    """What is known of the source and of the target of every pair, side by side."""
+    return torch.cat([x[:, pairs[0]], x[:, pairs[1]]], -1)
+
+
+def dropped(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """A share of the units dropped at random, the others scaled up so that the mean stays."""
+    return x * (torch.rand(x.shape, generator=generator) >= share) / (1 - share)

@@ -1,0 +1,93 @@
+"""Moves: which slots of each task a proposal fills anew, and with what it may fill them.
+
+    slot    one slot, drawn at random
+    group   all slots of one random group (for a graph the edges into one entity: the paper)
+    flip    one random slot, which gets another module than it has
+    all     every slot
+
+Modules are drawn from given probabilities, `z'_s ~ p(z_s)`; all other slots stay.
+
+Source: Alet et al. 2019, section 3 and released code.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+class Redraw(Protocol):
+    """One way to fill slots anew."""
+
+    def __call__(
+        self,
+        z: Int[Tensor, "B S"],
+        probability: Float[Tensor, "B S K"],
+        groups: Int[Tensor, "G degree"],
+        generator: torch.Generator,
+    ) -> Int[Tensor, "B S"]:
+        """New structures; probabilities are above 0 and need not add up to 1, groups are padded with S."""
+
+
+def redraw_slot(
+    z: Int[Tensor, "B S"],
+    probability: Float[Tensor, "B S K"],
+    groups: Int[Tensor, "G degree"],
+    generator: torch.Generator,
+) -> Int[Tensor, "B S"]:
+    """One slot of each task."""
+    return torch.where(one_slot(z, generator), drawn(probability, generator), z)
+
+
+def redraw_group(
+    z: Int[Tensor, "B S"],
+    probability: Float[Tensor, "B S K"],
+    groups: Int[Tensor, "G degree"],
+    generator: torch.Generator,
+) -> Int[Tensor, "B S"]:
+    """All slots of one group of each task."""
+    return torch.where(slots_of_one_group(groups, z, generator), drawn(probability, generator), z)
+
+
+def flip_slot(
+    z: Int[Tensor, "B S"],
+    probability: Float[Tensor, "B S K"],
+    groups: Int[Tensor, "G degree"],
+    generator: torch.Generator,
+) -> Int[Tensor, "B S"]:
+    """One slot of each task, the present module excluded."""
+    others = probability.scatter(2, z[..., None], 0.0)
+    return torch.where(one_slot(z, generator), drawn(others, generator), z)
+
+
+def redraw_all(
+    z: Int[Tensor, "B S"],
+    probability: Float[Tensor, "B S K"],
+    groups: Int[Tensor, "G degree"],
+    generator: torch.Generator,
+) -> Int[Tensor, "B S"]:
+    """Every slot of each task."""
+    return drawn(probability, generator)
+
+
+def one_slot(z: Int[Tensor, "B S"], generator: torch.Generator) -> Bool[Tensor, "B S"]:
+    """For every task one slot, drawn at random."""
+    return torch.randint(z.shape[1], (len(z), 1), generator=generator) == torch.arange(z.shape[1])
+
+
+def slots_of_one_group(
+    groups: Int[Tensor, "G degree"], z: Int[Tensor, "B S"], generator: torch.Generator
+) -> Bool[Tensor, "B S"]:
+    """For every task all slots of one group, drawn at random."""
+    batch, slots = z.shape
+    member = torch.zeros(len(groups), slots + 1, dtype=torch.bool)
+    member.scatter_(1, groups, True)
+    return member[torch.randint(len(groups), (batch,), generator=generator), :slots]
+
+
+def drawn(probability: Float[Tensor, "B S K"], generator: torch.Generator) -> Int[Tensor, "B S"]:
+    """A module for every slot."""
+    return torch.multinomial(probability.flatten(0, 1), 1, generator=generator).view(probability.shape[:2])

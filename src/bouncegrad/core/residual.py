@@ -1,0 +1,60 @@
+"""The residual-based annealer: the temperature is what errors of this size and likeness call noise.
+
+    T = 2 s / (n (1 - ρ²))
+
+s: mean square of the training residuals, n: numbers of one task, ρ: autocorrelation of residuals from frame to frame.
+With independent normal errors of variance s the log-likelihood of a task is -n loss / (2 s), so at this temperature the
+Metropolis test on the mean squared error is that of the posterior; errors that last count for fewer.
+
+Source: Alet et al. 2019, released code.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from bouncegrad.core.annealing import FLOOR, Clock
+from bouncegrad.core.search import Move
+
+
+class Residual:
+    """Sets the temperature once a pass, from the residuals of the pass before.
+
+    Args:
+        start: the temperature of the first pass, on the mean squared error.
+        floor: the temperature never falls below it.
+    """
+
+    def __init__(self, start: float, floor: float = FLOOR) -> None:
+        self.temperature, self.floor = max(start, floor), floor
+        self.epoch, self.tasks, self.square, self.alike, self.numbers = 0, 0, 0.0, 0.0, 0
+
+    def update(self, clock: Clock, move: Move) -> None:
+        """Takes the move in; it has to tell what it leaves unexplained, which is passed over where it is not finite."""
+        assert move.unexplained is not None
+        if clock.epoch != self.epoch:
+            self._adjust()
+            self.epoch = clock.epoch
+        tasks, left = len(move.z), move.unexplained
+        if not math.isfinite(left.mean_square):
+            return
+        self.tasks += tasks
+        self.square += tasks * left.mean_square
+        self.alike += tasks * left.autocorrelation
+        self.numbers = left.numbers
+
+    def _adjust(self) -> None:
+        if self.tasks:
+            independent = self.numbers * (1 - (self.alike / self.tasks) ** 2)
+            # Errors that are all alike are one number still.
+            self.temperature = max(2 * self.square / self.tasks / max(independent, 1.0), self.floor)
+        self.tasks, self.square, self.alike = 0, 0.0, 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        names = ("temperature", "epoch", "tasks", "square", "alike", "numbers")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for key, value in state.items():
+            setattr(self, key, value)
