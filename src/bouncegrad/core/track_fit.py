@@ -50,7 +50,7 @@ class TrackFit:
     Args:
         composition: trained modules on all N = V + H entities, without lags.
         visible: scaled states.
-        hidden: first tracks, improved in place of themselves by every `step`.
+        hidden: first tracks; every `step` replaces them by better ones.
     """
 
     def __init__(

@@ -13,7 +13,6 @@ Source: Alet et al. 2019, section 5.2, which optimizes the track by gradient ste
 
 from __future__ import annotations
 
-import copy
 from typing import NamedTuple
 
 import torch
@@ -74,7 +73,7 @@ def find_unseen(
         starts: side by side, the best is kept; 16 by default.
         coupling: what ties edges to each other.
     """
-    on, starts = copy.copy(composition.on(visible.shape[2] + count)), starts or STARTS
+    on, starts = composition.on(visible.shape[2] + count), starts or STARTS  # a copy: its slack is its own
     at_once = max(1, STATES_AT_ONCE // (starts * visible.shape[1] * on.entities))
     parts = [_find(on, part, count, seed, starts, coupling) for part in visible.split(at_once)]
     return Explanation(*(torch.cat(field) for field in zip(*parts, strict=True)))

@@ -114,6 +114,8 @@ class Forecaster(nn.Module):
         """Squared error of rollouts over the segments, in units of `weight`, and the spread's one-step likelihood."""
         squared, first, log_variance = self.errors(batch, z)
         loss = (squared + gaussian_loss(first.detach(), log_variance).mean((2, 3))).mean(1)
+        # A rollout that has left all bounds: the step is left out, the run goes on.
+        loss = torch.where(loss.isnan(), torch.inf, loss)
         return loss if batch.weights is None else loss * batch.weights
 
     def errors(
