@@ -95,7 +95,6 @@ def test_a_task_is_judged_alike_alone_and_in_any_batch(kind, steps):
 
 def loop_of(composition, tasks):
     generator = torch.Generator().manual_seed(0)
-    modules = getattr(composition, "composition", composition)
     return BounceGrad(
         composition,
         OnFitted(Metropolis()),
@@ -103,7 +102,7 @@ def loop_of(composition, tasks):
         Tracked(1.0),
         random_structure(tasks, composition.slots, composition.choices, generator),
         generator,
-        torch.optim.Adam(modules.parameters(), lr=1e-2),
+        torch.optim.Adam([weight for _, weight in composition.named_parameters()], lr=1e-2),
     )
 
 

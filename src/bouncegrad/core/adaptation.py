@@ -16,7 +16,7 @@ Sources: Finn et al. 2017 (MAML); Alet et al. 2018, algorithm 3 (MoMA).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -31,6 +31,9 @@ from bouncegrad.core.points import Points, RegressionBatch
 
 class Adaptable(Composition, Protocol):
     """A composition that can be evaluated with weights of each task's own."""
+
+    def named_parameters(self) -> Iterable[tuple[str, Tensor]]:
+        """What is learned of the modules."""
 
     def weights(self, z: Int[Tensor, "B S"]) -> Weights:
         """What each task adapts, the first axis is the task; differentiable in the modules."""
@@ -70,6 +73,10 @@ class Adapted:
     def groups(self) -> Int[Tensor, "G degree"]:
         """Slots that belong together."""
         return self.composition.groups
+
+    def named_parameters(self) -> Iterable[tuple[str, Tensor]]:
+        """What is learned of the modules."""
+        return self.composition.named_parameters()
 
     def state_dict(self) -> dict[str, Any]:
         """The modules' weights."""

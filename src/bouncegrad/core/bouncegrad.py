@@ -19,7 +19,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from bouncegrad.core.annealing import Annealer, Clock
-from bouncegrad.core.batches import Visit
+from bouncegrad.core.batches import Batch, Visit
 from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.proposals import Proposal
 from bouncegrad.core.search import Move, Search
@@ -89,7 +89,7 @@ class BounceGrad:
         self.generator.set_state(state["generator"])
         self.skipped = state["skipped"]
 
-    def step(self, optimizer: torch.optim.Optimizer, batch: Visit, z: Int[Tensor, "B S"]) -> Tensor:
+    def step(self, optimizer: torch.optim.Optimizer, batch: Batch, z: Int[Tensor, "B S"]) -> Tensor:
         """One gradient step on the mean loss of the batch; returns the loss of each task."""
         losses = self.composition.loss(batch, z)
         optimizer.zero_grad(set_to_none=True)

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bouncegrad.core.batches import Visit
 from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.proposals import Proposal
 from bouncegrad.core.search import Move, Search
@@ -82,7 +83,7 @@ class OnFitted:
         self,
         composition: Composition,
         proposal: Proposal,
-        batch: RegressionBatch,
+        batch: Visit,
         z: Int[Tensor, "B S"],
         temperature: float,
         generator: torch.Generator,

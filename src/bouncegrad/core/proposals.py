@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from bouncegrad.core.batches import Batch, Visit
+from bouncegrad.core.batches import Batch
 from bouncegrad.core.encoders import Encoder
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Proposal(Protocol):
     """Suggests new structures, and may learn from what became of them."""
 
-    def __call__(self, batch: Visit, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
+    def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
         """New structures for the batch."""
 
-    def learn(self, batch: Visit, move: Move) -> None:
+    def learn(self, batch: Batch, move: Move) -> None:
         """Called once after every move."""
 
     def state_dict(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from bouncegrad.core.batches import Batch, Visit
+from bouncegrad.core.batches import Batch
 from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.proposals import Proposal
 
@@ -38,7 +38,7 @@ class Search(Protocol):
         self,
         composition: Composition,
         proposal: Proposal,
-        batch: Visit,
+        batch: Batch,
         z: Int[Tensor, "B S"],
         temperature: float,
         generator: torch.Generator,
