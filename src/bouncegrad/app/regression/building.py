@@ -18,6 +18,7 @@ from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.search import Kept, Metropolis
 from bouncegrad.core.structures import random_structure
 from bouncegrad.data.functions import functions, sines
+from bouncegrad.data.hdf5 import read_hdf5
 from bouncegrad.data.regression import RegressionTasks
 
 COMPOSITIONS = {"sum": Sum, "chain": Chain}
@@ -28,7 +29,10 @@ def build_tasks(config: RegressionConfig) -> tuple[RegressionTasks, RegressionTa
     assert config.fitted is not None
     assert config.held_out is not None
     points = {"seed": config.seed, "fitted": config.fitted, "held_out": config.held_out}
-    data = sines(config.tasks, **points) if config.data == "sines" else functions(**points)
+    if config.data == "sines":
+        data = sines(config.tasks, **points)
+    else:
+        data = functions(**points) if config.data == "functions" else read_hdf5(config.data, **points)
     return data.split(config.new, config.seed)
 
 
@@ -54,16 +58,23 @@ def build_adapted(config: RegressionConfig, modules: FunctionComposition, *, tes
 
 
 def build_loop(
-    config: RegressionConfig, modules: FunctionComposition, tasks: int, generator: torch.Generator, *, test: bool
+    config: RegressionConfig,
+    modules: FunctionComposition,
+    tasks: int,
+    variance: float,
+    generator: torch.Generator,
+    *,
+    test: bool,
 ) -> BounceGrad:
-    """The loop over this many tasks with structures of their own; at test it holds no optimizer."""
-    assert config.temperature is not None
-    assert config.coldest is not None
+    """The loop over this many tasks with structures of their own; at test it holds no optimizer.
+
+    `variance` of the outputs is the unit of temperatures.
+    """
     return BounceGrad(
         composition=build_adapted(config, modules, test=test),
         search=OnFitted(Metropolis()) if config.modular else Kept(),
         proposal=Uniform(modules.groups, modules.choices),
-        annealer=Geometric(config.temperature, config.coldest),
+        annealer=Geometric(config.temperature * variance, config.coldest * variance),
         z=random_structure(tasks, modules.slots, modules.choices, generator),
         generator=generator,
         optimizer=None if test else torch.optim.Adam(modules.parameters(), lr=config.learning_rate),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, get_type_hints
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_type_hints
 
 from bouncegrad.app.kinds import fits, in_words
 from bouncegrad.data.errors import InputError
 
 Algorithm = Literal["pooled", "maml", "bouncegrad", "moma"]
+DATA_SETS, FILES = ("sines", "functions"), (".hdf5", ".h5")
 MODULAR, ADAPTIVE = ("bouncegrad", "moma"), ("maml", "moma")
 
 
@@ -17,7 +18,7 @@ class RegressionConfig:
     """Settings of one run. None means: chosen from `data` and `algorithm`, and written down when resolved.
 
     Args:
-        data: sines, or functions (sums of two out of 16).
+        data: sines, functions (sums of two out of 16), or an HDF5 file of the published layout.
         algorithm: pooled and maml have one module, bouncegrad and moma search which modules fill the slots; maml and
             moma adapt the weights of each task by gradient.
         composition: sum (outputs of the slots add up) or chain (one after the other).
@@ -34,7 +35,8 @@ class RegressionConfig:
         test_inner_steps: the same when errors are measured; by default as in training.
         test_inner_rate: the same when errors are measured; by default as in training.
         first_order: modules do not learn through the inner gradients.
-        temperature: the first temperature of the search, on the mean squared error; it falls geometrically.
+        temperature: the first temperature of the search, on the mean squared error in units of the variance of the
+            training outputs; it falls geometrically.
         coldest: the last one.
         search_steps: passes of the search over new tasks, modules fixed; none where there is one module.
         batch: tasks per meta-step.
@@ -45,7 +47,7 @@ class RegressionConfig:
         seed: seed of tasks, first weights and every other draw.
     """
 
-    data: Literal["sines", "functions"] = "functions"
+    data: str = "functions"
     algorithm: Algorithm = "bouncegrad"
     composition: Literal["sum", "chain"] = "sum"
     slots: int | None = None
@@ -61,8 +63,8 @@ class RegressionConfig:
     test_inner_steps: int | None = None
     test_inner_rate: float | None = None
     first_order: bool = False
-    temperature: float | None = None
-    coldest: float | None = None
+    temperature: float = 0.1
+    coldest: float = 1e-4
     search_steps: int | None = None
     batch: int = 32
     learning_rate: float = 0.003
@@ -85,6 +87,9 @@ class RegressionConfig:
         for name in ("inner_rate", "test_inner_rate", "temperature", "coldest", "learning_rate", "clip", "minutes"):
             value = getattr(self, name)
             check(name, value is None or 0 < value <= 1e30, "give a number above 0, at most 1e30")
+        known = self.data in DATA_SETS or self.data.endswith(FILES)
+        check("data", known, f"give {', '.join(DATA_SETS)} or a file that ends in {' or '.join(FILES)}")
+        check("coldest", self.coldest <= self.temperature, "give at most the first temperature")
         check("new", 0 < self.new < 1, "give a share above 0, below 1")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
         for word in self.hidden:
@@ -95,6 +100,22 @@ class RegressionConfig:
             check("modules", good, "give a whole number from 1 for each type that hidden names")
         one = self.modules is None or sum(self.modules) == 1
         check("modules", self.modular or one, f"{self.algorithm} has one; bouncegrad and moma have more")
+
+    @classmethod
+    def from_mapping(cls, values: dict[str, Any], source: str) -> RegressionConfig:
+        """From a mapping read from `source`; unknown keys are refused."""
+        known = {f.name for f in fields(cls)}
+        if unknown := [name for name in values if name not in known]:
+            raise InputError(f"{source}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        try:
+            return cls(**settings)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain values, as `from_mapping` takes them."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
     @property
     def modular(self) -> bool:
@@ -125,9 +146,6 @@ class RegressionConfig:
             inner_rate=inner_rate,
             test_inner_steps=test_steps if self.adaptive else 0,
             test_inner_rate=self.test_inner_rate or inner_rate,
-            # A tenth and a ten-thousandth of what the outputs vary by.
-            temperature=self.temperature or (0.4 if sines else 0.02),
-            coldest=self.coldest or (4e-4 if sines else 2e-5),
             search_steps=passes if self.modular else 0,
             minutes=None if self.meta_steps else self.minutes or 2.0,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -45,7 +45,11 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def train(config: RegressionConfig, data: tuple[RegressionTasks, RegressionTasks] | None = None) -> Trained:
+def train(
+    config: RegressionConfig,
+    data: tuple[RegressionTasks, RegressionTasks] | None = None,
+    report: Callable[[float], None] = lambda progress: None,
+) -> Trained:
     """Learns modules and structures on training tasks, then searches new tasks' structures with the modules fixed.
 
     With `meta_steps`, the same settings give the same numbers, to the bit on one machine.
@@ -53,19 +57,21 @@ def train(config: RegressionConfig, data: tuple[RegressionTasks, RegressionTasks
     Args:
         config: settings; None in them is resolved.
         data: training and new tasks; by default those that the settings name.
+        report: called after every meta-step with the share of the training that is done.
     """
     config = config.resolve()
     training, new = data or build_tasks(config)
     generator = torch.Generator().manual_seed(config.seed)
     modules = build_modules(config, training.x.shape[2], training.y.shape[2], generator)
     visits = every_task(training)
-    loop = build_loop(config, modules, len(visits.tasks), generator, test=False)
+    variance = float(visits.fitted.y.var())
+    loop = build_loop(config, modules, len(visits.tasks), variance, generator, test=False)
     steps = Steps(config, loop, -(-len(visits.tasks) // config.batch))
-    loop.run(steps.clocks(), RandomTasks(visits, config.batch), steps)
+    loop.run(steps.clocks(), RandomTasks(visits, config.batch), lambda *_: report(steps.count()))
     seconds = steps.seconds
-    judged, visits_new = build_adapted(config, modules, test=True), every_task(new)
-    z_new = found_structures(config, modules, visits_new, generator)
-    errors = Errors(*mean_errors(judged, visits, loop.z), *mean_errors(judged, visits_new, z_new))
+    visits_new = every_task(new)
+    z_new = found_structures(config, modules, visits_new, variance, generator)
+    errors = measured(config, modules, (visits, visits_new), (loop.z, z_new))
     return Trained(config, modules, loop.z, z_new, errors, steps.done, seconds)
 
 
@@ -98,19 +104,36 @@ class Steps:
             yield Clock(epoch, progress, progress)
             epoch += 1
 
-    def __call__(self, *report: object) -> None:
+    def count(self) -> float:
+        """One more is done; the progress after it."""
         self.done += 1
+        return self.progress
 
 
 def found_structures(
-    config: RegressionConfig, modules: FunctionComposition, visits: RegressionBatch, generator: torch.Generator
+    config: RegressionConfig,
+    modules: FunctionComposition,
+    visits: RegressionBatch,
+    variance: float,
+    generator: torch.Generator,
 ) -> Int[Tensor, "M S"]:
     """Structures of tasks never seen before, from their fitted points, by annealing from random ones."""
-    loop = build_loop(config, modules, len(visits.tasks), generator, test=True)
+    loop = build_loop(config, modules, len(visits.tasks), variance, generator, test=True)
     total = config.search_steps or 0
     clocks = (Clock(step, step / total, step / total) for step in range(total))
     loop.run(clocks, RandomTasks(visits, TASKS_AT_ONCE), lambda *report: None)
     return loop.z
+
+
+def measured(
+    config: RegressionConfig,
+    modules: FunctionComposition,
+    visits: tuple[RegressionBatch, RegressionBatch],
+    z: tuple[Int[Tensor, "M S"], Int[Tensor, "M_new S"]],
+) -> Errors:
+    """The four errors of training and new tasks with these structures."""
+    composition = build_adapted(config, modules, test=True)
+    return Errors(*mean_errors(composition, visits[0], z[0]), *mean_errors(composition, visits[1], z[1]))
 
 
 @torch.no_grad()
