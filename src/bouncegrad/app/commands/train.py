@@ -17,6 +17,7 @@ from jsonargparse import Namespace
 from bouncegrad.app.arguments import Parser, add_data_options, add_known_option, load_data, load_known, reading
 from bouncegrad.app.config import PRESETS, Config, preset
 from bouncegrad.app.progress import bar, training_numbers
+from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Origin, Run
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
@@ -38,6 +39,8 @@ def parser() -> Parser:
 
 def main(words: list[str]) -> int:
     """Trains, or goes on training; returns 130 when interrupted."""
+    if name := regression.preset_of(words):
+        return regression.train(words, name)
     args = parser().parse_args(with_preset(with_flags(words)))
     if args.preset:
         raise InputError(f"option preset: {args.preset!r} stands in a settings file; give it on the command line")
