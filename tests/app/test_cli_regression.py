@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 
+from bouncegrad.app.commands import train as commands
 from bouncegrad.app.regression import PRESETS
 from bouncegrad.app.regression.settings import RegressionConfig
 
@@ -73,3 +77,29 @@ def test_a_damaged_run_is_refused(command, here):
     command("train", "--preset", "sines-pooled", "--out", "r", *SHORT)
     Path("r/modules.pt").write_bytes(b"no")
     assert_refused(command, ["evaluate", "r"], "damaged or do not fit")
+
+
+@pytest.mark.parametrize("name", ["sines-moma", "functions-bouncegrad"])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(command, here, monkeypatch, name):
+    train = ["train", "--preset", name, *SHORT, "--batch", "8"]
+    forty = ["--meta-steps", "40"]
+
+    @contextmanager
+    def soon() -> Iterator[Callable[[], bool]]:
+        asked = iter([False, True])
+        yield lambda: next(asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "stop_signal", soon)
+        stopped = command(*train, "--out", "r", *forty)
+    assert stopped.status == 130
+    assert stopped.out.endswith("--resume\n")
+    assert_refused(command, ["evaluate", "r"], "was stopped before its end")
+    assert_refused(command, [*train, "--out", "r", *forty], "is not empty")
+    assert_refused(command, [*train, "--out", "r", "--meta-steps", "50", "--resume"], "other settings")
+    assert command(*train, "--out", "whole", *forty).status == 0
+    assert command(*shlex.split(stopped.out)[5:]).status == 0
+    told = [json.loads(command("evaluate", folder, "--json").out) for folder in ("whole", "r")]
+    assert told[0] == told[1]
+    assert not Path("r/checkpoint.pt").exists()
+    assert_refused(command, [*train, "--out", "whole", "--resume"], "holds no run that was stopped")

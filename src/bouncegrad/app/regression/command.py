@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -23,14 +24,16 @@ def preset_of(words: list[str]) -> str | None:
 
 def is_run(word: str) -> bool:
     """Whether this names the folder of a run on regression tasks."""
-    return (Path(word) / "errors.json").is_file()
+    path = Path(word) / "config.yaml"
+    return path.is_file() and "\nalgorithm:" in path.read_text(errors="replace")
 
 
 def train(words: list[str], name: str) -> int:
-    """Trains, and writes a run folder; a run is not resumed."""
+    """Trains into a run folder; after Ctrl-C it stops at the end of a pass, and can go on from there."""
     parser = Parser("train", usage=f"bouncegrad train --preset {name} --out OUT", default_env=False)
     parser.add_argument("--preset", type=str, help="a named experiment; options on the command line win")
     parser.add_argument("--out", type=str | None, help="run folder to write")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--config", action="config", help="YAML file of settings; options after it win")
     parser.add_class_arguments(RegressionConfig, None, help="settings (see also --print_config)")
     args = parser.parse_args(["--config", str(PRESETS[name]), *words])
@@ -38,12 +41,18 @@ def train(words: list[str], name: str) -> int:
         raise InputError("--out is missing; see bouncegrad train --help")
     config = RegressionConfig.from_mapping({f.name: getattr(args, f.name) for f in fields(RegressionConfig)}, name)
 
-    from bouncegrad.app.regression import run, training  # here, so that help does not load torch
+    from bouncegrad.app.commands.train import stop_signal
+    from bouncegrad.app.regression import run  # here, so that help does not load torch
 
     folder = Path(args.out)
-    run.require_empty(folder)
-    with bar("training") as show:
-        done = training.train(config, report=show)
+    training = (run.again if args.resume else run.begin)(folder, config)
+    with bar("training") as show, stop_signal() as stopped:
+        ended = training.run(show, stopped)
+    if not ended:
+        run.pause(training, folder)
+        print(f"stopped; go on with: bouncegrad train {shlex.join(words)}{'' if args.resume else ' --resume'}")
+        return 130
+    done = training.finish()
     run.save(done, folder)
     print(f"{done.meta_steps} meta-steps in {done.seconds:.0f} s")
     print(table(run.numbers(done.errors)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -59,27 +59,68 @@ def train(
         data: training and new tasks; by default those that the settings name.
         report: called after every meta-step with the share of the training that is done.
     """
-    config = config.resolve()
-    training, new = data or build_tasks(config)
-    generator = torch.Generator().manual_seed(config.seed)
-    modules = build_modules(config, training.x.shape[2], training.y.shape[2], generator)
-    visits = every_task(training)
-    variance = float(visits.fitted.y.var())
-    loop = build_loop(config, modules, len(visits.tasks), variance, generator, test=False)
-    steps = Steps(config, loop, -(-len(visits.tasks) // config.batch))
-    loop.run(steps.clocks(), RandomTasks(visits, config.batch), lambda *_: report(steps.count()))
-    seconds = steps.seconds
-    visits_new = every_task(new)
-    z_new = found_structures(config, modules, visits_new, variance, generator)
-    errors = measured(config, modules, (visits, visits_new), (loop.z, z_new))
-    return Trained(config, modules, loop.z, z_new, errors, steps.done, seconds)
+    training = Training(config, data)
+    training.run(report)
+    return training.finish()
+
+
+class Training:
+    """One run: what it learns from, the loop, and how far it is.
+
+    Args:
+        config: settings; None in them is resolved.
+        data: training and new tasks; by default those that the settings name.
+    """
+
+    def __init__(self, config: RegressionConfig, data: tuple[RegressionTasks, RegressionTasks] | None = None) -> None:
+        self.config = config.resolve()
+        old, new = data or build_tasks(self.config)
+        self.visits, self.visits_new = every_task(old), every_task(new)
+        self.generator = torch.Generator().manual_seed(self.config.seed)
+        self.modules = build_modules(self.config, old.x.shape[2], old.y.shape[2], self.generator)
+        self.loop = self.loop_over(self.visits, test=False)
+        self.steps = Steps(self.config, -(-len(old.names) // self.config.batch))
+
+    def loop_over(self, visits: RegressionBatch, *, test: bool) -> BounceGrad:
+        """The loop over these tasks, from random structures."""
+        variance = float(self.visits.fitted.y.var())
+        return build_loop(self.config, self.modules, len(visits.tasks), variance, self.generator, test=test)
+
+    def run(self, report: Callable[[float], None], stop: Callable[[], bool] = lambda: False) -> bool:
+        """Goes on to the end, or to the end of a pass after which it is told to stop; whether it is done."""
+
+        def counted(*_: object) -> None:
+            self.steps.done += 1
+            report(self.steps.progress)
+
+        self.loop.run(self.steps.clocks(self.loop, stop), RandomTasks(self.visits, self.config.batch), counted)
+        return self.steps.progress >= 1
+
+    def finish(self) -> Trained:
+        """Searches the new tasks' structures, and measures."""
+        seconds = self.steps.seconds
+        loop, total = self.loop_over(self.visits_new, test=True), self.config.search_steps or 0
+        clocks = (Clock(step, step / total, step / total) for step in range(total))
+        loop.run(clocks, RandomTasks(self.visits_new, TASKS_AT_ONCE), lambda *_: None)
+        errors = measured(self.config, self.modules, (self.visits, self.visits_new), (self.loop.z, loop.z))
+        return Trained(self.config, self.modules, self.loop.z, loop.z, errors, self.steps.done, seconds)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps, between two passes."""
+        return {"loop": self.loop.state_dict(), "done": self.steps.done, "seconds": self.steps.seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.loop.load_state_dict(state["loop"])
+        self.steps.done = state["done"]
+        self.steps.started = time.monotonic() - state["seconds"]
 
 
 class Steps:
-    """The clocks of a run, and its learning rate; a run ends with its last whole pass, or when its time is over."""
+    """Meta-steps done and to come; a run ends with its last whole pass, or when its time is over."""
 
-    def __init__(self, config: RegressionConfig, loop: BounceGrad, per_pass: int) -> None:
-        self.config, self.loop, self.done, self.started = config, loop, 0, time.monotonic()
+    def __init__(self, config: RegressionConfig, per_pass: int) -> None:
+        self.config, self.per_pass, self.done, self.started = config, per_pass, 0, time.monotonic()
         self.steps = None if config.meta_steps is None else -(-config.meta_steps // per_pass) * per_pass
 
     @property
@@ -94,35 +135,13 @@ class Steps:
             return self.done / self.steps
         return min(self.seconds / (60 * (self.config.minutes or 0.0)), 1.0)
 
-    def clocks(self) -> Iterator[Clock]:
-        """One for each pass."""
-        epoch = 0
-        while (progress := self.progress) < 1:
+    def clocks(self, loop: BounceGrad, stop: Callable[[], bool]) -> Iterator[Clock]:
+        """One for each pass; before it the learning rate of the loop is set."""
+        while (progress := self.progress) < 1 and not stop():
             rate = LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * progress)) / 2
-            for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
+            for group in loop.optimizer.param_groups if loop.optimizer else ():
                 group["lr"] = self.config.learning_rate * rate
-            yield Clock(epoch, progress, progress)
-            epoch += 1
-
-    def count(self) -> float:
-        """One more is done; the progress after it."""
-        self.done += 1
-        return self.progress
-
-
-def found_structures(
-    config: RegressionConfig,
-    modules: FunctionComposition,
-    visits: RegressionBatch,
-    variance: float,
-    generator: torch.Generator,
-) -> Int[Tensor, "M S"]:
-    """Structures of tasks never seen before, from their fitted points, by annealing from random ones."""
-    loop = build_loop(config, modules, len(visits.tasks), variance, generator, test=True)
-    total = config.search_steps or 0
-    clocks = (Clock(step, step / total, step / total) for step in range(total))
-    loop.run(clocks, RandomTasks(visits, TASKS_AT_ONCE), lambda *report: None)
-    return loop.z
+            yield Clock(self.done // self.per_pass, progress, progress)
 
 
 def measured(
