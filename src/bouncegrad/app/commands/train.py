@@ -28,7 +28,12 @@ def parser() -> Parser:
     parser = Parser("train", usage="bouncegrad train --data DATA --out OUT", default_env=False)
     parser.add_argument("--data", type=str | None, help="file or folder of recordings")
     parser.add_argument("--out", type=str | None, help="run folder to write")
-    parser.add_argument("--preset", type=str | None, help="a named experiment; options on the command line win")
+    parser.add_argument(
+        "--preset",
+        type=str | None,
+        help="a named experiment; options on the command line win; those of regression tasks, such as sines-maml, have "
+        "options of their own: --preset sines-maml --help",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its own settings")
     add_known_option(parser)
     add_data_options(parser, train=True)
