@@ -9,6 +9,7 @@ from typing import Any, Literal, get_type_hints
 import yaml
 
 from bouncegrad.app.kinds import fits, in_words
+from bouncegrad.app.regression import PRESETS as REGRESSION
 from bouncegrad.data.errors import InputError
 
 ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
@@ -280,5 +281,8 @@ def preset(name: str) -> Path:
     """
     names = sorted(path.stem for path in PRESETS.glob("*.yaml"))
     if name not in names:
-        raise InputError(f"preset {name!r} is not known; choose one of {', '.join(names)}")
+        raise InputError(
+            f"preset {name!r} is not known; choose one of {', '.join(names)}, or for regression tasks one of "
+            f"{', '.join(REGRESSION)}"
+        )
     return PRESETS / f"{name}.yaml"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.data.trajectories import Scaling, Trajectories
+
+Visit = Any
+"""One visit to some tasks, of the kind that a composition reads: a `Batch` of tracks, or points of functions.
+
+Search, proposals and the loop hand it on; all they look at themselves is `tasks`, the numbers of the tasks.
+"""
 
 
 class Batch(NamedTuple):

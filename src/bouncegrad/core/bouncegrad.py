@@ -19,7 +19,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bouncegrad.core.annealing import Annealer, Clock
-from bouncegrad.core.batches import Batch
+from bouncegrad.core.batches import Batch, Visit
 from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.guard import Guard
 from bouncegrad.core.proposals import Proposal
@@ -64,8 +64,8 @@ class BounceGrad:
     def run(
         self,
         clocks: Iterable[Clock],
-        batches: Callable[[torch.Generator], Iterator[Batch]],
-        report: Callable[[Clock, Batch, Move, Tensor | None], None],
+        batches: Callable[[torch.Generator], Iterator[Visit]],
+        report: Callable[[Clock, Visit, Move, Tensor | None], None],
     ) -> None:
         """One epoch per clock; `report(clock, batch, move, loss)` after every batch, and all output hangs on it."""
         for clock in clocks:

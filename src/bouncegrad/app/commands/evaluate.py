@@ -7,12 +7,15 @@ import json
 from jsonargparse import Namespace
 
 from bouncegrad.app.arguments import Parser, add_data_options, load_data
+from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Run, fingerprint
 from bouncegrad.data.trajectories import Trajectories
 
 
 def main(words: list[str]) -> None:
     """Prints the numbers beside the baselines."""
+    if any(map(regression.is_run, words)):
+        return regression.evaluate(words)
     parser = Parser("evaluate")
     parser.add_argument("run", type=str, help="run folder of a trained model")
     parser.add_argument("data", type=str, help="file or folder; of the training data only held-out tasks are used")

@@ -17,6 +17,7 @@ from jsonargparse import Namespace
 from bouncegrad.app.arguments import Parser, add_data_options, add_known_option, load_data, load_known, reading
 from bouncegrad.app.config import PRESETS, Config, preset
 from bouncegrad.app.progress import bar, training_numbers
+from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Origin, Run
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
@@ -27,7 +28,12 @@ def parser() -> Parser:
     parser = Parser("train", usage="bouncegrad train --data DATA --out OUT", default_env=False)
     parser.add_argument("--data", type=str | None, help="file or folder of recordings")
     parser.add_argument("--out", type=str | None, help="run folder to write")
-    parser.add_argument("--preset", type=str | None, help="a named experiment; options on the command line win")
+    parser.add_argument(
+        "--preset",
+        type=str | None,
+        help="a named experiment; options on the command line win; those of regression tasks, such as sines-maml, have "
+        "options of their own: --preset sines-maml --help",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its own settings")
     add_known_option(parser)
     add_data_options(parser, train=True)
@@ -38,6 +44,8 @@ def parser() -> Parser:
 
 def main(words: list[str]) -> int:
     """Trains, or goes on training; returns 130 when interrupted."""
+    if name := regression.preset_of(words):
+        return regression.train(words, name)
     args = parser().parse_args(with_preset(with_flags(words)))
     if args.preset:
         raise InputError(f"option preset: {args.preset!r} stands in a settings file; give it on the command line")

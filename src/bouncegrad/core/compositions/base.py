@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bouncegrad.core.batches import Batch
+from bouncegrad.core.batches import Batch, Visit
 
 
 class Composition(Protocol):
@@ -35,7 +35,7 @@ class Composition(Protocol):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
         """Takes them up again."""
 
-    def loss(self, batch: Batch, z: Int[Tensor, "B S"]) -> Float[Tensor, " B"]:
+    def loss(self, batch: Visit, z: Int[Tensor, "B S"]) -> Float[Tensor, " B"]:
         """Mean loss of each task per observed number; differentiable in the modules."""
 
 

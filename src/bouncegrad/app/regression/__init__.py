@@ -1,0 +1,8 @@
+"""The experiments of the 2018 paper: four algorithms on regression tasks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PRESETS = {path.stem: path for path in sorted((Path(__file__).parent / "presets").glob("*.yaml"))}
+"""The files of the named experiments."""

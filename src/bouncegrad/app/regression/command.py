@@ -1,0 +1,82 @@
+"""`train` and `evaluate` for regression tasks, which those commands hand over to where a preset or a run is of them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import fields
+from itertools import pairwise
+from pathlib import Path
+
+from bouncegrad.app.arguments import Parser
+from bouncegrad.app.progress import bar
+from bouncegrad.app.regression import PRESETS
+from bouncegrad.app.regression.settings import RegressionConfig
+from bouncegrad.data.errors import InputError
+
+
+def preset_of(words: list[str]) -> str | None:
+    """The preset of regression tasks that is asked for."""
+    given = [word.partition("=")[2] for word in words if word.startswith("--preset=")]
+    given += [after for word, after in pairwise(words) if word == "--preset"]
+    return next((name for name in given if name in PRESETS), None)
+
+
+def is_run(word: str) -> bool:
+    """Whether this names the folder of a run on regression tasks."""
+    path = Path(word) / "config.yaml"
+    return path.is_file() and "\nalgorithm:" in path.read_text(errors="replace")
+
+
+def train(words: list[str], name: str) -> int:
+    """Trains into a run folder; after Ctrl-C it stops at the end of a pass, and can go on from there."""
+    parser = Parser("train", usage=f"bouncegrad train --preset {name} --out OUT", default_env=False)
+    parser.add_argument("--preset", type=str, help="a named experiment; options on the command line win")
+    parser.add_argument("--out", type=str | None, help="run folder to write")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--config", action="config", help="YAML file of settings; options after it win")
+    parser.add_class_arguments(RegressionConfig, None, help="settings (see also --print_config)")
+    args = parser.parse_args(["--config", str(PRESETS[name]), *words])
+    if not args.out:
+        raise InputError("--out is missing; see bouncegrad train --help")
+    config = RegressionConfig.from_mapping({f.name: getattr(args, f.name) for f in fields(RegressionConfig)}, name)
+
+    from bouncegrad.app.commands.train import stop_signal
+    from bouncegrad.app.regression import run  # here, so that help does not load torch
+
+    folder = Path(args.out)
+    training = (run.again if args.resume else run.begin)(folder, config)
+    with bar("training") as show, stop_signal() as stopped:
+        ended = training.run(show, stopped)
+    if not ended:
+        run.pause(training, folder)
+        print(f"stopped; go on with: bouncegrad train {shlex.join(words)}{'' if args.resume else ' --resume'}")
+        return 130
+    done = training.finish()
+    run.save(done, folder)
+    print(f"{done.meta_steps} meta-steps in {done.seconds:.0f} s")
+    print(table(run.numbers(done.errors)))
+    print(f"wrote {folder}")
+    return 0
+
+
+def evaluate(words: list[str]) -> None:
+    """Prints the four errors of a run, measured anew."""
+    parser = Parser("evaluate")
+    parser.add_argument("run", type=str, help="run folder of a run on regression tasks")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.regression import run
+
+    numbers = run.numbers(run.evaluate(Path(args.run)))
+    print(json.dumps(numbers) if args.json else table(numbers))
+
+
+def table(numbers: dict[str, float]) -> str:
+    """The four errors for people."""
+    rows = [f"{'mean squared error':<20}{'fitted points':>16}{'held-out points':>18}"]
+    for tasks in ("training", "new"):
+        fitted, held_out = numbers[f"mse_{tasks}_fitted"], numbers[f"mse_{tasks}_held_out"]
+        rows.append(f"{tasks + ' tasks':<20}{fitted:>16.4g}{held_out:>18.4g}")
+    return "\n".join(rows)

@@ -1,0 +1,43 @@
+"""The chain: every slot's module sees what the one before made of the input.
+
+y = m_{z_S}(... m_{z_2}(m_{z_1}(x)))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import final
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.compositions.functions import FunctionComposition
+from bouncegrad.core.compositions.library import Weights, filled, tied
+from bouncegrad.core.modules import ModulePool
+
+
+@final
+class Chain(FunctionComposition):
+    """S modules one after the other. A single slot and a single module are one plain network.
+
+    Raises:
+        ValueError: more than one slot, but outputs of a module do not fit the inputs of the next.
+
+    Source: Alet et al. 2018, section 3 ("functional composition").
+    """
+
+    def __init__(self, pools: Sequence[ModulePool], slots: int) -> None:
+        super().__init__(pools, slots)
+        if slots > 1 and self.library.inputs != self.library.outputs:
+            raise ValueError(
+                f"{self.library.inputs} inputs, {self.library.outputs} outputs; modules in a chain need equal"
+            )
+
+    def predict(
+        self, weights: Weights, z: Int[Tensor, " S"], x: Float[Tensor, "P inputs"]
+    ) -> Float[Tensor, "P outputs"]:
+        weights = tied(weights, z)
+        for s in range(self.slots):
+            here = {name: weight[s : s + 1] for name, weight in weights.items()}
+            x = filled(self.library, here, z[s : s + 1], x[None])[0]
+        return x

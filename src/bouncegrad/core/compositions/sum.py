@@ -1,0 +1,27 @@
+"""The sum: every slot's module sees the input, and their outputs add up.
+
+y = Σ_s m_{z_s}(x)
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.compositions.functions import FunctionComposition
+from bouncegrad.core.compositions.library import Weights, filled, tied
+
+
+@final
+class Sum(FunctionComposition):
+    """A sum of S modules; their order does not matter.
+
+    Source: Alet et al. 2018, section 5.1.
+    """
+
+    def predict(
+        self, weights: Weights, z: Int[Tensor, " S"], x: Float[Tensor, "P inputs"]
+    ) -> Float[Tensor, "P outputs"]:
+        return filled(self.library, tied(weights, z), z, x.expand(self.slots, *x.shape)).sum(0)

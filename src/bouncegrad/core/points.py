@@ -1,0 +1,97 @@
+"""What one visit to some regression tasks sees, and a search that is shown less of it.
+
+Structures and adapted weights come from the fitted points alone; the held-out points judge them, and the modules
+learn from that judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.batches import Visit
+from bouncegrad.core.compositions.base import Composition
+from bouncegrad.core.proposals import Proposal
+from bouncegrad.core.search import Move, Search
+from bouncegrad.data.regression import RegressionTasks
+
+
+class Points(NamedTuple):
+    """Where functions were looked at, and what they were there."""
+
+    x: Float[Tensor, "B P I"]
+    y: Float[Tensor, "B P O"]
+
+
+class RegressionBatch(NamedTuple):
+    """B tasks: their numbers, the points that may be fitted, and those that the loss is of."""
+
+    tasks: Int[Tensor, " B"]
+    fitted: Points
+    judged: Points
+
+    @property
+    def seen(self) -> RegressionBatch:
+        """The same visit without its held-out points: fitted points are judged."""
+        return self._replace(judged=self.fitted)
+
+
+def every_task(data: RegressionTasks) -> RegressionBatch:
+    """A visit to all tasks, judged by their held-out points; single precision."""
+    x, y = (torch.from_numpy(values).float() for values in (data.x, data.y))
+    k = data.fitted
+    return RegressionBatch(torch.arange(len(x)), Points(x[:, :k], y[:, :k]), Points(x[:, k:], y[:, k:]))
+
+
+class RandomTasks:
+    """Visits to random batches of tasks; one pass is an epoch.
+
+    Args:
+        whole: a visit to all tasks.
+        batch: tasks a batch, at most; batches of one epoch are of nearly equal size.
+    """
+
+    def __init__(self, whole: RegressionBatch, batch: int) -> None:
+        self.whole, self.batch = whole, batch
+
+    def __call__(self, generator: torch.Generator) -> Iterator[RegressionBatch]:
+        tasks, fitted, judged = self.whole
+        order = torch.randperm(len(tasks), generator=generator)
+        for drawn in order.tensor_split(-(-len(tasks) // self.batch)):
+            yield RegressionBatch(
+                tasks[drawn], Points(*(v[drawn] for v in fitted)), Points(*(v[drawn] for v in judged))
+            )
+
+
+class OnFitted:
+    """Any search, on fitted points only: held-out points must not choose structures, they are what a gradient sees.
+
+    Args:
+        search: what decides.
+
+    Source: Alet et al. 2018, algorithms 1 to 3: "bounce" on the training split of a task, "grad" on its test split.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+
+    def __call__(
+        self,
+        composition: Composition,
+        proposal: Proposal,
+        batch: Visit,
+        z: Int[Tensor, "B S"],
+        temperature: float,
+        generator: torch.Generator,
+    ) -> Move:
+        return self.search(composition, proposal, batch.seen, z, temperature, generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.search.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.search.load_state_dict(state)

@@ -1,0 +1,86 @@
+"""Regression tasks: each is one unknown function, known at a few points that may be fitted and at held-out ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from bouncegrad.data.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class RegressionTasks:
+    """M functions, each at P points; the first `fitted` points may be fitted, the others are held out.
+
+    Args:
+        x: `Float[M, P, I]`, where each function was looked at.
+        y: `Float[M, P, O]`, what it was there.
+        fitted: how many points of each task may be fitted; the order of points is the data set's.
+        names: one name a task.
+        source: where the tasks come from, for messages.
+
+    Raises:
+        InputError: arrays that do not fit together or hold values that are not finite, no fitted or no held-out point,
+            or two tasks of one name.
+    """
+
+    x: Float[np.ndarray, "M P I"]
+    y: Float[np.ndarray, "M P O"]
+    fitted: int
+    names: tuple[str, ...]
+    source: str = "regression tasks"
+
+    def __post_init__(self) -> None:
+        if self.x.ndim != 3 or self.y.ndim != 3 or self.x.shape[:2] != self.y.shape[:2]:
+            raise InputError(
+                f"{self.source}: x has shape {self.x.shape} and y {self.y.shape}; give [task, point, input] and "
+                "[task, point, output] with the same tasks and points"
+            )
+        for name, values in (("x", self.x), ("y", self.y)):
+            if not np.isfinite(values).all():
+                task, point, _ = np.argwhere(~np.isfinite(values))[0]
+                raise InputError(
+                    f"{self.source}: {name} of task {task}, point {point} is not finite; leave the point out"
+                )
+        if not 1 <= self.fitted < self.x.shape[1]:
+            raise InputError(
+                f"{self.source}: {self.fitted} of {self.x.shape[1]} points are fitted; fit at least one and hold out "
+                "at least one"
+            )
+        if len(self.names) != len(self.x):
+            raise InputError(f"{self.source}: {len(self.names)} names for {len(self.x)} tasks; give one name a task")
+        if len(set(self.names)) < len(self.names):
+            twice = next(name for name in self.names if self.names.count(name) > 1)
+            raise InputError(f"{self.source}: two tasks are called {twice!r}; give each its own name")
+
+    def select(self, tasks: Sequence[int] | np.ndarray) -> RegressionTasks:
+        """Some of the tasks, in this order."""
+        index = np.asarray(tasks)
+        names = tuple(self.names[i] for i in index)
+        return RegressionTasks(self.x[index], self.y[index], self.fitted, names, self.source)
+
+    def split(self, share: float, seed: int) -> tuple[RegressionTasks, RegressionTasks]:
+        """Training tasks and new ones, of which there are this share; drawn from the seed.
+
+        Raises:
+            InputError: one of the two would be empty.
+        """
+        new = round(share * len(self.names))
+        if not 1 <= new < len(self.names):
+            raise InputError(
+                f"{self.source}: a share of {share:g} of {len(self.names)} tasks is {new}; keep at least one task for "
+                "training and one as new"
+            )
+        order = np.random.Generator(np.random.PCG64(seed)).permutation(len(self.names))
+        return self.select(np.sort(order[new:])), self.select(np.sort(order[:new]))
+
+    def summary(self) -> str:
+        """One line for people."""
+        m, p, i = self.x.shape
+        return (
+            f"{m} tasks, {self.fitted} fitted and {p - self.fitted} held-out points, {i} inputs, "
+            f"{self.y.shape[2]} outputs"
+        )

@@ -1,0 +1,105 @@
+"""`train --preset` and `evaluate` for the experiments of the 2018 paper."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bouncegrad.app.commands import train as commands
+from bouncegrad.app.regression import PRESETS
+from bouncegrad.app.regression.settings import RegressionConfig
+
+from .refusals import assert_refused
+
+SHORT = ["--meta-steps", "4", "--search-steps", "2", "--tasks", "20", "--hidden", "[8-8]"]
+NAMES = ("mse_training_fitted", "mse_training_held_out", "mse_new_fitted", "mse_new_held_out")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder, which is also the current one."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_the_experiment_of_its_name(name):
+    config = RegressionConfig.from_mapping(yaml.safe_load(PRESETS[name].read_text()), name)
+    assert f"{config.data}-{config.algorithm}" == name
+
+
+@pytest.mark.parametrize("name", ["sines-maml", "functions-moma"])
+def test_a_run_is_trained_and_evaluated(command, here, name):
+    trained = command("train", "--preset", name, "--out", "r", *SHORT)
+    assert "held-out points" in trained.out
+    assert trained.out.endswith("wrote r\n")
+    stored = json.loads(Path("r/errors.json").read_text())
+    told = json.loads(command("evaluate", "--json", "r").out)
+    assert tuple(told) == NAMES
+    assert told == pytest.approx({key: stored[key] for key in NAMES}, rel=1e-6)
+    assert stored["meta_steps"] >= 4
+    assert "new tasks" in command("evaluate", "r").out
+
+
+def test_options_win_over_the_preset(command, here):
+    printed = yaml.safe_load(command("train", "--preset=sines-maml", "--inner-steps", "3", "--print_config").out)
+    assert (printed["data"], printed["algorithm"], printed["inner_steps"]) == ("sines", "maml", 3)
+
+
+def test_hdf5_files_are_data(command, here):
+    pytest.importorskip("h5py", reason="the extra hdf5 is not installed")
+    from bouncegrad.data.functions import functions
+    from bouncegrad.data.hdf5 import write_hdf5
+
+    write_hdf5(functions(), "sums.hdf5")
+    command("train", "--preset", "functions-bouncegrad", "--data", "sums.hdf5", "--out", "r", *SHORT)
+    assert tuple(json.loads(command("evaluate", "r", "--json").out)) == NAMES
+
+
+def test_bad_use_is_one_line(command, here):
+    assert_refused(command, ["train", "--preset", "sines-maml"], "--out is missing")
+    assert_refused(
+        command, ["train", "--preset", "sines-none", "--out", "r"], "'sines-none' is not known", "sines-maml"
+    )
+    line = ["train", "--preset", "sines-maml", "--out", "r", "--data", "sums.csv"]
+    assert_refused(command, line, "setting data: 'sums.csv' cannot be used", "a file that ends in .hdf5 or .h5")
+    Path("full").mkdir()
+    Path("full/notes").write_text("kept")
+    assert_refused(command, ["train", "--preset", "sines-maml", "--out", "full"], "full: is not empty")
+
+
+def test_a_damaged_run_is_refused(command, here):
+    command("train", "--preset", "sines-pooled", "--out", "r", *SHORT)
+    Path("r/modules.pt").write_bytes(b"no")
+    assert_refused(command, ["evaluate", "r"], "damaged or do not fit")
+
+
+@pytest.mark.parametrize("name", ["sines-moma", "functions-bouncegrad"])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(command, here, monkeypatch, name):
+    train = ["train", "--preset", name, *SHORT, "--batch", "8"]
+    forty = ["--meta-steps", "40"]
+
+    @contextmanager
+    def soon() -> Iterator[Callable[[], bool]]:
+        asked = iter([False, True])
+        yield lambda: next(asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "stop_signal", soon)
+        stopped = command(*train, "--out", "r", *forty)
+    assert stopped.status == 130
+    assert stopped.out.endswith("--resume\n")
+    assert_refused(command, ["evaluate", "r"], "was stopped before its end")
+    assert_refused(command, [*train, "--out", "r", *forty], "is not empty")
+    assert_refused(command, [*train, "--out", "r", "--meta-steps", "50", "--resume"], "other settings")
+    assert command(*train, "--out", "whole", *forty).status == 0
+    assert command(*shlex.split(stopped.out)[5:]).status == 0
+    told = [json.loads(command("evaluate", folder, "--json").out) for folder in ("whole", "r")]
+    assert told[0] == told[1]
+    assert not Path("r/checkpoint.pt").exists()
+    assert_refused(command, [*train, "--out", "whole", "--resume"], "holds no run that was stopped")
