@@ -39,6 +39,11 @@ class Unexplained(NamedTuple):
         return ((square + self.log_variance) / 2).sum((1, 2, 3))
 
     @property
+    def misfit(self) -> Float[Tensor, " B"]:
+        """Mean square in units of its standard deviation."""
+        return (self.error.square() * torch.exp(-self.log_variance)).mean((1, 2, 3))
+
+    @property
     def loss(self) -> Float[Tensor, " B"]:
         """The same per number, with constants, as in training."""
         return self.cost / self.error[0].numel() + math.log(2 * math.pi) / 2

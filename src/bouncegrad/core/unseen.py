@@ -31,8 +31,9 @@ from bouncegrad.core.track_fit import TrackFit
 STARTS, SWEEPS, POLISH = 16, 48, 8
 SLACK, LEAST_SLACK, POLISHED = 0.5, 0.1, 0.03
 HOTTEST = 30.0
-AS_GOOD = 10.0  # nats that a start may be worse than the best and still explain as well
+AS_GOOD = 10.0  # nats, at the calibrated temperature, that a start may be worse than the best and explain as well
 APART = 0.5  # of a feature's spread: starts as good that lie farther apart leave the track undetermined
+MISFIT = 2.0
 STATES_AT_ONCE = 2**17
 
 
@@ -40,18 +41,20 @@ class Explanation(NamedTuple):
     """What was found of H entities that were not recorded, which stand behind the N - H visible ones.
 
     `loss` is the mean loss per number of the visible entities' changes. `apart` is how far the tracks of starts that
-    explain as well lie from each other, in units of the features' spread.
+    explain as well lie from each other, in units of the features' spread. `misfit` is the mean square of what is left
+    unexplained in units of its standard deviation: about 1 or less where the track is right.
     """
 
     tracks: Float[Tensor, "M T H D"]
     probability: Float[Tensor, "M E K"]
     loss: Float[Tensor, " M"]
     apart: Float[Tensor, " M"]
+    misfit: Float[Tensor, " M"]
 
     @property
     def determined(self) -> Bool[Tensor, " M"]:
         """Whether the recordings tell where the unseen ones were."""
-        return self.apart < APART
+        return (self.apart < APART) & (self.misfit < MISFIT)
 
 
 @torch.no_grad()
@@ -108,11 +111,11 @@ def _find(
         composition.slack = SLACK * (LEAST_SLACK / SLACK) ** progress
         move(1 + (HOTTEST - 1) * (1 - progress))
         fit.step(z)
-    loss = fit.unexplained(fit.hidden, z).cost.view(tasks, starts)
-    best = loss.argmin(1)
+    left = fit.unexplained(fit.hidden, z)
+    loss, best = left.cost.view(tasks, starts), left.cost.view(tasks, starts).argmin(1)
     rows = torch.arange(tasks) * starts + best
     paths = fit.hidden.view(tasks, starts, *fit.hidden.shape[1:])
-    as_good = loss - loss.min(1, keepdim=True).values < AS_GOOD
+    as_good = loss - loss.min(1, keepdim=True).values < AS_GOOD * composition.temperature
     square = (paths - fit.hidden[rows][:, None]).square().mean((2, 3, 4))
     apart = torch.where(as_good, square, 0.0).amax(1).sqrt()
     fit = TrackFit(composition, visible, fit.hidden[rows])
@@ -125,7 +128,7 @@ def _find(
     v = visible.shape[2]
     explained = fit.unexplained(fit.hidden, best_z)
     loss_of_visible = type(explained)(explained.error[:, :, :v], explained.log_variance[:, :, :v]).loss
-    return Explanation(fit.hidden, probability, loss_of_visible, apart)
+    return Explanation(fit.hidden, probability, loss_of_visible, apart, left.misfit[rows])
 
 
 def first_tracks(
