@@ -129,9 +129,9 @@ def test_the_protocol_of_nri(model, new):
 
 
 def test_the_protocol_of_modular_meta_learning(model, new):
-    """Structure from all frames, 10 frames from every 10th."""
+    """Structure from the context, 10 frames from every 10th of it."""
     part = new.frames(0, 31)
-    numbers = evaluate(model, part, protocol="alet").numbers
+    numbers = evaluate(model, new, 31, protocol="alet").numbers
     assert (numbers["context_frames"], numbers["mse_20"]) == (31, None)
     result = model.infer(part)
     later = [model.predict(part, 10, start + 1, result)[:, 9] - part.x[:, start + 10] for start in (10, 20)]
@@ -139,6 +139,11 @@ def test_the_protocol_of_modular_meta_learning(model, new):
     assert numbers["mse_10"] == pytest.approx(np.square([first, *later] * published(model.scaling)).mean())
     still = np.concatenate([part.x[:, start] - part.x[:, start + 10] for start in (0, 10, 20)])
     assert numbers["baselines"]["static"]["mse_10"] == pytest.approx(np.square(still * published(model.scaling)).mean())
+
+
+def test_a_context_that_is_too_short_to_restart_in(model, new):
+    with pytest.raises(InputError, match="alet needs a context of 11 frames, not 10"):
+        evaluate(model, new, 10, protocol="alet")
 
 
 def test_a_protocol_that_is_none(model, new):

@@ -57,7 +57,6 @@ def evaluate(
     frames = data.shape[1]
     context = min(model.frames, frames) if context is None else context
     planned = plan(protocol, frames, context, model.config.lags)
-    context = planned.context if protocol == "alet" else context
     result = model.infer(data, context)
     seconds = time.perf_counter() - start
     types = model.config.edge_types

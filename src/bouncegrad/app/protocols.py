@@ -2,8 +2,8 @@
 
 free   structure from the context, one rollout from its last frame
 kipf   structure from the first C frames, one rollout of 20 frames from the frame after them
-alet   structure from all frames, rollouts of 10 frames from every 10th frame, which lie in what the structure was
-       inferred from; its published "20 steps" are these, not rollouts of 20
+alet   structure from the first C frames (49, as many as in training), rollouts of 10 frames from every 10th of them:
+       what is forecast has been seen by the search; its published "20 steps" are these, not rollouts of 20
 
 Source: Kipf et al. 2018 and Alet et al. 2019, as their code measures.
 """
@@ -60,16 +60,17 @@ def plan(protocol: ProtocolName, frames: int, context: int, lags: int) -> Plan:
     if protocol == "free":
         cut = context if frames - context >= LEAST else max(2 + lags, frames - LEAST)
         return Plan(cut, (cut - 1,), min(frames - cut, LONGEST), f"free-running from the last context frame, {cut - 1}")
-    needed = context + PUBLISHED + 1 if protocol == "kipf" else lags + RESTARTED + 1
-    if frames < needed:
-        raise InputError(
-            f"option protocol: {protocol} needs {needed} frames, the data has {frames}; give longer recordings"
-            + (" or a shorter --context" if protocol == "kipf" else "")
-        )
     if protocol == "kipf":
+        if frames < (needed := context + PUBLISHED + 1):
+            raise InputError(
+                f"option protocol: kipf needs {needed} frames, the data has {frames}; give longer recordings "
+                "or a shorter --context"
+            )
         return Plan(context, (context,), PUBLISHED, f"free-running from the frame after the context, {context}")
-    starts = tuple(range(lags, frames - RESTARTED, RESTARTED))
-    return Plan(frames, starts, RESTARTED, f"free-running, restarted every {RESTARTED} frames")
+    if context < (needed := lags + RESTARTED + 1):
+        raise InputError(f"option protocol: alet needs a context of {needed} frames, not {context}; give more")
+    starts = tuple(range(lags, context - RESTARTED, RESTARTED))
+    return Plan(context, starts, RESTARTED, f"free-running, restarted every {RESTARTED} frames")
 
 
 def forecast_errors(

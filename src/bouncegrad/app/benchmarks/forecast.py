@@ -103,7 +103,7 @@ def measure(row: Row, seed: int, minutes: float, run: Run) -> dict[str, Any]:
         )
     start = time.perf_counter()
     kipf = evaluate(model, new, FRAMES, split="fresh tasks", protocol="kipf")
-    alet = evaluate(model, new, split="fresh tasks", protocol="alet")
+    alet = evaluate(model, new, FRAMES, split="fresh tasks", protocol="alet")
     return {
         "row": row.name,
         "system": row.system,

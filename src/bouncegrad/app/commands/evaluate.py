@@ -25,7 +25,7 @@ def main(words: list[str]) -> None:
         type=str,
         default="free",
         help="from where forecasts are made: free (from the last context frame), or as published, kipf (20 frames from "
-        "the frame after the context) or alet (10 frames from every 10th; structure from all frames)",
+        "the frame after the context) or alet (10 frames from every 10th of the context)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     add_data_options(parser)
