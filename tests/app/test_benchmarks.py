@@ -35,6 +35,7 @@ def test_figures_are_kept_and_not_measured_again(command, tmp_path, small, monke
 
 def test_forecasts_stand_beside_what_is_published(command, tmp_path, monkeypatch):
     monkeypatch.setattr(forecast, "NEW_TASKS", 6)
+    monkeypatch.setattr(forecast, "RANGE_TASKS", 30)
     monkeypatch.setattr(forecast, "ROWS", (forecast.Row("few", "springs", 12, 0.02, {"forecast": 0.5}),))
     line = ["benchmark", "forecast", "--out", tmp_path]
     first = command(*line)
