@@ -66,7 +66,7 @@ def test_first_order_is_the_gradient_at_the_adapted_weights():
     weights = {name: weight.detach().requires_grad_() for name, weight in adapted.weights(batch.fitted, z).items()}
     (composition(batch.judged.x, z, weights) - batch.judged.y).square().mean().backward()
     adapted.loss(batch, z).sum().backward()
-    first, second = composition.library.pools
+    first, second = composition.module_library.pools
     torch.testing.assert_close(first.weights[0].grad[1], weights["pools.0.weights.0"].grad[0, 0])
     torch.testing.assert_close(second.weights[0].grad[0], weights["pools.1.weights.0"].grad[0, 1])
 

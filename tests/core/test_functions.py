@@ -33,7 +33,7 @@ def test_known_modules_give_known_values(kind, structure, expected, adapted):
     y.sum().backward()
     for parameter in composition.parameters():
         assert torch.count_nonzero(parameter.grad[1]) == 0
-    assert all(torch.count_nonzero(composition.library.pools[0].weights[1].grad[k]) > 0 for k in (0, 2))
+    assert all(torch.count_nonzero(composition.module_library.pools[0].weights[1].grad[k]) > 0 for k in (0, 2))
 
 
 def test_tasks_with_weights_of_their_own_do_not_mix():
@@ -49,7 +49,7 @@ def test_modules_of_several_types_are_numbered_through(kind):
     z = torch.cartesian_prod(torch.arange(5), torch.arange(5))
     assert composition.choices == 5
     y = composition(x, z)
-    first, second = composition.library.pools
+    first, second = composition.module_library.pools
 
     def module(k, x):
         return first.one(x, k) if k < 3 else second.one(x, k - 3)

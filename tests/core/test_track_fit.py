@@ -34,9 +34,9 @@ def test_normal_equations_are_those_of_automatic_derivatives(hidden) -> None:
     z = torch.randint(2, (1, 12), generator=generator)
     fit = TrackFit(composition, tracks[:, :, : 4 - hidden], tracks[:, :, 4 - hidden :])
     with torch.no_grad():
-        now = fit.unexplained(fit.hidden, z)
+        now = fit.residuals(fit.hidden, z)
         blocks, couplings, slope = fit.normal_equations(now, z)
-    jacobian = torch.autograd.functional.jacobian(lambda h: fit.unexplained(h, z).error.flatten(), fit.hidden)
+    jacobian = torch.autograd.functional.jacobian(lambda h: fit.residuals(h, z).error.flatten(), fit.hidden)
     jacobian, weight = jacobian.reshape(-1, 12 * hidden), torch.exp(-now.log_variance).flatten().detach()
     whole = jacobian.T @ (weight[:, None] * jacobian)
     q = 2 * hidden
@@ -68,8 +68,8 @@ def test_a_step_never_makes_it_worse() -> None:
     z = torch.zeros(4, 6, dtype=torch.long)
     fit = TrackFit(composition, tracks[:, :, :2], tracks[:, :, 2:])
     for _ in range(5):
-        before, cost = fit.hidden, fit.unexplained(fit.hidden, z).cost
+        before, cost = fit.hidden, fit.residuals(fit.hidden, z).cost
         taken = fit.step(z)
-        after = fit.unexplained(fit.hidden, z).cost
+        after = fit.residuals(fit.hidden, z).cost
         assert bool((after[taken] < cost[taken]).all())
         assert torch.equal(fit.hidden[~taken], before[~taken])

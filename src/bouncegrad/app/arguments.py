@@ -119,12 +119,11 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
     group.add_argument("--time_step", type=float | None, help="time between frames, if the file does not say")
 
 
-def add_future_options(parser: Parser) -> None:
-    """What is asked for where recordings go on: how far, from where, and which task is drawn."""
+def add_drawn_options(parser: Parser, data: str = "file or folder of recordings") -> None:
+    """What commands share that look at new recordings and draw one of them; `data` is what to say of these."""
     parser.add_argument("run", type=str, help="run folder of a trained model")
-    parser.add_argument("data", type=str, help="file or folder of recordings")
+    parser.add_argument("data", type=str, help=data)
     parser.add_argument("--out", type=str, required=True, help="folder to write")
-    parser.add_argument("--steps", type=int, default=20, help="frames ahead")
     parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
     parser.add_argument("--task", type=str | None, help="name of the task in the picture (default: the first)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

@@ -55,6 +55,7 @@ class ForecastStage:
         tracks: scaled states of the training tasks.
         scaling, features: of the training tasks.
         stop: asked between passes; true ends the stage early.
+        state: where the stage stood, if it had begun.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class ForecastStage:
         scaling: Scaling,
         features: tuple[str, ...],
         stop: Callable[[], bool],
+        state: dict[str, Any] | None = None,
     ) -> None:
         composition = loop.composition
         assert isinstance(composition, GraphComposition)
         self.config, self.schedule, self.stop, self.tracks = config, schedule, stop, tracks
         begin = time.perf_counter()
-        self.z = most_probable(loop, tracks, config.seed)
+        self.z = most_probable(loop, tracks, config.seed) if state is None else state["z"]
         self.horizon = min(config.horizon, tracks.shape[1] - 1 - config.lags)
         self.generator = torch.Generator().manual_seed(config.seed)
         silent = silent_type(composition, tracks)
@@ -99,6 +101,8 @@ class ForecastStage:
             CLIP,
         )
         self.seconds = time.perf_counter() - begin
+        if state is not None:
+            self.load_state_dict(state)
 
     def run(self, row: Callable[[Row], None], save: Callable[[], None]) -> None:
         """Trains to the end or until stopped; `row` takes metrics, `save` is called before each new pool."""
@@ -192,6 +196,7 @@ class ForecastStage:
         """All that changes; holds the tensors themselves."""
         return {
             "silent": self.silent,
+            "z": self.z,
             "loop": self.loop.state_dict(),
             "segments": self.segments.state_dict(),
             **{name: getattr(self, name) for name in ("steps", "progress", "seconds", "finished")},

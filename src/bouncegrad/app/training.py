@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -222,12 +222,9 @@ class Recorder:
 
     def forecast(self, scaling: Scaling, stop: Callable[[], bool]) -> Forecaster:
         """The second stage, or what is left of it."""
-        features = self.data.features
-        tracks = self.batches.tracks
-        self.stage = ForecastStage(self.schedule.config, self.loop, self.schedule, tracks, scaling, features, stop)
-        if self.run is not None and self.resumed:
-            with self.run.consistent():
-                self.stage.load_state_dict(self.resumed)
+        features, tracks, config = self.data.features, self.batches.tracks, self.schedule.config
+        with self.run.consistent() if self.run is not None and self.resumed else nullcontext():
+            self.stage = ForecastStage(config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed)
         self.stage.run(self.add_row, self.save)
         self.save()
         return self.stage.forecaster.eval()

@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from bouncegrad.core.compositions.base import Composition
-from bouncegrad.core.compositions.library import Weights
+from bouncegrad.core.compositions.module_library import Weights
 from bouncegrad.core.points import Points, RegressionBatch
 
 

@@ -26,7 +26,7 @@ LEAST, MOST = 1e-6, 1e3
 RIDGE = 1e-6
 
 
-class Unexplained(NamedTuple):
+class Residuals(NamedTuple):
     """What a law leaves of every change, in units of the training part's changes, with its log-variance."""
 
     error: Float[Tensor, "B T-1 N D"]
@@ -72,11 +72,11 @@ class TrackFit:
         """Of all entities."""
         return torch.cat([self.visible, self.hidden], 2)
 
-    def unexplained(self, hidden: Float[Tensor, "B T H D"], z: Int[Tensor, "B E"]) -> Unexplained:
+    def residuals(self, hidden: Float[Tensor, "B T H D"], z: Int[Tensor, "B E"]) -> Residuals:
         """With these tracks of the unseen."""
         x = torch.cat([self.visible, hidden], 2)
         mean, log_variance = self.composition.predict_change(x[:, :-1], z)
-        return Unexplained((x[:, 1:] - x[:, :-1]) / self.composition.change - mean, log_variance)
+        return Residuals((x[:, 1:] - x[:, :-1]) / self.composition.change - mean, log_variance)
 
     @torch.no_grad()
     def step(self, z: Int[Tensor, "B E"]) -> Bool[Tensor, " B"]:
@@ -85,19 +85,19 @@ class TrackFit:
         Returns:
             Where it was taken.
         """
-        now = self.unexplained(self.hidden, z)
+        now = self.residuals(self.hidden, z)
         blocks, couplings, slope = self.normal_equations(now, z)
         diagonal = blocks.diagonal(dim1=2, dim2=3)
         ridge = RIDGE * diagonal.mean((1, 2), keepdim=True)
         damped = blocks + torch.diag_embed(self.damping.double()[:, None, None] * diagonal + ridge)
         moved = self.hidden - solve_band(damped, couplings, slope).to(self.hidden.dtype).view_as(self.hidden)
-        better = self.unexplained(moved, z).cost < now.cost
+        better = self.residuals(moved, z).cost < now.cost
         self.hidden = torch.where(better[:, None, None, None], moved, self.hidden)
         self.damping = torch.where(better, self.damping / SHRINK, self.damping * GROW).clamp(LEAST, MOST)
         return better
 
     def normal_equations(
-        self, now: Unexplained, z: Int[Tensor, "B E"]
+        self, now: Residuals, z: Int[Tensor, "B E"]
     ) -> tuple[Float[Tensor, "B T q q"], Float[Tensor, "B T-1 q q"], Float[Tensor, "B T q"]]:
         """JᵀWJ, as blocks on the diagonal and right of it, and JᵀWe; q = H D numbers of one frame."""
         b, t, h, d = self.hidden.shape
@@ -107,7 +107,7 @@ class TrackFit:
             for j in range(d):
                 nudged = self.hidden.clone()
                 nudged[:, :, i, j] += NUDGE
-                columns.append((self.unexplained(nudged, z).error - now.error) / NUDGE)
+                columns.append((self.residuals(nudged, z).error - now.error) / NUDGE)
         # The nudge moves the next frame of the unseen as well, which is no part of the derivative to this one.
         after = torch.diag(1 / self.composition.change.repeat(h))
         own = torch.stack(columns, -1)

@@ -26,7 +26,7 @@ from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import ENUMERATED
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.structures import random_structure
-from bouncegrad.core.track_fit import TrackFit
+from bouncegrad.core.track_fit import Residuals, TrackFit
 
 STARTS, SWEEPS, POLISH = 16, 48, 8
 SLACK, LEAST_SLACK, POLISHED = 0.5, 0.1, 0.03
@@ -111,7 +111,7 @@ def _find(
         composition.slack = SLACK * (LEAST_SLACK / SLACK) ** progress
         move(1 + (HOTTEST - 1) * (1 - progress))
         fit.step(z)
-    left = fit.unexplained(fit.hidden, z)
+    left = fit.residuals(fit.hidden, z)
     loss, best = left.cost.view(tasks, starts), left.cost.view(tasks, starts).argmin(1)
     rows = torch.arange(tasks) * starts + best
     paths = fit.hidden.view(tasks, starts, *fit.hidden.shape[1:])
@@ -126,8 +126,8 @@ def _find(
     probability = move(1.0)
     best_z = probability.argmax(-1)
     v = visible.shape[2]
-    explained = fit.unexplained(fit.hidden, best_z)
-    loss_of_visible = type(explained)(explained.error[:, :, :v], explained.log_variance[:, :, :v]).loss
+    whole = fit.residuals(fit.hidden, best_z)
+    loss_of_visible = Residuals(whole.error[:, :, :v], whole.log_variance[:, :, :v]).loss
     return Explanation(fit.hidden, probability, loss_of_visible, apart, left.misfit[rows])
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import Parser, add_future_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_data, new_folder
 from bouncegrad.app.run import Run
 
 
 def main(words: list[str]) -> None:
     """Writes RESULT/forecast.csv, forecast.npz and a picture of the first task."""
     parser = Parser("predict")
-    add_future_options(parser)
+    add_drawn_options(parser)
+    parser.add_argument("--steps", type=int, default=20, help="frames ahead")
     args = parser.parse_args(words)
 
     from bouncegrad.app.model import Model

@@ -6,26 +6,20 @@ import json
 import time
 from typing import Any
 
-from bouncegrad.app.arguments import Parser, add_data_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_data, new_folder
 from bouncegrad.app.run import Run
 
 
 def main(words: list[str]) -> None:
     """Writes RESULT/tracks.csv, edges.csv, unseen.npz, result.npz and a picture of one task."""
     parser = Parser("unseen")
-    parser.add_argument("run", type=str, help="run folder of a trained model")
-    parser.add_argument("data", type=str, help="file or folder of recordings in which somebody is missing")
-    parser.add_argument("--out", type=str, required=True, help="folder to write")
+    add_drawn_options(parser, "file or folder of recordings in which somebody is missing")
     parser.add_argument(
         "--count", type=int | None, help="how many are unseen (default: 0, 1 or 2, by the error of held-out frames)"
     )
     parser.add_argument(
         "--hide", type=str | None, help="name of a recorded entity that is hidden, to see how well it is found"
     )
-    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
-    parser.add_argument("--task", type=str | None, help="name of the task in the picture (default: the first)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    add_data_options(parser)
     args = parser.parse_args(words)
 
     from bouncegrad.app.model import Model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bouncegrad.app.arguments import Parser, add_future_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_data, new_folder
 from bouncegrad.app.run import Run
 
 
@@ -12,7 +12,8 @@ def main(words: list[str]) -> None:
     """Writes RESULT/without.csv, without.npz and a picture of the first task."""
     parser = Parser("without")
     parser.add_argument("--entity", type=str, required=True, help="name of the entity that is taken out")
-    add_future_options(parser)
+    add_drawn_options(parser)
+    parser.add_argument("--steps", type=int, default=20, help="frames ahead")
     args = parser.parse_args(words)
 
     from bouncegrad.app.model import Model

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.compositions.functions import FunctionComposition
-from bouncegrad.core.compositions.library import Weights, filled, tied
+from bouncegrad.core.compositions.module_library import Weights, filled, tied
 from bouncegrad.core.modules import ModulePool
 
 
@@ -28,10 +28,9 @@ class Chain(FunctionComposition):
 
     def __init__(self, pools: Sequence[ModulePool], slots: int) -> None:
         super().__init__(pools, slots)
-        if slots > 1 and self.library.inputs != self.library.outputs:
-            raise ValueError(
-                f"{self.library.inputs} inputs, {self.library.outputs} outputs; modules in a chain need equal"
-            )
+        inputs, outputs = self.module_library.inputs, self.module_library.outputs
+        if slots > 1 and inputs != outputs:
+            raise ValueError(f"{inputs} inputs, {outputs} outputs; modules in a chain need equal")
 
     def predict(
         self, weights: Weights, z: Int[Tensor, " S"], x: Float[Tensor, "P inputs"]
@@ -39,5 +38,5 @@ class Chain(FunctionComposition):
         weights = tied(weights, z)
         for s in range(self.slots):
             here = {name: weight[s : s + 1] for name, weight in weights.items()}
-            x = filled(self.library, here, z[s : s + 1], x[None])[0]
+            x = filled(self.module_library, here, z[s : s + 1], x[None])[0]
         return x

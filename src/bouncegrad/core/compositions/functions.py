@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.func import vmap
 
-from bouncegrad.core.compositions.library import Library, Weights
+from bouncegrad.core.compositions.module_library import Library, Weights
 from bouncegrad.core.modules import ModulePool
 from bouncegrad.core.points import RegressionBatch
 
@@ -30,17 +30,17 @@ class FunctionComposition(nn.Module, ABC):
 
     def __init__(self, pools: Sequence[ModulePool], slots: int) -> None:
         super().__init__()
-        self.library, self.slots = Library(pools), slots
+        self.module_library, self.slots = Library(pools), slots
         self.groups = torch.arange(slots)[:, None]
 
     @property
     def choices(self) -> int:
         """K, the modules of all types together."""
-        return self.library.modules_count
+        return self.module_library.modules_count
 
     def weights(self, z: Int[Tensor, "B S"]) -> Weights:
         """What each task would adapt: the weights of its modules, `[B, S, ...]`; differentiable in the modules."""
-        return self.library.taken(z)
+        return self.module_library.taken(z)
 
     @abstractmethod
     def predict(

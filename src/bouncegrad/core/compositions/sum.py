@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.compositions.functions import FunctionComposition
-from bouncegrad.core.compositions.library import Weights, filled, tied
+from bouncegrad.core.compositions.module_library import Weights, filled, tied
 
 
 @final
@@ -24,4 +24,4 @@ class Sum(FunctionComposition):
     def predict(
         self, weights: Weights, z: Int[Tensor, " S"], x: Float[Tensor, "P inputs"]
     ) -> Float[Tensor, "P outputs"]:
-        return filled(self.library, tied(weights, z), z, x.expand(self.slots, *x.shape)).sum(0)
+        return filled(self.module_library, tied(weights, z), z, x.expand(self.slots, *x.shape)).sum(0)
