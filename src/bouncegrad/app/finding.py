@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,12 @@ HELD_OUT, SHORTEST = 10, 20  # frames that tell how many there are, and frames t
 MOST = 3
 
 
-def find(model: Model, data: Trajectories, count: int | None, context: int | None) -> Unseen:
+def find(
+    model: Model, data: Trajectories, count: int | None, context: int | None, report: Callable[[float], None]
+) -> Unseen:
     """The unseen entities of every task; without a count, as many (0 to 2) as forecast the visible ones best.
+
+    `report` is called with the share of the present search that is done.
 
     Raises:
         InputError: the model cannot do it, or there are too few frames to tell how many.
@@ -43,18 +48,20 @@ def find(model: Model, data: Trajectories, count: int | None, context: int | Non
                 f"option count: how many are unseen shows in {HELD_OUT} frames that are held out, which leaves "
                 f"{max(seen.shape[1] - HELD_OUT, 0)} of {seen.shape[1]}; say how many, or give longer recordings"
             )
-        errors = {assumed: held_out_error(model, seen, assumed) for assumed in (0, 1, 2)}
+        errors = {assumed: held_out_error(model, seen, assumed, report) for assumed in (0, 1, 2)}
         count = min(errors, key=lambda assumed: errors[assumed])
-    return explained(model, seen, count, errors)
+    return explained(model, seen, count, errors, report)
 
 
-def explained(model: Model, seen: Trajectories, count: int, errors: dict[int, float]) -> Unseen:
+def explained(
+    model: Model, seen: Trajectories, count: int, errors: dict[int, float], report: Callable[[float], None]
+) -> Unseen:
     """With this many unseen entities; none leaves the edges of the visible ones."""
     if count == 0:
         nobody = np.zeros((len(seen.tasks), seen.shape[1], 0, seen.shape[3]))
         sure = np.ones(len(seen.tasks), dtype=bool)
         return Unseen(nobody, sure, np.zeros(len(sure)), model.infer(seen), errors, *about(seen))
-    found, names = explanation(model, seen, count), unseen_names(seen, count)
+    found, names = explanation(model, seen, count, report), unseen_names(seen, count)
     tracks = found.tracks.double().numpy() * np.array(model.scaling.scale) + np.array(model.scaling.shift)
     determined, apart = found.determined.numpy(), found.apart.double().numpy()
     return Unseen(tracks, determined, apart, edges_of(model, seen, found, names), errors, *about(seen))
@@ -65,12 +72,11 @@ def about(seen: Trajectories) -> tuple[float, tuple[str, ...], tuple[str, ...]]:
     return float(seen.dt), seen.features, seen.units
 
 
-def explanation(model: Model, seen: Trajectories, count: int) -> Explanation:
+def explanation(model: Model, seen: Trajectories, count: int, report: Callable[[float], None]) -> Explanation:
     """What the search and the optimizer find."""
     coupling = build_coupling(model.config, seen.shape[2] + count)
-    return find_unseen(
-        model.composition, scaled_tracks(seen, model.scaling), count, model.config.seed, coupling=coupling
-    )
+    tracks, seed = scaled_tracks(seen, model.scaling), model.config.seed
+    return find_unseen(model.composition, tracks, count, seed, coupling=coupling, report=report)
 
 
 def edges_of(model: Model, seen: Trajectories, found: Explanation, names: tuple[str, ...]) -> Result:
@@ -99,14 +105,14 @@ def unseen_names(seen: Trajectories, count: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def held_out_error(model: Model, seen: Trajectories, assumed: int) -> float:
+def held_out_error(model: Model, seen: Trajectories, assumed: int, report: Callable[[float], None]) -> float:
     """Mean squared error of the visible ones in the last 10 frames, forecast from what the others tell."""
     start = seen.shape[1] - HELD_OUT
     past, truth = seen.frames(0, start), seen.x[:, start:]
     if assumed == 0:
         path = model.predict(past, HELD_OUT)
     else:
-        path = forecast(model, past, explanation(model, past, assumed))
+        path = forecast(model, past, explanation(model, past, assumed, report))
     errors = forecast_error(truth, path, model.scaling.published())
     assert errors is not None
     return float(errors.mean())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,18 +174,25 @@ class Model:
         seen = self.seen(data, context)
         return take_out(self, seen, entity, steps, result or self.infer(data, context))
 
-    def unseen(self, data: Trajectories, count: int | None = 1, context: int | None = None) -> Unseen:
+    def unseen(
+        self,
+        data: Trajectories,
+        count: int | None = 1,
+        context: int | None = None,
+        report: Callable[[float], None] = lambda share: None,
+    ) -> Unseen:
         """Entities that were not recorded: their tracks and everybody's edges.
 
         Args:
             data: new tasks, in which some entities are missing.
             count: how many; None: as many (0 to 2) as forecast the last frames of the others best.
             context: frames that are looked at; None: all.
+            report: called with the share of the present search that is done.
 
         Raises:
             InputError: the model has lags or candidates, or there are too few frames to tell how many.
         """
-        return find(self, data, count, context)
+        return find(self, data, count, context, report)
 
 
 def require_moderate(data: Trajectories, scaling: Scaling | None = None) -> None:

@@ -13,6 +13,7 @@ Source: Alet et al. 2019, section 5.2, which optimizes the track by gradient ste
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -65,6 +66,7 @@ def find_unseen(
     seed: int = 0,
     starts: int | None = None,
     coupling: Coupling | None = None,
+    report: Callable[[float], None] = lambda share: None,
 ) -> Explanation:
     """Tracks and edges of `count` = H unseen entities in every task.
 
@@ -75,10 +77,18 @@ def find_unseen(
         seed: of starts and search.
         starts: side by side, the best is kept; 16 by default.
         coupling: what ties edges to each other.
+        report: called after every sweep with the share that is done.
     """
     on, starts = composition.on(visible.shape[2] + count), starts or STARTS  # a copy: its slack is its own
     at_once = max(1, STATES_AT_ONCE // (starts * visible.shape[1] * on.entities))
-    parts = [_find(on, part, count, seed, starts, coupling) for part in visible.split(at_once)]
+    parts: list[Explanation] = []
+    for part in visible.split(at_once):
+        before, share = at_once * len(parts) / len(visible), len(part) / len(visible)
+
+        def swept(progress: float, before: float = before, share: float = share) -> None:
+            report(before + share * progress)
+
+        parts.append(_find(on, part, count, seed, starts, coupling, swept))
     return Explanation(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
@@ -89,6 +99,7 @@ def _find(
     seed: int,
     starts: int,
     coupling: Coupling | None,
+    report: Callable[[float], None],
 ) -> Explanation:
     tasks = len(visible)
     generator = torch.Generator().manual_seed(seed)
@@ -111,6 +122,7 @@ def _find(
         composition.slack = SLACK * (LEAST_SLACK / SLACK) ** progress
         move(1 + (HOTTEST - 1) * (1 - progress))
         fit.step(z)
+        report(progress)
     left = fit.residuals(fit.hidden, z)
     loss, best = left.cost.view(tasks, starts), left.cost.view(tasks, starts).argmin(1)
     rows = torch.arange(tasks) * starts + best

@@ -47,7 +47,7 @@ def main(words: list[str]) -> None:
     from bouncegrad.results.result import DETERMINED
 
     print(describe_split(numbers))
-    print(evaluation_tables(numbers))
+    print(f"{evaluation_tables(numbers)}\n")
     if numbers["reliability"]:
         said = [f"{sure:.0%} sure, {right:.0%} right ({count:,})" for sure, right, count in numbers["reliability"]]
         print(f"edges by how sure their type is: {'; '.join(said)}")

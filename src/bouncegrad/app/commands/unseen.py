@@ -24,6 +24,7 @@ def main(words: list[str]) -> None:
 
     from bouncegrad.app.model import Model
     from bouncegrad.app.pictures import task_number, unseen_picture
+    from bouncegrad.app.progress import bar
     from bouncegrad.results.export import write_edges_csv
     from bouncegrad.results.hidden import compared, hide
 
@@ -34,7 +35,8 @@ def main(words: list[str]) -> None:
     visible, whole = (data, None) if args.hide is None else hide(data, args.hide)
     count = args.count or (None if args.hide is None else 1)
     start = time.perf_counter()
-    found = model.unseen(visible, count, args.context)
+    with bar("searching") as show:
+        found = model.unseen(visible, count, args.context, show)
     seconds = time.perf_counter() - start
     numbers: dict[str, Any] = {}
     if whole is not None and found.tracks.shape[2] == 1:
