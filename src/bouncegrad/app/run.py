@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bouncegrad.app.tying import Tying
     from bouncegrad.core.bouncegrad import BounceGrad
 
-FORMAT = 2
+FORMAT = 3
 ABOUT: dict[str, Any] = {
     **{"source": str, "summary": str, "fingerprint": str, "shape": list, "features": list, "scaling": dict},
     **{"dt": float, "held_out": list | None, "read": dict | None},

@@ -3,8 +3,8 @@
     low  = x̂ - f_h (x̂ - q05),     high = x̂ + f_h (q95 - x̂)            q: quantiles of the sampled futures
 
 Samples know the error of one step, drawn anew in every frame; errors of a law last from frame to frame. What they miss
-at each horizon h is made up by f_h, chosen so that 90 % of the true values of tasks that were not trained on lie
-between. Nothing is assumed of how errors are distributed.
+of a feature at each horizon h is made up by f_h, chosen so that 90 % of the true values of tasks that were not trained
+on lie between. Nothing is assumed of how errors are distributed.
 
 Source: split conformal prediction (Vovk et al. 2005), with the sampled quantiles as its score.
 """
@@ -20,7 +20,8 @@ from torch import Tensor
 from bouncegrad.core.compositions.forecaster import Forecaster
 
 SHARE, SAMPLES = 0.9, 64
-HORIZONS, STARTS, TASKS_AT_ONCE = 20, 4, 20
+HORIZONS, TASKS_AT_ONCE = 20, 20
+APART = 4  # frames between starts
 LEAST = 0.2
 TINY = 1e-12
 
@@ -58,18 +59,21 @@ def futures(
     return Futures(point, torch.minimum(low, point - least), torch.maximum(high, point + least))
 
 
-def widened(found: Futures, widening: Float[Tensor, " horizons"]) -> Futures:
+def widened(found: Futures, widening: Float[Tensor, "horizons D"]) -> Futures:
     """The same, with what samples miss at each horizon made up; beyond the last horizon as there."""
     steps = found.x.shape[2]
-    factor = widening[torch.arange(steps).clamp(max=len(widening) - 1)][:, None, None]
+    factor = widening[torch.arange(steps).clamp(max=len(widening) - 1)][:, None]
     return Futures(found.x, found.x - factor * (found.x - found.low), found.x + factor * (found.high - found.x))
 
 
 @torch.no_grad()
 def widening(
     forecaster: Forecaster, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], generator: torch.Generator
-) -> Float[Tensor, " horizons"]:
-    """f_h for each of 20 horizons; those beyond the length of the tracks are as the last.
+) -> Float[Tensor, "horizons D"]:
+    """f_h of every feature, for each of 20 horizons; those beyond the length of the tracks are as the last.
+
+    Errors drift as a recording goes on, and forecasts begin at its end: each horizon is judged by the two latest of a
+    few starts that it can be seen from.
 
     Args:
         tracks: scaled states of tasks that were not trained on, where there are enough.
@@ -77,16 +81,24 @@ def widening(
     """
     states = forecaster.graph.with_history(tracks)
     steps = min(HORIZONS, states.shape[1] - 1)
-    start = torch.linspace(0, states.shape[1] - 1 - steps, STARTS).long().unique()
-    x = states[:, start]
+    seen = sorted({*range(1, steps + 1, APART), steps})
+    missed = {ahead: misses(forecaster, states[:, -1 - ahead :], z, generator) for ahead in seen}
+    found = []
+    for h in range(steps):
+        judges = [ahead for ahead in seen if ahead > h][:2]
+        found.append(torch.cat([missed[ahead][:, h] for ahead in judges]).flatten(0, 1).quantile(SHARE, dim=0))
+    return torch.stack(found).clamp(min=TINY)[torch.arange(HORIZONS).clamp(max=steps - 1)]
+
+
+def misses(
+    forecaster: Forecaster, states: Float[Tensor, "M R+1 N D+H"], z: Int[Tensor, "M E"], generator: torch.Generator
+) -> Float[Tensor, "M R N D"]:
+    """By what factor each of the R frames after the first lies farther from the forecast than the samples say."""
     parts = [
-        futures(forecaster, x[part], z[part].expand(SAMPLES, -1, -1), z[part], steps, generator)
-        for part in torch.arange(len(x)).split(TASKS_AT_ONCE)
+        futures(forecaster, states[part, :1], z[part].expand(SAMPLES, -1, -1), z[part], states.shape[1] - 1, generator)
+        for part in torch.arange(len(states)).split(TASKS_AT_ONCE)
     ]
-    found = Futures(*(torch.cat(field) for field in zip(*parts, strict=True)))
-    truth = states[:, start[:, None] + torch.arange(1, steps + 1), :, : forecaster.graph.features]
-    above = (truth - found.x) / (found.high - found.x).clamp(min=TINY)
-    below = (found.x - truth) / (found.x - found.low).clamp(min=TINY)
-    missed = torch.maximum(above, below).movedim(2, 0).flatten(1)
-    found_for = missed.quantile(SHARE, dim=1).clamp(min=TINY)
-    return found_for[torch.arange(HORIZONS).clamp(max=steps - 1)]
+    x, low, high = (torch.cat(field)[:, 0] for field in zip(*parts, strict=True))
+    truth = states[:, 1:, :, : forecaster.graph.features]
+    above, below = (truth - x) / (high - x).clamp(min=TINY), (x - truth) / (x - low).clamp(min=TINY)
+    return torch.maximum(above, below)
