@@ -151,8 +151,8 @@ class Model:
         """The same with the values between which 90 % of the futures lie.
 
         Futures are sampled: structures as probable as inference finds them, and in every frame what the modules cannot
-        tell of a change. Their spread is widened, feature by feature and at each horizon, to what it should have been on
-        training tracks.
+        tell of a change. Their spread is widened, feature by feature and at each horizon, to what it should have been
+        on training tracks.
         """
         seen = self.seen(data, context)
         return sample_futures(self, seen, steps, result or self.infer(data, context))
