@@ -181,8 +181,12 @@ def test_wrong_new_data(tasks, model):
     refused(lambda: model.predict(tasks, steps=0), "a forecast of 0 steps; give 1 to 100,000")
     gap = np.ones((12, 20, 3), dtype=bool)
     gap[2, 3, 1] = False
-    refused(lambda: model.infer(replace(tasks, mask=gap)), "entity 1 was not observed in task 2, frame 3")
-    assert model.infer(replace(tasks, mask=gap), context=3).context == 3
+    refused(lambda: model.unseen(replace(tasks, mask=gap)), "entity 1 was not observed in task 2, frame 3")
+    gap[4] = False
+    refused(
+        lambda: RelationalInference(**SHORT).fit(replace(tasks, mask=gap)),
+        "in task 4 nobody was observed in 2 frames in a row (1 such task); leave such tasks out",
+    )
 
 
 def test_data_is_left_as_it_was(tasks):

@@ -43,7 +43,7 @@ def test_defaults_name_everything():
         ({"mask": np.ones((3, 6), bool)}, r"found bool \(3, 6\)"),
         ({"edges": np.zeros((3, 4))}, r"edges must have shape \(3, 4, 4\).*found \(3, 4\)"),
         ({"edges": np.full((3, 4, 4), 0.5)}, "whole numbers"),
-        ({"edges": np.full((3, 4, 4), -1)}, r"edge type -1 at \(task, source, target\) \(0, 0, 0\)"),
+        ({"edges": np.full((3, 4, 4), -2)}, r"edge type -2 at \(task, source, target\) \(0, 0, 0\)"),
         ({"edges": np.ones((3, 4, 4), int)}, "edge from entity 0 to itself"),
     ],
 )

@@ -20,6 +20,7 @@ from bouncegrad.core.compositions.forecaster import Forecaster
 from bouncegrad.core.compositions.graph import GraphComposition, Likelihood
 from bouncegrad.core.couplings import MOST_STATES, Coupling, EntityTypes, Independent, Symmetric
 from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
+from bouncegrad.core.marks import counted
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.priors import Prior, known_edges, sparsity
@@ -75,8 +76,9 @@ def build(
         composition.edge.bring_together(ALIKE)
     loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
     tracks = scaled_tracks(data, scaling)
-    composition.view.steady.copy_(steady_part(tracks))
-    batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps, config.lags)
+    composition.view.steady.copy_(steady_part(tracks, composition.features))
+    counts = counted(tracks, composition.features, config.lags)
+    batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps, config.lags, counts)
     return loop, Mirrored(batches, data.features, scaling) if config.mirror else batches
 
 

@@ -40,7 +40,7 @@ def find(
         raise InputError("unseen entities: a model with --lags or --candidates cannot find them; train without")
     if count is not None and not 1 <= count <= MOST:
         raise InputError(f"option count: {count} cannot be used; give 1 to {MOST}, or leave it out")
-    seen = model.seen(data, context)
+    seen = model.seen(data, context).require_complete()
     errors: dict[int, float] = {}
     if count is None:
         if seen.shape[1] < HELD_OUT + SHORTEST:

@@ -127,7 +127,7 @@ class Model:
                 f"{data.source}: a context of {frames if context is None else context} frames, the data has {frames}; "
                 + (f"give {least} to {frames}" if frames >= least else f"this model needs {least}")
             )
-        seen = data.frames(0, context).require_complete().require_finite()
+        seen = data.frames(0, context).require_finite()
         require_moderate(seen, self.scaling)
         return seen
 
@@ -208,6 +208,8 @@ def require_moderate(data: Trajectories, scaling: Scaling | None = None) -> None
     """
     away = np.abs(data.x) if scaling is None else np.abs((data.x - np.array(scaling.shift)) / np.array(scaling.scale))
     bad = away > (LARGEST if scaling is None else FARTHEST)
+    if data.mask is not None:
+        bad &= data.mask[..., None]
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
         what = "too large a number" if scaling is None else f"{away[at]:.3g} times the spread of the training data away"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster
+from bouncegrad.core.marks import unmarked, with_marks
 from bouncegrad.core.spread import SAMPLES, Futures, futures, widened
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.errors import InputError
@@ -46,15 +47,23 @@ def start_of(model: Model, seen: Trajectories, result: Result) -> Start:
 
 
 def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequence[int], result: Result) -> Start:
-    """At some frames of the recordings `data`, each with as many before it as there are lags; `seen` is the context."""
+    """At some frames of the recordings `data`, each with as many before it as there are lags; `seen` is the context.
+
+    Entities that were not observed there have no forecast: theirs is NaN.
+    """
     on = model.on(seen)
     forecaster = model.forecaster.on(on.entities, on.pairs)
-    at = torch.tensor(frames)
-    needed = at[:, None] + torch.arange(-model.config.lags, 1)
-    tracks = scaled_tracks(data, model.scaling)
-    states = forecaster.graph.with_history(tracks[:, needed])[:, :, 0]
+    origin = np.asarray(data.x[:, list(frames)], np.float64)
+    if data.mask is None or data.mask.all():
+        needed = torch.tensor(frames)[:, None] + torch.arange(-model.config.lags, 1)
+        tracks = scaled_tracks(data, model.scaling)[:, needed]
+    else:  # a gap is filled in from both sides: each start is cut off from what comes after it
+        cut = [scaled_tracks(data.frames(0, t + 1), model.scaling)[:, t - model.config.lags :] for t in frames]
+        tracks = torch.stack([with_marks(part, on.features) for part in cut], 1)
+        origin = np.where(data.mask[:, list(frames), :, None], origin, np.nan)
+    states = forecaster.graph.with_history(tracks)[:, :, 0]
     z = adjacency_to_structure(torch.from_numpy(result.edges), on.pairs)
-    return Start(forecaster, states, tracks[:, at], np.asarray(data.x[:, list(frames)], np.float64), z)
+    return Start(forecaster, states, unmarked(tracks[:, :, -1], on.features), origin, z)
 
 
 def roll_out(model: Model, start: Start, steps: int) -> Float[np.ndarray, "M C steps N D"]:

@@ -14,6 +14,7 @@ from bouncegrad.core.encoders.base import Encoder
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
 from bouncegrad.core.encoders.structure import Disguise, StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
+from bouncegrad.core.marks import MARKS
 from bouncegrad.core.moves import flip_slot, redraw_all, redraw_group, redraw_slot
 from bouncegrad.core.proposals import InTurn, Learned, Proposal, Truth, Uniform
 from bouncegrad.core.residual import Residual
@@ -54,7 +55,9 @@ def build_encoder(
     config: Config, name: str, data: Trajectories, composition: GraphComposition, generator: torch.Generator
 ) -> Encoder:
     """The encoder of this name with fresh weights."""
-    _, frames, _, features = data.shape
+    frames, features = data.shape[1], data.shape[3]
+    if data.mask is not None and not data.mask.all():
+        features += MARKS
     choices, pairs, hidden = config.edge_types, composition.pairs, config.encoder_hidden
     if name == "mlp":
         return TrackEncoder(frames, features, choices, pairs, generator, hidden)

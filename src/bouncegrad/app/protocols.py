@@ -78,19 +78,17 @@ def forecast_errors(
 ) -> dict[str, Float[np.ndarray, " S"]]:
     """Mean squared errors by horizon, in the published normalisation: of the model and of what it is compared with.
 
-    Horizon h of "one-step" is the same frame as that of the others, forecast from the true frame before it; it is left
-    out where the entities in those were not all observed.
+    Horizon h of "one-step" is the same frame as that of the others, forecast from the true frame before it.
 
     Args:
         model: trained.
-        data: tasks; masked frames are left out.
+        data: tasks; what was not observed, there or where the forecast starts, is left out.
         planned: from where and how far.
         result: structures inferred from `planned.context` frames.
     """
     steps = planned.steps
     known = data.frames(0, planned.starts[-1] + 1 + steps).require_finite()
-    mask = known.mask
-    observed = mask is None or mask[:, :-1].all()
+    mask = np.ones(known.shape[:3], bool) if known.mask is None else known.mask
     seen = data.frames(0, planned.context)
 
     def rolled(frames: range, steps: int) -> Float[np.ndarray, "M C S N D"]:
@@ -98,17 +96,20 @@ def forecast_errors(
 
     forecasts: dict[str, Callable[[int], Float[np.ndarray, "M S N D"]]] = {
         MODEL: lambda start: rolled(range(start, start + 1), steps)[:, 0],
-        **({ONE_STEP: lambda start: rolled(range(start, start + steps), 1)[:, :, 0]} if observed else {}),
+        ONE_STEP: lambda start: rolled(range(start, start + steps), 1)[:, :, 0],
         "static": lambda start: static(known, steps, start),
         "constant velocity": lambda start: constant_velocity(known, steps, start),
     }
     ahead = [slice(start + 1, start + 1 + steps) for start in planned.starts]
     truth = np.concatenate([known.x[:, frames] for frames in ahead])
-    counted = None if mask is None else np.concatenate([mask[:, frames] for frames in ahead])
+    there = np.concatenate([mask[:, frames] for frames in ahead])
+    from_start = np.concatenate([np.repeat(mask[:, start : start + 1], steps, 1) for start in planned.starts])
+    from_before = np.concatenate([mask[:, start : start + steps] for start in planned.starts])
     errors = {}
     for name, forecast in forecasts.items():
         path = np.concatenate([forecast(start) for start in planned.starts])
-        found = forecast_error(truth, path, model.scaling.published(), counted)
+        counts = there & (from_before if name == ONE_STEP else from_start)
+        found = forecast_error(truth, path, model.scaling.published(), None if known.mask is None else counts)
         assert found is not None
         errors[name] = found
     return errors

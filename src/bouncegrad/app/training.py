@@ -67,7 +67,7 @@ def train(
         The model, the loop as it stands and the rows of metrics.
     """
     origin = origin or Origin(data)
-    require_moderate(data.require_complete().require_finite())
+    require_moderate(data.require_told(config.lags + 2).require_finite())
     scaling = Scaling.fit(data)
     config = config.resolve(data.shape)
     with threads(config.threads):

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bouncegrad.data.gaps import filled
 from bouncegrad.data.trajectories import Scaling, Trajectories
 
 Visit = Any
@@ -23,14 +24,16 @@ class Batch(NamedTuple):
     """B tasks: their numbers, their whole tracks and the C segments of this visit (scaled units).
 
     A segment has the L frames that modules look back on, and R + 1 frames for R steps. Weights, where there are any,
-    make up for segments that are drawn more often than others.
+    make up for segments that are drawn more often than others. Behind the features stand marks where there are gaps
+    (see `marks.py`).
     """
 
     tasks: Int[Tensor, " B"]
-    tracks: Float[Tensor, "B T N D"]
-    segments: Float[Tensor, "B C L+R+1 N D"]
+    tracks: Float[Tensor, "B T N D+marks"]
+    segments: Float[Tensor, "B C L+R+1 N D+marks"]
     lags: int = 0
     weights: Float[Tensor, " B"] | None = None
+    told: Float[Tensor, " B"] | None = None
 
     @property
     def steps(self) -> int:
@@ -38,14 +41,18 @@ class Batch(NamedTuple):
         return self.segments.shape[1] * (self.segments.shape[2] - 1 - self.lags)
 
     @property
-    def track_steps(self) -> int:
-        """Steps of a whole track."""
-        return self.tracks.shape[1] - 1 - self.lags
+    def track_steps(self) -> int | Float[Tensor, " B"]:
+        """Steps of a whole track, those alone in which something was observed."""
+        return self.tracks.shape[1] - 1 - self.lags if self.told is None else self.told
 
 
-def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N D"]:
-    """`(x - shift) / scale`, computed in double precision, stored in single."""
-    x = (np.asarray(data.x, dtype=np.float64) - np.array(scaling.shift)) / np.array(scaling.scale)
+def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N D+marks"]:
+    """`(x - shift) / scale`, computed in double precision, stored in single; with marks where there are gaps."""
+    states, there = (data.x, None) if data.mask is None or data.mask.all() else filled(data)
+    x = (np.asarray(states, dtype=np.float64) - np.array(scaling.shift)) / np.array(scaling.scale)
+    if there is not None:
+        assert data.mask is not None
+        x = np.concatenate([np.where(there[..., None], x, 0.0), data.mask[..., None], there[..., None]], -1)
     return torch.from_numpy(x.astype(np.float32))
 
 
@@ -63,16 +70,30 @@ class RandomFrames:
         segments: C, segments drawn per task and visit; None takes them from every R-th frame on (the paper).
         steps: R, steps a segment.
         lags: L, frames before a segment that modules look back on.
+        counts: 1 where a change was observed, where there are gaps; segments in which nothing was are not drawn.
 
     Attributes:
         few: while set, a pass is over these tasks alone.
     """
 
     def __init__(
-        self, tracks: Float[Tensor, "M T N D"], batch: int, segments: int | None, steps: int = 1, lags: int = 0
+        self,
+        tracks: Float[Tensor, "M T N D+marks"],
+        batch: int,
+        segments: int | None,
+        steps: int = 1,
+        lags: int = 0,
+        counts: Float[Tensor, "M T-L-1 N"] | None = None,
     ) -> None:
         self.tracks, self.batch, self.segments, self.steps, self.lags = tracks, batch, segments, steps, lags
         self.few: Int[Tensor, " few"] | None = None
+        self.told: Float[Tensor, " M"] | None = None
+        if counts is not None:
+            tells = counts.amax(2)
+            self.told = tells.sum(1)
+            windows = tells.unfold(1, steps, 1).amax(-1)
+            self.windows = windows.sum(1)
+            self.starts = windows.argsort(dim=1, descending=True, stable=True)
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         t = self.tracks.shape[1] - self.lags
@@ -80,9 +101,13 @@ class RandomFrames:
         visited = torch.arange(len(self.tracks)) if self.few is None else self.few
         order = visited[torch.randperm(len(visited), generator=generator)]
         for tasks in order.tensor_split(-(-len(visited) // self.batch)):
+            told = None if self.told is None else self.told[tasks]
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
-            else:
+            elif told is None:
                 start = torch.randint(t - self.steps, (len(tasks), self.segments), generator=generator)
+            else:
+                drawn = torch.rand(len(tasks), self.segments, generator=generator) * self.windows[tasks][:, None]
+                start = self.starts[tasks].gather(1, drawn.long())
             frames = start[:, :, None] + torch.arange(self.lags + self.steps + 1)
-            yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames], self.lags)
+            yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames], self.lags, told=told)

@@ -65,9 +65,13 @@ class Mirror:
         """The same batch, seen from other sides."""
         which = torch.randint(len(self.matrices), (len(batch.tasks),), generator=generator)
         matrix, shift = self.matrices[which], self.shifts[which]
-        tracks = torch.einsum("btnd,bed->btne", batch.tracks, matrix) + shift[:, None, None]
-        segments = torch.einsum("bcrnd,bed->bcrne", batch.segments, matrix) + shift[:, None, None, None]
-        return batch._replace(tracks=tracks, segments=segments)
+        d = matrix.shape[-1]
+        tracks = torch.einsum("btnd,bed->btne", batch.tracks[..., :d], matrix) + shift[:, None, None]
+        segments = torch.einsum("bcrnd,bed->bcrne", batch.segments[..., :d], matrix) + shift[:, None, None, None]
+        return batch._replace(
+            tracks=torch.cat([tracks, batch.tracks[..., d:]], -1),
+            segments=torch.cat([segments, batch.segments[..., d:]], -1),
+        )
 
 
 def symmetries(

@@ -27,7 +27,8 @@ def move_offsets(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]
         composition: its edge modules' last biases and its node module's first bias are changed.
         tracks: scaled states of training.
     """
-    if composition.pinned or composition.slots != composition.entities * (composition.entities - 1):
+    marked = tracks.shape[-1] > composition.features  # who is not there sends nothing: the number of messages varies
+    if marked or composition.pinned or composition.slots != composition.entities * (composition.entities - 1):
         return
     mean, size = message_sizes(composition, tracks)
     weight = composition.node.weights[0][0, : mean.shape[-1]]
@@ -44,6 +45,9 @@ def message_sizes(
     states = composition.with_history(tracks[:TASKS])
     frames = torch.linspace(0, states.shape[1] - 1, FRAMES).long().unique()
     message = composition.all_messages(states[:, frames])
+    if tracks.shape[-1] > composition.features:
+        there = states[:, frames][..., composition.state].flatten(0, 1)[:, composition.pairs] > 0
+        message = message[:, there.all(1).flatten()]
     weight = composition.node.weights[0][0, : message.shape[-1]]
     mean = message.mean(1)
     return mean, ((message - mean[:, None]) @ weight).square().mean((1, 2)).double()

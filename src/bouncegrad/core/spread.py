@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.compositions.forecaster import Forecaster
+from bouncegrad.core.marks import counted
 
 SHARE, SAMPLES = 0.9, 64
 HORIZONS, TASKS_AT_ONCE = 20, 20
@@ -79,26 +80,32 @@ def widening(
         tracks: scaled states of tasks that were not trained on, where there are enough.
         z: their structures.
     """
-    states = forecaster.graph.with_history(tracks)
-    steps = min(HORIZONS, states.shape[1] - 1)
+    lags = forecaster.graph.lags
+    steps = min(HORIZONS, tracks.shape[1] - 1 - lags)
     seen = sorted({*range(1, steps + 1, APART), steps})
-    missed = {ahead: misses(forecaster, states[:, -1 - ahead :], z, generator) for ahead in seen}
+    missed = {ahead: misses(forecaster, tracks[:, -1 - lags - ahead :], z, generator) for ahead in seen}
     found = []
     for h in range(steps):
         judges = [ahead for ahead in seen if ahead > h][:2]
-        found.append(torch.cat([missed[ahead][:, h] for ahead in judges]).flatten(0, 1).quantile(SHARE, dim=0))
-    return torch.stack(found).clamp(min=TINY)[torch.arange(HORIZONS).clamp(max=steps - 1)]
+        found.append(torch.cat([missed[ahead][:, h] for ahead in judges]).flatten(0, 1).nanquantile(SHARE, dim=0))
+    return torch.stack(found).nan_to_num(1.0).clamp(min=TINY)[torch.arange(HORIZONS).clamp(max=steps - 1)]
 
 
 def misses(
-    forecaster: Forecaster, states: Float[Tensor, "M R+1 N D+H"], z: Int[Tensor, "M E"], generator: torch.Generator
+    forecaster: Forecaster, tracks: Float[Tensor, "M L+R+1 N D"], z: Int[Tensor, "M E"], generator: torch.Generator
 ) -> Float[Tensor, "M R N D"]:
-    """By what factor each of the R frames after the first lies farther from the forecast than the samples say."""
+    """By what factor each of the last R frames lies farther from the forecast than the samples say.
+
+    NaN where it was not observed, or not observed where the forecast starts.
+    """
+    graph = forecaster.graph
+    states, counts = graph.with_history(tracks), counted(tracks, graph.features, graph.lags, rolled=True)
     parts = [
         futures(forecaster, states[part, :1], z[part].expand(SAMPLES, -1, -1), z[part], states.shape[1] - 1, generator)
         for part in torch.arange(len(states)).split(TASKS_AT_ONCE)
     ]
     x, low, high = (torch.cat(field)[:, 0] for field in zip(*parts, strict=True))
-    truth = states[:, 1:, :, : forecaster.graph.features]
+    truth = states[:, 1:, :, : graph.features]
     above, below = (truth - x) / (high - x).clamp(min=TINY), (x - truth) / (x - low).clamp(min=TINY)
-    return torch.maximum(above, below)
+    missed = torch.maximum(above, below)
+    return missed if counts is None else missed.masked_fill(counts[..., None] == 0, torch.nan)

@@ -85,9 +85,13 @@ def _truth(data: Trajectories) -> Iterator[tuple[str, str]]:
     if data.edges is None:
         yield "truth", "unknown"
         return
-    count = np.bincount(data.edges[:, ~np.eye(len(data.entities), dtype=bool)].ravel())
+    known = (data.edges >= 0) & ~np.eye(len(data.entities), dtype=bool)
+    if not known.any():
+        yield "truth", "unknown"
+        return
+    count = np.bincount(data.edges[known])
     yield "edge types", f"{len(count)} in the truth"
     for kind, number in enumerate(count):
         yield f"type {kind}", f"{number / count.sum():.1%} ({number:,} of {count.sum():,} edges)"
-    differ = (data.edges != data.edges.transpose(0, 2, 1)).sum() / count.sum()
+    differ = ((data.edges != data.edges.transpose(0, 2, 1)) & known).sum() / count.sum()
     yield "symmetric", f"no, {differ:.1%} of the edges differ from their reverse" if differ else "yes"

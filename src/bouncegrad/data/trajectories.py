@@ -22,8 +22,8 @@ class Trajectories:
     Args:
         x: states, `Float[M, T, N, D]`, in the user's units.
         mask: `Bool[M, T, N]`, true where an entity was observed; None when every cell was.
-        edges: the true edge types, `Int[M, N, N]`, `[source, target]`, zero diagonal; None when unknown.
-            Only metrics read it.
+        edges: the true edge types, `Int[M, N, N]`, `[source, target]`, zero diagonal, -1 where one is not known, as of
+            entities that a task does not have; None when nothing is known. Only metrics read it.
         dt: seconds (or the user's unit of time) from one frame to the next.
         features: D names, by default x, y, vx, vy for D = 4 and x0, x1, ... otherwise.
         entities: N names, by default 0, 1, ...
@@ -108,14 +108,19 @@ class Trajectories:
             if not whole:
                 raise InputError(f"{self.source}: edges must be whole numbers 0, 1, ..., found dtype {edges.dtype}")
         edges = edges.astype(np.int64)
-        if edges.min() < 0:
-            at = tuple(int(i) for i in np.argwhere(edges < 0)[0])
-            raise InputError(f"{self.source}: edge type {edges[at]} at (task, source, target) {at}; types count from 0")
+        if edges.min() < -1:
+            at = tuple(int(i) for i in np.argwhere(edges < -1)[0])
+            raise InputError(
+                f"{self.source}: edge type {edges[at]} at (task, source, target) {at}; types count from 0; -1: unknown"
+            )
         if np.einsum("mii->mi", edges).any():
             task, entity = np.argwhere(np.einsum("mii->mi", edges))[0]
             raise InputError(
                 f"{self.source}: task {task} has an edge from entity {entity} to itself; set the diagonal to 0"
             )
+        if self.mask is not None:
+            here = self.mask.any(1)
+            edges = np.where((here[:, :, None] & here[:, None, :]) | np.eye(n, dtype=bool), edges, -1)
         return edges
 
     @property
@@ -125,11 +130,12 @@ class Trajectories:
         return m, t, n, d
 
     def summary(self) -> str:
-        """One line: counts, feature names and whether the truth is known."""
+        """One line: counts, feature names, whether the truth is known, and how much was not observed."""
         m, t, n, d = self.shape
         truth = "truth unknown" if self.edges is None else f"truth for {n * (n - 1)} edges"
         count = [f"{k} {plural(w, k)}" for k, w in ((m, "task"), (t, "frame"), (n, "entity"), (d, "feature"))]
-        return f"{', '.join(count)} ({', '.join(self.features)}), {truth}"
+        missing = "" if self.mask is None or self.mask.all() else f", {1 - self.mask.mean():.1%} not observed"
+        return f"{', '.join(count)} ({', '.join(self.features)}), {truth}{missing}"
 
     def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
         """The tasks of these indices, in this order."""
@@ -192,6 +198,23 @@ class Trajectories:
             raise InputError(
                 f"{self.source}: entity {self.entities[entity]} was not observed in task {self.tasks[task]}, "
                 f"frame {frame}; fill the gap or cut these frames"
+            )
+        return self
+
+    def require_told(self, frames: int) -> Trajectories:
+        """Itself, if every task has an entity that was observed in so many frames in a row.
+
+        Raises:
+            InputError: names the first task that has none.
+        """
+        if self.mask is None:
+            return self
+        run = np.lib.stride_tricks.sliding_window_view(self.mask, min(frames, self.mask.shape[1]), axis=1)
+        told = run.all(-1).any((1, 2)) & (frames <= self.mask.shape[1])
+        if not told.all():
+            raise InputError(
+                f"{self.source}: in task {self.tasks[int((~told).argmax())]} nobody was observed in {frames} frames in "
+                f"a row ({int((~told).sum())} such {plural('task', int((~told).sum()))}); leave such tasks out"
             )
         return self
 

@@ -1,6 +1,7 @@
 """How good a result is: accuracy up to one global relabelling, AUROC, calibration, forecast error by horizon.
 
-Every metric that needs the truth returns None where the truth is unknown.
+Every metric that needs the truth returns None where the truth is unknown; edges whose true type is -1, not known, are
+left out.
 """
 
 from __future__ import annotations
@@ -36,6 +37,11 @@ def off_diagonal(n: int) -> Bool[np.ndarray, "N N"]:
     return ~np.eye(n, dtype=bool)
 
 
+def known_edges(truth: Int[np.ndarray, "M N N"]) -> Bool[np.ndarray, "M N N"]:
+    """The edges whose true type is known."""
+    return off_diagonal(truth.shape[-1]) & (truth >= 0)
+
+
 def confusion(
     truth: Int[np.ndarray, "M N N"] | None, edges: Int[np.ndarray, "M N N"], types: int
 ) -> Int[np.ndarray, "true inferred"] | None:
@@ -49,8 +55,10 @@ def confusion(
         return None
     if truth.shape != edges.shape:
         raise InputError(f"truth has shape {truth.shape} and the inferred edges {edges.shape}; compare the same tasks")
-    pairs = off_diagonal(truth.shape[-1])
-    true, inferred = truth[:, pairs].ravel(), edges[:, pairs].ravel()
+    pairs = known_edges(truth)
+    if not pairs.any():
+        return None
+    true, inferred = truth[pairs], edges[pairs]
     return np.bincount(true * types + inferred, minlength=(true.max() + 1) * types).reshape(-1, types)
 
 
@@ -96,7 +104,8 @@ def edge_accuracy(
     if truth is None or perm is None:
         return None
     table = confusion(truth, edges, len(perm))
-    assert table is not None
+    if table is None:
+        return None
     right = sum(table[true, inferred] for inferred, true in enumerate(perm) if true < len(table))
     return float(right / table.sum())
 
@@ -135,8 +144,10 @@ def auroc(
     """
     if truth is None:
         return None
-    pairs = off_diagonal(truth.shape[-1])
-    true, flat = truth[:, pairs].ravel(), score[:, pairs].reshape(truth[:, pairs].size, -1)
+    pairs = known_edges(truth)
+    true, flat = truth[pairs], score[pairs].reshape(pairs.sum(), -1)
+    if not len(true):
+        return None
     if score.ndim == 3:
         wanted = [(true > 0, flat[:, 0])]
     else:
@@ -169,10 +180,10 @@ def calibration(
     """
     if truth is None or perm is None:
         return None
-    pairs = off_diagonal(truth.shape[-1])
-    flat = np.asarray(probability)[:, pairs].reshape(-1, probability.shape[-1])
+    pairs = known_edges(truth)
+    flat = np.asarray(probability)[pairs]
     sure = flat.max(1)
-    right = np.asarray(perm)[flat.argmax(1)] == truth[:, pairs].ravel()
+    right = np.asarray(perm)[flat.argmax(1)] == truth[pairs]
     bin_of = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(bin_of, minlength=bins)
     used = count > 0

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.compositions.graph import GraphComposition, bounded
 from bouncegrad.core.compositions.tamed import tamed
+from bouncegrad.core.marks import counted, mean_of
 from bouncegrad.core.modules import ModulePool
 
 # Of changes, in units of a typical one; wider noise drives samples to where nothing was ever seen.
@@ -118,31 +119,35 @@ class Forecaster(nn.Module):
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Squared error of rollouts over the segments, in units of `weight`, and the spread's."""
-        squared, first, log_variance = self.errors(batch, z)
-        loss = (squared + spread_loss(first.detach(), log_variance).mean((2, 3))).mean(1)
+        squared, spread = self.errors(batch, z)
+        loss = (squared + spread).mean(1)
         # A rollout that has left all bounds: the step is left out, the run goes on.
         loss = torch.where(loss.isnan(), torch.inf, loss)
         return loss if batch.weights is None else loss * batch.weights
 
-    def errors(
-        self, batch: Batch, z: Int[Tensor, "B E"]
-    ) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C N D"], Float[Tensor, "B C N D"]]:
-        """Weighted squared error of each segment's rollout; error and log-variance of its first change."""
+    def errors(self, batch: Batch, z: Int[Tensor, "B E"]) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C"]]:
+        """Weighted squared error of each segment's rollout, and the loss of the spread of its first change."""
         z, graph = self.names[z], self.graph
         states = graph.with_history(batch.segments)
+        counts = counted(batch.segments, graph.features, graph.lags, rolled=True)
         seen, x = states[..., : graph.features], states[:, :, 0]
-        first, log_variance, total = torch.empty(0), torch.empty(0), torch.zeros(())
+        spread = total = torch.zeros(())
         steps = seen.shape[2] - 1
+
+        def mean(values: Float[Tensor, "B C N D"], step: int) -> Float[Tensor, "B C"]:
+            marks = None if counts is None else counts[:, :, step].flatten(0, 1)
+            return mean_of(values.flatten(0, 1), marks).view(values.shape[:2])
+
         for step in range(steps):
             change, inputs = self.frame(x, z)
             if step == 0:
-                first = (seen[:, :, 1] - seen[:, :, 0]) / graph.change - change
-                log_variance = self.log_variance(inputs, x)
+                error = (seen[:, :, 1] - seen[:, :, 0]) / graph.change - change
+                spread = mean(spread_loss(error.detach(), self.log_variance(inputs, x)), 0)
             x = graph.moved(x, change)
             x = tamed(x) if step < steps - 1 else x
             error = x[..., : graph.features] - seen[:, :, step + 1]
-            total = total + (self.weight * error.square()).mean((2, 3))
-        return total / steps, first, log_variance
+            total = total + mean(self.weight * error.square(), step)
+        return total / steps, spread
 
     def frame(
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]

@@ -3,7 +3,8 @@
     m_{s->t}  = edge_{z(s->t)}(view of s and t)            see `pair_view.py`
     x_t'      = x_t + change(Σ_s m_{s->t}, x_t)
 
-A state may have a history: with L lags, the last L changes of some features stand behind the features of now.
+A state may have a history: with L lags, the last L changes of some features stand behind the features of now. In
+recordings with gaps a mark stands behind them, whether the entity is there (see `marks.py`).
 
 One-step predictions split by target entity, so the loss of *every* filling of the edges into one entity follows
 from sums of messages. The node module's first layer is linear: each message is projected through it once, and a
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.compositions.pair_view import PairView
+from bouncegrad.core.marks import counted, mean_of, present, unmarked
 from bouncegrad.core.modules import Activation, ModulePool, Path
 from bouncegrad.core.structures import edge_index, incoming_edges
 from bouncegrad.data.trajectories import Scaling
@@ -96,7 +98,7 @@ class GraphComposition(nn.Module):
         self.lagged = list(range(features) if lagged is None else lagged)
         self.momentum, self.slack = momentum, 0.0  # slack: standard deviation that is added to every change
         history = lags * len(self.lagged)
-        state = features + history
+        self.state = state = features + history
         self.view = PairView(features, history, scaling, polar, relative)
         edge_sizes = (self.view.width, *edge_hidden, message)
         self.edge = ModulePool(edge_types - pinned, edge_sizes, generator, activation, path)
@@ -131,15 +133,16 @@ class GraphComposition(nn.Module):
         """K, the number of edge types."""
         return self.edge.modules_count + self.pinned
 
-    def with_history(self, frames: Float[Tensor, "*B F N D"]) -> Float[Tensor, "*B F-L N D+H"]:
+    def with_history(self, marked: Float[Tensor, "*B F N D+marks"]) -> Float[Tensor, "*B F-L N D+H"]:
         """States of all frames but the first L; behind the D features the last changes of some of them, newest first.
 
-        H = L times the number of lagged features.
+        H = L times the number of lagged features. Where frames have marks, a last number is 1 for who is there.
         """
+        frames, there = unmarked(marked, self.features), present(marked, self.features, self.lags)
         count = frames.shape[-3]
         changes = (frames[..., 1:, :, :] - frames[..., :-1, :, :])[..., self.lagged] / self.change[self.lagged]
         past = [changes[..., self.lags - lag : count - lag, :, :] for lag in range(1, self.lags + 1)]
-        return torch.cat([frames[..., self.lags :, :, :], *past], -1)
+        return torch.cat([frames[..., self.lags :, :, :], *past, *([] if there is None else [there[..., None]])], -1)
 
     def forward(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B C N D+H"]:
         """The states one frame later (scaled units)."""
@@ -147,9 +150,9 @@ class GraphComposition(nn.Module):
 
     def moved(self, x: Float[Tensor, "B C N D+H"], change: Float[Tensor, "B C N D"]) -> Float[Tensor, "B C N D+H"]:
         """The states after this change, which becomes the newest of their history."""
-        now, past = x[..., : self.features] + self.change * change, x[..., self.features :]
+        now, past = x[..., : self.features] + self.change * change, x[..., self.features : self.state]
         newest = change[..., self.lagged] if self.lags else change[..., :0]
-        return torch.cat([now, newest, past[..., : past.shape[-1] - newest.shape[-1]]], -1)
+        return torch.cat([now, newest, past[..., : past.shape[-1] - newest.shape[-1]], x[..., self.state :]], -1)
 
     def rollout(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
         """R = `steps` frames, free-running from the states `x`."""
@@ -167,10 +170,12 @@ class GraphComposition(nn.Module):
 
     def node_input(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C*N inputs"]:
         """What arrives at each entity, and its own state."""
-        b, c, n, d = x.shape
+        (b, c, n, _), there, x = x.shape, x[..., self.state :].detach(), x[..., : self.state]
         which = z[:, None, :].expand(b, c, self.slots).reshape(-1)
         message = self.messages(self.view(x, self.pairs), which).view(b * c, self.slots, -1)
-        return torch.cat([self.sum_by_target(message), (x * self.placed).reshape(b * c, n, d)], -1).view(b * c * n, -1)
+        if there.shape[-1]:
+            message = message * there.flatten(0, 1)[:, self.pairs[0]]
+        return torch.cat([self.sum_by_target(message), (x * self.placed).flatten(0, 1)], -1).view(b * c * n, -1)
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""
@@ -179,17 +184,26 @@ class GraphComposition(nn.Module):
             seen = x[..., : self.features]
             mean, log_variance = self.predict_change(x[:, :, :-1].flatten(1, 2), z)
             change = ((seen[:, :, 1:] - seen[:, :, :-1]) / self.change).flatten(1, 2)
-            return gaussian_loss(change - mean, log_variance).mean((1, 2, 3))
+            loss = gaussian_loss(change - mean, log_variance).unflatten(1, seen[:, :, 1:].shape[1:3])
+            return mean_of(loss, counted(batch.segments, self.features, self.lags))
         residuals = self.residuals(batch, z)
+        counts = counted(batch.segments, self.features, self.lags, rolled=True)
         if self.training and torch.is_grad_enabled():
             with torch.no_grad():
-                self.variance.lerp_((residuals[:, :, 0] / self.change).square().mean((0, 1, 2)), 0.01)
-        return residuals.square().mean((1, 2, 3, 4))
+                first = (residuals[:, :, 0] / self.change).square()
+                share = 1.0 if counts is None else counts[:, :, 0].mean().clamp(min=1e-9)
+                self.variance.lerp_(first.mean((0, 1, 2)) / share, 0.01)
+        return mean_of(residuals.square(), counts)
 
     def residuals(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, "B C R N D"]:
-        """Frames as rollouts from the start of each segment have them, less those observed (scaled units)."""
+        """Frames as rollouts from the start of each segment have them, less those observed (scaled units).
+
+        0 where a frame or the start was not observed.
+        """
         x = self.with_history(batch.segments)
-        return self.rollout(x[:, :, 0], z, x.shape[2] - 1) - x[:, :, 1:, :, : self.features]
+        left = self.rollout(x[:, :, 0], z, x.shape[2] - 1) - x[:, :, 1:, :, : self.features]
+        counts = counted(batch.segments, self.features, self.lags, rolled=True)
+        return left if counts is None else left * counts[..., None]
 
     @torch.no_grad()
     def conditional_losses(
@@ -202,6 +216,8 @@ class GraphComposition(nn.Module):
         """
         segments = self.with_history(batch.segments)
         before, after = segments[:, :, :-1].flatten(0, 2), segments[:, :, 1:].flatten(0, 2)
+        counts = counted(batch.segments, self.features, self.lags)
+        counts = None if counts is None else counts.flatten(0, 2)
         task = torch.arange(len(z)).repeat_interleave(len(before) // len(z))
         count = self.choices ** columns.shape[1]
         # Summed in double precision, so that the sum does not depend on how it is cut into parts.
@@ -210,6 +226,7 @@ class GraphComposition(nn.Module):
         total = torch.zeros(len(z), self.entities, count, dtype=torch.float64)
         for part in torch.arange(len(task)).split(at_once):
             losses = self._conditional_losses(before[part], after[part], z[task[part]], columns)
+            losses = losses if counts is None else losses * counts[part][..., None]
             total.index_add_(0, task[part], losses.double())
         return total
 
@@ -220,19 +237,22 @@ class GraphComposition(nn.Module):
         z: Int[Tensor, "R E"],
         columns: Int[Tensor, "N block"],
     ) -> Float[Tensor, "R N fillings"]:
-        r, n, d = before.shape
+        (r, n, _), there, change = before.shape, before[..., self.state :], (after - before)[..., : self.features]
+        before = before[..., : self.state]
         degree, block = self.groups.shape[1], columns.shape[1]
         message = self.all_messages(before[:, None])
         if self.pinned:
             message = torch.cat([torch.zeros_like(message[:1]), message])
         width = message.shape[-1]
+        if there.shape[-1]:
+            message = message * there[:, self.pairs[0]].flatten(0, 1)
         weight = self.node.weights[0][0]
         projected = message.transpose(0, 1).reshape(-1, width) @ weight[:width]
         projected = projected.view(r, self.slots, self.choices, -1)
         if self.slots < self.groups.numel():
             # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
             projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
-        base = torch.addmm(self.node.biases[0][0], (before * self.placed).reshape(-1, d), weight[width:]).view(r, n, -1)
+        base = torch.addmm(self.node.biases[0][0], (before * self.placed).flatten(0, 1), weight[width:]).view(r, n, -1)
         chosen = self.groups.gather(1, columns)
         if block < degree:
             kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)
@@ -243,13 +263,12 @@ class GraphComposition(nn.Module):
         count = hidden.shape[2]
         hidden = self.node.activation(hidden, inplace=True).view(1, r * n * count, -1)
         mean, log_variance = self.heads(self.node.layers(hidden, first=1)[0], (r, n, count))
-        change = (after - before)[..., : self.features] / self.change
-        error = change[:, :, None] - mean
+        error = (change / self.change)[:, :, None] - mean
         return gaussian_loss(error, log_variance).sum(-1)
 
     def all_messages(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "types B*C*E width"]:
         """What an edge of every type that is not silent would send."""
-        return self.sent(self.view(x, self.pairs), self.edge.all)
+        return self.sent(self.view(x[..., : self.state], self.pairs), self.edge.all)
 
     def messages(self, rows: Float[Tensor, "R view"], which: Int[Tensor, " R"]) -> Float[Tensor, "R width"]:
         """What an edge of each row's type sends; nothing where type 0 is pinned."""
