@@ -117,7 +117,6 @@ def test_what_would_be_read_back_as_something_else_leaves_nothing(command, here)
     (here / "folder.npz").mkdir()
     before = snapshot(here)
     for words, says in (
-        (["gap.npz", "new/b.csv"], ["new/b.csv: 12 of 24 cells are unobserved", "save as .npz"]),
         (["gap.npz", "new", "--format", "alet", "--part", "test"], ["new: 12 of 24 cells are unobserved"]),
         (["other.npz", "new", "--format", "dnri", "--part", "test"], ["new: a dNRI folder holds the features x, y"]),
         (["slash.npz", "new/{task}.npz"], ["new/{task}.npz: 'day/1' in place of {task} makes no file name"]),

@@ -92,8 +92,6 @@ def test_rounded_times_are_even_enough(tmp_path):
     ("line", "row", "message"),
     [
         (3, "p,0,b,two", ": x holds 'two', which is no finite number; fill the gap or leave the frame out"),
-        (3, "p,0,b,", ": x is blank; fill the gap"),
-        (3, "p,0,b", ": x is blank; fill the gap"),
         (3, "p,0,b,nan", ": x holds 'nan', which"),
         (3, "p,0,b,NA", ": x holds 'NA', which"),
         (3, "p,0,b,inf", ": x holds 'inf', which"),
@@ -112,6 +110,36 @@ def test_bad_cells_are_refused_by_line(tmp_path, line, row, message):
     assert refused(table(tmp_path, rows)).startswith(f", line {line}{message}")
 
 
+@pytest.mark.parametrize(
+    ("rows", "hidden"),
+    [
+        ([*ROWS[:5], *ROWS[6:]], [(1, 0, 1)]),
+        ([*ROWS[:5], "q,7,b,", *ROWS[6:]], [(1, 0, 1)]),
+        ([*ROWS[:5], "q,7,b", *ROWS[6:]], [(1, 0, 1)]),
+        ([*ROWS[:4], "q,7,a,5", "q,7.5,a,6"], [(1, 0, 1), (1, 1, 1)]),
+        ([*ROWS, "q,8,a,0", "q,8,b,0"], [(0, 2, 0), (0, 2, 1)]),
+        ([*ROWS, "q,8.5,a,0", "q,8.5,b,0"], [(0, 2, 0), (0, 2, 1), (0, 3, 0), (0, 3, 1), (1, 2, 0), (1, 2, 1)]),
+    ],
+)
+def test_what_has_no_row_or_a_blank_was_not_observed(tmp_path, rows, hidden):
+    data = load(table(tmp_path, rows))
+    assert data.dt == 0.5
+    assert list(map(tuple, np.argwhere(~data.mask).tolist())) == hidden
+    assert np.isfinite(data.x[data.mask]).all()
+
+
+def test_gaps_survive_a_round_trip(tmp_path):
+    mask = np.ones((2, 4, 3), dtype=bool)
+    mask[0, 1, 2] = mask[1, 3] = mask[1, :, 0] = False
+    data = recordings(mask=mask)
+    for name in ("long.csv", "wide.csv"):
+        save(data, tmp_path / name, format="wide" if name == "wide.csv" else None)
+        back = load(tmp_path / name)
+        np.testing.assert_array_equal(back.mask, mask)
+        np.testing.assert_array_equal(back.x[mask], data.x[mask])
+        np.testing.assert_array_equal(back.edges, data.edges)
+
+
 def test_line_numbers_count_empty_lines_and_survive_sorting(tmp_path):
     rows = ["", *reversed(ROWS), "p,0,b,2"]
     assert refused(table(tmp_path, rows)).startswith(", line 11: task p, time 0, entity b stood in line 9 already")
@@ -121,16 +149,17 @@ def test_line_numbers_count_empty_lines_and_survive_sorting(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (ROWS[:5] + ROWS[6:], ": task q has no row for entity b at time 7 (1 row missing in all); add it"),
         (
-            [*ROWS[:4], "q,7,a,5", "q,7.5,a,6"],
-            ": task p has 2 entities, task q has 1 entity; entity b is in task p only",
+            [f"p,{t},{entity},0" for t in (0, 1, 2, 3.5, 4.5) for entity in "ab"],
+            ": in task p time goes from 2 to 3.5, a step of 1.5 where 1 is usual; resample to even steps",
         ),
-        ([*ROWS, "q,7,c,0", "q,7.5,c,0"], ": task p has 2 entities, task q has 3 entities; entity c is in task q only"),
-        ([*ROWS, "q,8,a,0", "q,8,b,0"], ": task p has 2 frames, task q has 3; cut all to the shortest (2 frames) or"),
         (
-            [f"p,{t},{entity},0" for t in (0, 1, 2, 4, 5) for entity in "ab"],
-            ": in task p time goes from 2 to 4, a step of 2 where 1 is usual; resample to even steps",
+            [f"p,{t},{entity},0" for t in (0, 1, 2, 2.2, 3) for entity in "ab"],
+            ": in task p time goes from 2 to 2.2, a step of 0.2 where 0.8 is usual; resample to even steps",
+        ),
+        (
+            [f"p,{t},{entity},0" for t in (0, 1, 2, 1e6) for entity in "ab"],
+            ": 8 rows in 1 task of up to 1,000,001 frames and 2 entities in all, so that hardly any of 2,000,002 cells",
         ),
         (
             [*ROWS[:4], "q,7,a,5", "q,7,b,6", "q,8,a,7", "q,8,b,8"],
@@ -256,8 +285,6 @@ def test_what_a_table_cannot_hold_is_not_written(tmp_path):
     x[1, 2, 0, 3] = np.nan
     with pytest.raises(InputError, match="nan at task 1, frame 2, entity 0, feature vy"):
         save(recordings(x=x), tmp_path / "a.csv")
-    with pytest.raises(InputError, match="13 of 24 cells are unobserved"):
-        save(recordings(mask=np.arange(24).reshape(2, 4, 3) > 12), tmp_path / "a.csv")
     with pytest.raises(InputError, match="the feature run would be read as that key column"):
         save(recordings(features=("x", "y", "run", "vy")), tmp_path / "a.csv")
     assert not list(tmp_path.iterdir())
@@ -274,10 +301,9 @@ def test_a_hundred_thousand_rows_take_no_time(tmp_path):
 @pytest.mark.skipif(not SHARED.exists(), reason="no shared data beside the repository")
 def test_runs_of_different_length(tmp_path):
     path = SHARED / "reports/fixtures/runs.csv"
-    line = refused(path)
-    assert line == (
-        ": task 0 has 30 frames, task 2 has 50; cut all to the shortest (30 frames) or make one file for each length"
-    )
+    data = load(path)
+    assert data.summary() == "3 tasks, 50 frames, 4 entities, 2 features (x, y), truth unknown, 14.0% not observed"
+    assert data.mask.all(2).sum(1).tolist() == [30, 49, 50]
     rows = pd.read_csv(path)
     rows[rows.run == 1].to_csv(tmp_path / "one.csv", index=False)
     assert load(tmp_path / "one.csv", velocities=True).summary() == (

@@ -67,11 +67,11 @@ def test_refusals_count_rows_from_zero():
     frame.index = range(100, 124)  # labels of a table that was cut out of another
     holes = frame.copy()
     holes.loc[105, "heat"] = np.nan
-    assert refused(holes).startswith("DataFrame, line 5: heat is blank; fill the gap")
+    assert np.argwhere(~load(holes).mask).tolist() == [[0, 1, 2]]
     holes = frame.astype({"entity": object})
     holes.loc[103, "entity"] = None
     assert refused(holes) == "DataFrame, line 3: entity is blank; write a name"
-    assert refused(frame.drop(index=104)).startswith("DataFrame: task p has no row for entity b at time 0.1")
+    assert np.argwhere(~load(frame.drop(index=104)).mask).tolist() == [[0, 1, 1]]
     assert refused(frame.rename(columns={"time": "t"})).startswith("DataFrame, line 1: the columns are task, t, entity")
     assert refused(frame.rename(columns={"y": "x"})).startswith("DataFrame, line 1: the name 'x' stands twice")
     assert refused(frame.iloc[:0]) == "DataFrame: has a header but no rows; give at least one recording"

@@ -67,11 +67,11 @@ def test_states_are_kept_in_a_precision_and_byte_order_that_torch_knows():
 def test_edges_may_come_as_floats_and_mask_as_lists():
     edges = np.zeros((1, 2, 2))
     edges[0, 0, 1] = 2.0
-    data = Trajectories(np.zeros((1, 2, 2, 1)), mask=[[[True, False]] * 2], edges=edges)  # type: ignore[arg-type]
+    data = Trajectories(np.zeros((1, 2, 2, 1)), mask=[[[True, False], [True, True]]], edges=edges)  # type: ignore[arg-type]
     assert data.edges is not None
     assert data.edges.dtype == np.int64
     assert data.edges[0, 0, 1] == 2
-    assert data.select([0]).mask.tolist() == [[[True, False]] * 2]
+    assert data.select([0]).mask.tolist() == [[[True, False], [True, True]]]
 
 
 def test_select_keeps_parts_of_a_task_together():

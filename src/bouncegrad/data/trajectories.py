@@ -119,7 +119,7 @@ class Trajectories:
                 f"{self.source}: task {task} has an edge from entity {entity} to itself; set the diagonal to 0"
             )
         if self.mask is not None:
-            here = self.mask.any(1)
+            here = np.asarray(self.mask.any(1))
             edges = np.where((here[:, :, None] & here[:, None, :]) | np.eye(n, dtype=bool), edges, -1)
         return edges
 
@@ -210,7 +210,7 @@ class Trajectories:
         if self.mask is None:
             return self
         run = np.lib.stride_tricks.sliding_window_view(self.mask, min(frames, self.mask.shape[1]), axis=1)
-        told = run.all(-1).any((1, 2)) & (frames <= self.mask.shape[1])
+        told = np.asarray(run.all(-1)).any((1, 2)) & (frames <= self.mask.shape[1])
         if not told.all():
             raise InputError(
                 f"{self.source}: in task {self.tasks[int((~told).argmax())]} nobody was observed in {frames} frames in "

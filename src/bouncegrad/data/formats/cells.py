@@ -129,8 +129,8 @@ def write_cells(columns: dict[str, np.ndarray], path: Path) -> None:
         pd.DataFrame(columns).to_csv(temporary, index=False)
 
 
-def numbers(table: pd.DataFrame, column: str, path: Path) -> Float[np.ndarray, " rows"]:
-    """A column as finite numbers.
+def numbers(table: pd.DataFrame, column: str, path: Path, *, blank: bool = False) -> Float[np.ndarray, " rows"]:
+    """A column as finite numbers; NaN where cells are blank, if they may be.
 
     Raises:
         InputError: names the first line with a blank, a text, NaN or an infinity.
@@ -140,6 +140,8 @@ def numbers(table: pd.DataFrame, column: str, path: Path) -> Float[np.ndarray, "
     cells = table[column]
     values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
     bad = ~np.isfinite(values)
+    if blank:
+        bad &= ~cells.isna().to_numpy()
     if bad.any():
         first = int(bad.argmax())
         cell = cells.iloc[first]

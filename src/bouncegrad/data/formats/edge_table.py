@@ -83,7 +83,7 @@ def edges_from_cells(
 def write_edges(data: Trajectories, path: Path) -> None:
     """One line for each edge whose type is not 0; the header alone where nobody interacts."""
     assert data.edges is not None
-    task, source, target = np.nonzero(data.edges)
+    task, source, target = np.nonzero(data.edges > 0)
     tasks, entities = np.array(data.tasks, dtype=object), np.array(data.entities, dtype=object)
     columns = {"task": tasks[task], "source": entities[source], "target": entities[target]}
     write_cells(columns | {"type": data.edges[task, source, target]}, path)

@@ -1,4 +1,4 @@
-"""Whether the rows of a long table form a full grid: every entity of every task at the same, evenly spaced frames."""
+"""From the rows of a long table to a grid: every entity of every task at evenly spaced frames, gaps included."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import plural
 
+States = Float[np.ndarray, "M T N D"]
+Observed = Bool[np.ndarray, "M T N"] | None
 # Times rounded to milliseconds at 30 frames a second stay within this share of a step; a missing frame does not.
 TOLERANCE = 0.05
+SPARSEST, FEW = 50, 10_000  # cells for each row, and cells that always may be
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,23 @@ class Grid:
     tasks: tuple[str, ...]
     entities: tuple[str, ...]
 
-    def checked(self) -> tuple[tuple[int, int, int], float]:
-        """(M, T, N) and dt of a full grid.
+    def filled(self, values: Float[np.ndarray, "rows D"]) -> tuple[States, Observed, float]:
+        """States on even frames, true where there is a row without a blank (None: everywhere), and dt.
+
+        Runs are as long as the longest, with all entities: what has no row was not observed.
 
         Raises:
-            InputError: a row stands twice or is missing, or tasks differ in entities, frames or steps of time.
+            InputError: a row stands twice, steps of time are uneven or differ from task to task, or hardly any cell
+                would be filled.
         """
         self._require_once()
-        self._require_same_entities()
-        shape = len(self.tasks), self._full_frames(), len(self.entities)
-        return shape, self._even_step(self.time.reshape(shape)[..., 0])
+        frame, dt = self._frames()
+        shape = len(self.tasks), int(frame.max()) + 1, len(self.entities)
+        self._require_dense(shape)
+        x = np.full((*shape, values.shape[1]), np.nan)
+        x[self.task, frame, self.entity] = values
+        mask = ~np.isnan(x).any(-1)
+        return x, None if mask.all() else mask, dt
 
     def _require_once(self) -> None:
         same = [np.diff(column) == 0 for column in (self.task, self.time, self.entity)]
@@ -58,68 +68,47 @@ class Grid:
                 f"entity {self.entities[self.entity[row]]} stood in line {self.line[row - 1]} already; remove one"
             )
 
-    def _require_same_entities(self) -> None:
-        present = np.zeros((len(self.tasks), len(self.entities)), dtype=bool)
-        present[self.task, self.entity] = True
-        other = (present != present[0]).any(1)
-        if other.any():
-            task = int(other.argmax())
-            entity = int((present[task] != present[0]).argmax())
-            has, lacks = (0, task) if present[0, entity] else (task, 0)
-            count = [f"{k} {plural('entity', k)}" for k in map(int, present[[0, task]].sum(1))]
-            raise InputError(
-                f"{self.path}: task {self.tasks[0]} has {count[0]}, task {self.tasks[task]} has {count[1]}; entity "
-                f"{self.entities[entity]} is in task {self.tasks[has]} only, not in task {self.tasks[lacks]}: "
-                "keep the entities that all tasks share, or make one file for each set of entities"
-            )
-
-    def _full_frames(self) -> int:
-        """T, once every task has T frames and every frame has all entities."""
-        starts = np.flatnonzero(np.r_[True, (np.diff(self.task) != 0) | (np.diff(self.time) != 0)])
-        rows = np.diff(np.r_[starts, len(self.time)])
-        if (rows < len(self.entities)).any():
-            frame = int((rows < len(self.entities)).argmax())
-            first = starts[frame]
-            here = self.entity[first : first + rows[frame]]
-            lost = int(np.setdiff1d(np.arange(len(self.entities)), here)[0])
-            missing = len(starts) * len(self.entities) - len(self.time)
-            raise InputError(
-                f"{self.path}: task {self.tasks[self.task[first]]} has no row for entity {self.entities[lost]} at time "
-                f"{self.time[first]:g} ({missing} {plural('row', missing)} missing in all); "
-                "add it or leave the frame out"
-            )
-        frames = np.bincount(self.task[starts])
-        least, most = int(frames.argmin()), int(frames.argmax())
-        if frames[least] < frames[most]:
-            raise InputError(
-                f"{self.path}: task {self.tasks[least]} has {frames[least]} frames, task {self.tasks[most]} has "
-                f"{frames[most]}; cut all to the shortest ({frames[least]} frames) or make one file for each length"
-            )
-        return int(frames[least])
-
-    def _even_step(self, times: Float[np.ndarray, "M T"]) -> float:
-        """dt, once all steps are alike. One frame makes no step; `Trajectories` refuses that."""
-        if times.shape[1] == 1:
-            return 1.0
-        steps = (times[:, -1] - times[:, 0]) / (times.shape[1] - 1)
-        ideal = times[:, :1] + steps[:, None] * np.arange(times.shape[1])
-        uneven = (np.abs(times - ideal) > TOLERANCE * steps[:, None]).any(1)
-        if uneven.any():
-            task = int(uneven.argmax())
-            step = np.diff(times[task])
-            usual = float(np.median(step))
-            frame = int(np.abs(step - usual).argmax())
-            raise InputError(
-                f"{self.path}: in task {self.tasks[task]} time goes from {times[task, frame]:g} to "
-                f"{times[task, frame + 1]:g}, a step of {step[frame]:g} where {usual:g} is usual; "
-                "resample to even steps"
-            )
-        other = np.abs(steps - steps[0]) > TOLERANCE * steps[0]
-        if other.any():
-            task = int(other.argmax())
-            raise InputError(
-                f"{self.path}: task {self.tasks[0]} has time steps of {steps[0]:g}, task {self.tasks[task]} of "
-                f"{steps[task]:g}; resample to one step or make one file for each"
-            )
+    def _frames(self) -> tuple[Int[np.ndarray, " rows"], float]:
+        """The frame of each row, counted from the first of its task, and dt."""
+        frame, steps = np.zeros(len(self.time), np.int64), {}
+        for task, rows in enumerate(np.split(np.arange(len(self.time)), np.flatnonzero(np.diff(self.task)) + 1)):
+            times, which = np.unique(self.time[rows], return_inverse=True)
+            if len(times) == 1:
+                continue
+            number, steps[task] = self._even(task, times)
+            frame[rows] = number[which]
+        if not steps:
+            return frame, 1.0  # one frame makes no step; `Trajectories` refuses that
+        first = min(steps)
+        for task, step in steps.items():
+            if abs(step - steps[first]) > TOLERANCE * steps[first]:
+                raise InputError(
+                    f"{self.path}: task {self.tasks[first]} has time steps of {steps[first]:g}, task "
+                    f"{self.tasks[task]} of {step:g}; resample to one step or make one file for each"
+                )
         # Sums of decimals such as 0.1 are off in the last bits.
-        return float(f"{np.median(steps):.12g}")
+        return frame, float(f"{np.median(list(steps.values())):.12g}")
+
+    def _even(self, task: int, times: Float[np.ndarray, " T"]) -> tuple[Int[np.ndarray, " T"], float]:
+        """Numbers of frames and the step between them; whole steps may be left out."""
+        step = np.diff(times)
+        usual = float(np.sort(step)[(len(step) - 1) // 2])
+        number = np.r_[0, np.round(step / usual).cumsum()].astype(np.int64)
+        dt = float((times[-1] - times[0]) / max(number[-1], 1))
+        off = np.abs(times - (times[0] + number * dt)) > TOLERANCE * dt
+        if off.any() or (np.diff(number) < 1).any():
+            at = int(np.abs(step / usual - np.round(step / usual).clip(1)).argmax())
+            raise InputError(
+                f"{self.path}: in task {self.tasks[task]} time goes from {times[at]:g} to {times[at + 1]:g}, a step of "
+                f"{step[at]:g} where {usual:g} is usual; resample to even steps"
+            )
+        return number, dt
+
+    def _require_dense(self, shape: tuple[int, int, int]) -> None:
+        cells = shape[0] * shape[1] * shape[2]
+        if cells > max(SPARSEST * len(self.time), FEW):
+            raise InputError(
+                f"{self.path}: {len(self.time):,} rows in {shape[0]:,} {plural('task', shape[0])} of up to "
+                f"{shape[1]:,} frames and {shape[2]:,} entities in all, so that hardly any of {cells:,} cells is "
+                "filled; cut recordings at long pauses, and make one file for each set of entities"
+            )

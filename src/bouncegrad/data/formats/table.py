@@ -10,7 +10,7 @@ import numpy as np
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import TASK_WORDS, coded, header, listed, numbers, read_cells, write_cells
 from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_edges
-from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
+from bouncegrad.data.formats.format import Format, require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
 from bouncegrad.data.trajectories import Trajectories
 
@@ -23,10 +23,11 @@ KEYS = ("task", "time", "entity")
 def read(path: Path, part: str | None) -> Trajectories:
     """The recordings of a long table, rows in any order; dt is measured from its times.
 
-    A column `task` (or `run`, `case`, `simulation`) is needed only for more than one recording.
+    What has no row, or a blank in it, was not observed. A column `task` (or `run`, `case`, `simulation`) is needed only
+    for more than one recording.
 
     Raises:
-        InputError: a column is missing, a cell is no number, or the rows do not form a full grid (see `Grid`).
+        InputError: a column is missing, a cell is no number, or the rows form no grid (see `Grid`).
     """
     columns = header(path)
     require_columns(columns, path)
@@ -60,13 +61,16 @@ def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
         raise InputError(f"{path}: has a header but no rows; give at least one recording")
     if "task" not in columns:
         table = table.assign(task="0")
-    time, *values = (numbers(table, name, path) for name in ("time", *features))
+    time = numbers(table, "time", path)
+    values = np.stack([numbers(table, name, path, blank=True) for name in features], axis=-1)
     (task, tasks), (entity, entities) = coded(table["task"]), coded(table["entity"])
     order = np.lexsort((entity, time, task))
     line = table.index.to_numpy()
-    shape, dt = Grid(path, task[order], time[order], entity[order], line[order], tasks, entities).checked()
+    grid = Grid(path, task[order], time[order], entity[order], line[order], tasks, entities)
+    x, mask, dt = grid.filled(values[order])
     return Trajectories(
-        np.stack([column[order].reshape(shape) for column in values], axis=-1),
+        x,
+        mask=mask,
         dt=dt,
         features=features,
         entities=entities,
@@ -78,15 +82,16 @@ def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
 def write(data: Trajectories, path: Path, part: str | None) -> None:
     """The long table, and beside it the table of edges when the truth is known; time starts at 0 in every task.
 
-    Units are not kept, since the layout has no place for them.
+    What was not observed has no row. Units are not kept, since the layout has no place for them.
 
     Raises:
-        InputError: a feature has the name of a key column, a cell is unobserved or not finite.
+        InputError: a feature has the name of a key column, a cell is not finite.
     """
     columns = columns_of(data, path)
-    require_complete(data, path)
     data.require_finite()
     require_no_stale_edges(data, edges_path(path))
+    if data.mask is not None:
+        columns = {name: column[data.mask.ravel()] for name, column in columns.items()}
     write_cells(columns, path)
     if data.edges is not None:
         write_edges(data, edges_path(path))

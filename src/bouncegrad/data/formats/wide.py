@@ -15,7 +15,7 @@ import numpy as np
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import coded, header, listed, numbers, read_cells, write_cells
 from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_edges
-from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
+from bouncegrad.data.formats.format import Format, require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories
 
@@ -30,12 +30,13 @@ REMEDY = "name all columns entity:feature, such as a:x"
 def read(path: Path, part: str | None) -> Trajectories:
     """The recordings of a wide table, rows in any order; dt is measured from the column `time`.
 
-    Without a column `time` rows are frames in the order in which they stand, and dt is 1. A column `task` (or `run`,
-    `case`, `simulation`) is needed only for more than one recording.
+    An entity with a blank, or without a row, was not observed. Without a column `time` rows are frames in the order in
+    which they stand, and dt is 1. A column `task` (or `run`, `case`, `simulation`) is needed only for more than one
+    recording.
 
     Raises:
         InputError: columns that cannot be told apart, an entity without one of the features, a cell that is no number,
-            or rows that do not form a full grid (see `Grid`).
+            or rows that form no grid (see `Grid`).
     """
     columns = header(path)
     read_columns(path, [name for name in columns if name not in KEYS])  # before the rows, which may be many
@@ -66,14 +67,16 @@ def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
     line = table.index.to_numpy()
     task, tasks = coded(table["task"]) if "task" in columns else (np.zeros(len(line), dtype=np.int64), ("0",))
     time = numbers(table, "time", path) if "time" in columns else _counted(task)
-    values = np.stack([[numbers(table, pairs[entity, f], path) for f in features] for entity in entities])
+    values = np.stack([[numbers(table, pairs[entity, f], path, blank=True) for f in features] for entity in entities])
     # From here on as in the long table, a row for each entity.
     rows = [np.repeat(column, len(entities)) for column in (task, time, line)]
     who = np.tile(np.arange(len(entities)), len(table))
     order = np.lexsort((who, rows[1], rows[0]))
-    shape, dt = Grid(path, rows[0][order], rows[1][order], who[order], rows[2][order], tasks, entities).checked()
+    grid = Grid(path, rows[0][order], rows[1][order], who[order], rows[2][order], tasks, entities)
+    x, mask, dt = grid.filled(values.transpose(2, 0, 1).reshape(-1, len(features))[order])
     return Trajectories(
-        values.transpose(2, 0, 1).reshape(-1, len(features))[order].reshape(*shape, len(features)),
+        x,
+        mask=mask,
         dt=dt,
         features=features,
         entities=entities,
@@ -85,14 +88,14 @@ def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
 def write(data: Trajectories, path: Path, part: str | None) -> None:
     """A wide table with columns `entity:feature`, and beside it the table of edges when the truth is known.
 
-    Time starts at 0 in every task. Units are not kept, since the layout has no place for them.
+    Time starts at 0 in every task. What was not observed is blank. Units are not kept, since the layout has no
+    place for them.
 
     Raises:
-        InputError: a name holds a colon, a cell is unobserved or not finite.
+        InputError: a name holds a colon, a cell is not finite.
     """
     if colon := [name for name in (*data.entities, *data.features) if ":" in name]:
         raise InputError(f"{path}: the name {colon[0]!r} holds a colon, which divides entity and feature; rename it")
-    require_complete(data, path)
     data.require_finite()
     require_no_stale_edges(data, edges_path(path))
     m, t, _, _ = data.shape
@@ -100,8 +103,9 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
         "task": np.repeat(np.array(data.tasks, dtype=object), t),
         "time": np.tile([float(f"{k * data.dt:.12g}") for k in range(t)], m),
     }
+    x = data.x if data.mask is None else np.where(data.mask[..., None], data.x, np.nan)
     for i, entity in enumerate(data.entities):
-        columns |= {f"{entity}:{name}": data.x[:, :, i, j].ravel() for j, name in enumerate(data.features)}
+        columns |= {f"{entity}:{name}": x[:, :, i, j].ravel() for j, name in enumerate(data.features)}
     write_cells(columns, path)
     if data.edges is not None:
         write_edges(data, edges_path(path))
