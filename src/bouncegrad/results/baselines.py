@@ -85,6 +85,7 @@ def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, di
 def _ranked(
     truth: Int[np.ndarray, "M N N"] | None, score: Float[np.ndarray, "M N N"] | None
 ) -> dict[str, float | None]:
+    """AUROC of ordered and of unordered pairs, None without a score."""
     if score is None:
         return {"auroc": None, "auroc_undirected": None}
     return {"auroc": auroc(truth, score), "auroc_undirected": undirected_auroc(truth, score)}
