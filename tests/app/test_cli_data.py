@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from bouncegrad.data.formats import load, save
 from bouncegrad.data.inspection import inspect
 from bouncegrad.data.simulate import simulate
+from bouncegrad.results.baselines import edge_baselines
 
 from .refusals import snapshot
 
@@ -80,6 +81,35 @@ def test_inspect_reads_what_training_would_refuse(command, work, springs):
     found = command("inspect", "nan.npy")
     assert found.status == 0
     assert "first at task 3, frame 4, entity 1, feature vx" in found.out
+
+
+def test_inspect_measures_simple_scores_if_asked(command, work, springs):
+    found = command("inspect", "springs.npz", "--baselines")
+    plain = command("inspect", "springs.npz")
+    assert found.out.startswith(plain.out)
+    table = json.loads(command("inspect", "springs.npz", "--baselines", "--json").out)["baselines"]
+    assert table == edge_baselines(springs, 30, 2)
+    rows = [line for line in found.out.splitlines() if line.startswith("least squares per task")]
+    assert float(rows[0].split()[4]) == pytest.approx(table["least_squares"]["edge_accuracy"], abs=1e-4)
+    assert "baselines" not in json.loads(command("inspect", "springs.npz", "--json").out)
+
+
+def test_inspect_pools_recordings_of_one_graph(command, work, springs):
+    same = springs.select(range(6))
+    save(replace(same, edges=np.repeat(same.edges[:1], 6, 0)), "same.npz")
+    assert "pooled AUROC" in command("inspect", "same.npz", "--baselines").out
+    assert "pooled" not in command("inspect", "springs.npz", "--baselines").out
+
+
+def test_inspect_measures_no_scores_without_the_truth(command, work, springs):
+    np.save("bare.npy", springs.x)
+    assert command("inspect", "bare.npy", "--baselines").out.endswith("not known; give them with --edges\n")
+    x = springs.x.copy()
+    x[3, 4, 1, 2] = np.nan
+    np.save("nan.npy", x)
+    found = command("inspect", "nan.npy", "--baselines")
+    assert (found.status, found.out) == (2, "")
+    assert "nan at task 3, frame 4, entity 1, feature vx" in found.err
 
 
 def test_inspect_tells_all_parts(command, tmp_path, springs):

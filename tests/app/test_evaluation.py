@@ -12,6 +12,8 @@ from bouncegrad.app.evaluation import evaluate
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.results.baselines import SCORES
+from bouncegrad.results.metrics import auroc
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,12 @@ def test_edge_numbers(model, new):
     assert numbers["edge_accuracy"] == pytest.approx(max(right, 1 - right))
     assert numbers["relabelling"] == ([0, 1] if right >= 0.5 else [1, 0])
     assert numbers["tasks"] == 9
-    assert set(numbers["baselines"]) == {"static", "constant_velocity", "least_squares", "correlation"}
+    assert set(numbers["baselines"]) == {"static", "constant_velocity", *SCORES}
+    truth = (new.edges + new.edges.swapaxes(1, 2) > 0).astype(int)
+    assert (truth == new.edges).all()  # springs pull both ways
+    either = model.infer(new, 20).probability[..., 1]
+    found = auroc(truth, either + either.swapaxes(1, 2))
+    assert numbers["auroc_undirected"] == pytest.approx(found if right >= 0.5 else 1 - found)
 
 
 def test_renaming_the_truth_changes_no_accuracy(model, new):

@@ -11,7 +11,8 @@ import pytest
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.result import Result
 
-FIXTURES = Path(__file__).resolve().parents[2].parent / "shared" / "reports" / "fixtures"
+SHARED = Path(__file__).resolve().parents[2].parent / "shared"
+FIXTURES = SHARED / "reports" / "fixtures"
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,12 @@ def shared() -> Callable[[str], Trajectories]:
             return Trajectories(file["state"], edges=file["edges"], dt=float(file["dt"]), source=name)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of published data sets that are kept outside of the repository; it may be absent."""
+    return SHARED / "data"
 
 
 @pytest.fixture

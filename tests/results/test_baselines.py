@@ -167,8 +167,61 @@ def test_many_scores_are_split_as_few_would_be() -> None:
 def test_the_table_is_plain_and_complete(systems: Trajectories) -> None:
     table = baselines.edge_baselines(systems, 6, 2)
     assert json.loads(json.dumps(table, allow_nan=False)) == table
-    assert list(table) == ["least_squares", "correlation"]
-    assert list(table["least_squares"]) == ["edge_accuracy", "auroc"]
+    assert list(table) == ["least_squares", "lagged_regression", "correlation", "partial_correlation", "distance"]
+    named = ["edge_accuracy", "auroc", "auroc_undirected", "pooled_auroc", "pooled_auroc_undirected"]
+    assert all(list(row) == named for row in table.values())
+    assert {row["pooled_auroc"] for row in table.values()} == {None}  # every task has a graph of its own
+
+
+def test_the_table_pools_tasks_that_share_their_graph() -> None:
+    data = linear_chain()
+    table = baselines.edge_baselines(data, 20, 2)
+    joined, truth = baselines.end_to_end(data.frames(0, 20)), data.edges[:1]  # type: ignore[index]
+    for name, score in baselines.SCORES.items():
+        pooled = score(joined)
+        assert table[name]["pooled_auroc"] == (None if pooled is None else metrics.auroc(truth, pooled))
+    assert table["least_squares"]["pooled_auroc"] == table["lagged_regression"]["pooled_auroc"] == 1.0
+    assert set(table["distance"].values()) == {None}  # a and b are no positions
+    one = baselines.edge_baselines(data.select([0]), 20, 2)
+    assert {row["pooled_auroc"] for row in one.values()} == {None}
+
+
+@pytest.mark.parametrize("frames", [2, 3])
+def test_a_table_of_very_short_recordings(systems: Trajectories, frames: int) -> None:
+    table = baselines.edge_baselines(systems, frames, 2)
+    assert all(0 <= row["auroc"] <= 1 for row in table.values() if row["auroc"] is not None)
+    json.dumps(table, allow_nan=False)
+
+
+def test_distance_is_the_mean_over_frames_that_show_both() -> None:
+    x = np.zeros((1, 2, 3, 3))
+    x[0, :, 1, :2], x[0, :, 2, 0] = [[3, 4], [0, 1]], [10, 30]
+    x[..., 2] = 1e6  # a speed says nothing
+    data = Trajectories(x, features=("x", "y", "vx"))
+    score = edge_scores.distance(data)
+    assert score is not None
+    np.testing.assert_allclose(score[0, 0], [0, -3, -20])
+    np.testing.assert_array_equal(score, score.swapaxes(1, 2))
+    mask = np.ones((1, 2, 3), bool)
+    mask[0, 0, 1] = mask[0, 1, 2] = False  # 1 and 2 are never seen together, and count as the farthest
+    hidden = edge_scores.distance(replace(data, x=np.where(mask[..., None], x, np.nan), mask=mask))
+    assert hidden is not None
+    np.testing.assert_allclose(hidden[0][np.triu_indices(3, 1)], [-1, -10, -10])
+    assert edge_scores.distance(replace(data, features=("a", "b", "vx"))) is None
+
+
+def test_nobody_ever_seen_together() -> None:
+    mask = np.zeros((1, 4, 2), bool)
+    mask[:, :2, 0] = mask[:, 2:, 1] = True
+    score = edge_scores.distance(Trajectories(np.zeros((1, 4, 2, 1)), mask=mask, features=("x",)))
+    np.testing.assert_array_equal(score, np.zeros((1, 2, 2)))
+
+
+def test_a_failed_fit_does_not_decide_where_all_scores_are_split() -> None:
+    truth = np.random.default_rng(0).integers(0, 2, (100, 3, 3)) * (1 - np.eye(3, dtype=int))
+    score = truth * 1.0
+    score[0, 0, 1] = 1e6
+    np.testing.assert_array_equal(edge_scores.edges_from_scores(score, 2)[1:], truth[1:])
 
 
 def test_the_table_without_truth(systems: Trajectories) -> None:

@@ -114,6 +114,21 @@ def test_auroc_of_truth_noise_constant_and_reverse() -> None:
     assert metrics.auroc(truth * 0, noise) is None
 
 
+def test_undirected_auroc_asks_whether_one_acts_on_the_other() -> None:
+    truth = np.zeros((1, 3, 3), int)
+    truth[0, 0, 1] = 2
+    score = np.zeros((1, 3, 3))
+    score[0, 1, 0], score[0, 1, 2], score[0, 0, 2] = 0.9, 0.5, 0.8  # the right pair, the wrong way
+    assert metrics.undirected_auroc(truth, score) == 1.0
+    assert metrics.auroc(truth, score) < 0.5  # type: ignore[operator]
+    score[0, 2, 0] = 0.2  # pairs: 0.9, 0.5, 1.0
+    assert metrics.undirected_auroc(truth, score) == 0.5
+    probability = np.stack([score, 0.7 * (1 - score), 0.3 * (1 - score)], axis=-1)
+    assert metrics.undirected_auroc(truth, probability) == pytest.approx(0.5)
+    assert metrics.undirected_auroc(truth, probability, (1, 0, 2)) is not None
+    assert metrics.undirected_auroc(None, score) is None
+
+
 def test_auroc_counts_ties_as_half() -> None:
     truth = np.array([[[0, 1], [0, 0]]])
     assert metrics.auroc(truth, np.array([[[0.0, 0.7], [0.7, 0.0]]])) == 0.5

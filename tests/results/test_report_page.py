@@ -140,6 +140,14 @@ def test_a_report_without_truth_says_so(full: Report, tmp_path: Path) -> None:
     assert not any((figure["aria-label"] or "").startswith("True graph") for figure in page.all("svg"))
 
 
+def test_numbers_with_other_baselines_have_a_table_of_their_own(full: Report, tmp_path: Path) -> None:
+    page, _ = page_of(full, tmp_path)
+    assert len([table for table in page.all("table") if table["class"] == "numbers"]) == 2
+    unmeasured = replace(full, numbers=(full.numbers[0], Number("AUROC", 0.9), *full.numbers[1:]))
+    page, _ = page_of(unmeasured, tmp_path)
+    assert len([table for table in page.all("table") if table["class"] == "numbers"]) == 2
+
+
 def test_an_empty_report_still_has_every_section(tmp_path: Path) -> None:
     page, _ = page_of(Report("Nothing yet"), tmp_path)
     assert [section["id"] for section in page.all("section")] == SECTIONS

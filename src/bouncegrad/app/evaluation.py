@@ -20,6 +20,7 @@ from bouncegrad.results.metrics import (
     off_diagonal,
     relabelling,
     symmetric,
+    undirected_auroc,
 )
 from bouncegrad.results.result import Result
 
@@ -76,6 +77,7 @@ def evaluate(
         "edge_accuracy": edge_accuracy(data.edges, result.edges, perm),
         "edge_accuracy_symmetric": edge_accuracy(data.edges, both, perm_of_both),
         "auroc": auroc(data.edges, result.probability, perm),
+        "auroc_undirected": undirected_auroc(data.edges, result.probability, perm),
         "calibration_error": sure.expected_error if sure else None,
         "reliability": [list(bin) for bin in sure.bins] if sure else None,
         "undetermined": float(result.undetermined.sum() / off_diagonal(data.shape[2]).sum() / len(data.tasks)),

@@ -7,13 +7,13 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from bouncegrad.app.columns import EDGE_BASELINES
 from bouncegrad.app.evaluation import Evaluation
 from bouncegrad.app.protocols import HORIZONS, ONE_STEP
 from bouncegrad.app.run import Run
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.report import Number, Report, write_report
 
-EDGE_BASELINES = {"least_squares": "least squares per task", "correlation": "correlation"}
 FORECAST_BASELINES = {"static": "static", "constant_velocity": "constant velocity"}
 NAMED = (1, 10, 20)  # horizons that are spoken of even where they are not available
 
@@ -49,6 +49,12 @@ def edge_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
             found["auroc"],
             "chance that an edge of a type scores higher than one of another type; 0.5 is guessing",
             beside("auroc"),
+        ),
+        Number(
+            "AUROC, undirected",
+            found["auroc_undirected"],
+            "the same for unordered pairs: does one act on the other, either way?",
+            beside("auroc_undirected"),
         ),
         Number(
             "calibration error",

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from bouncegrad.app.columns import baseline_table, columns
 from bouncegrad.app.protocols import MODEL
 from bouncegrad.app.reporting import edge_numbers, forecast_numbers
 from bouncegrad.results.report import Number, written
 
 
 def evaluation_tables(found: dict[str, Any]) -> str:
-    """The numbers of `evaluate` in two tables: edges, and errors of forecasts by horizon."""
+    """The numbers of `evaluate` in three tables: edges, edges beside simple scores, errors of forecasts by horizon."""
     return (
-        f"{number_table(edge_numbers(found))}\n\nmean squared errors, {found['forecast']}\n"
-        f"{number_table(forecast_numbers(found), MODEL)}"
+        f"{number_table([number._replace(baselines={}) for number in edge_numbers(found)])}\n\n"
+        f"{baseline_table(found['baselines'], found)}\n\n"
+        f"mean squared errors, {found['forecast']}\n{number_table(forecast_numbers(found), MODEL)}"
     )
 
 
@@ -31,5 +33,4 @@ def number_table(rows: Sequence[Number], value: str = "value") -> str:
     for row in rows:
         beside = [written(row.baselines[name]) if name in row.baselines else "" for name in names]
         cells.append([row.name, written(row.value), *beside])
-    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+    return columns(cells)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from bouncegrad.data.trajectories import POSITIONS, Trajectories
-from bouncegrad.results.edge_scores import correlation, edges_from_scores, least_squares
-from bouncegrad.results.metrics import auroc, edge_accuracy, relabelling
+from bouncegrad.results.edge_scores import correlation, distance, edges_from_scores, least_squares
+from bouncegrad.results.linear_scores import lagged_regression, partial_correlation
+from bouncegrad.results.metrics import auroc, edge_accuracy, relabelling, undirected_auroc
 
 
 def static(data: Trajectories, steps: int, start: int = -1) -> Float[np.ndarray, "M S N D"]:
@@ -43,22 +47,61 @@ def _held(data: Trajectories) -> Float[np.ndarray, "M T N D"]:
     return np.take_along_axis(x, index[..., None], axis=1)
 
 
+SCORES: dict[str, Callable[[Trajectories], Float[np.ndarray, "M N N"] | None]] = {
+    "least_squares": least_squares,
+    "lagged_regression": lagged_regression,
+    "correlation": correlation,
+    "partial_correlation": partial_correlation,
+    "distance": distance,
+}
+
+
 def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, dict[str, float | None]]:
-    """What simple scores say of the edges, ready for JSON; None where the truth is unknown.
+    """What simple scores say of the edges, ready for JSON; None where the truth or the score is not available.
 
     Edges are found from the context frames alone, split into `types` by `edges_from_scores` and renamed as a result
-    would be.
+    would be. `pooled_...` is of one score for all tasks, from the statistics of all their frames together; None unless
+    the truth is one graph for two tasks or more.
 
     Returns:
-        `{"least_squares": {"edge_accuracy": ..., "auroc": ...}, "correlation": {...}}`
+        `{"least_squares": {"edge_accuracy": ..., "auroc": ..., "auroc_undirected": ..., "pooled_auroc": ...,
+        "pooled_auroc_undirected": ...}, ...}` for each of `SCORES`
     """
-    seen = data.frames(0, context)
+    truth, seen = data.edges, data.frames(0, context)
+    joined = end_to_end(seen) if truth is not None and len(truth) > 1 and (truth == truth[0]).all() else None
     table: dict[str, dict[str, float | None]] = {}
-    for name, scores in (("least_squares", least_squares), ("correlation", correlation)):
-        table[name] = {"edge_accuracy": None, "auroc": None}
-        if data.edges is not None:
-            score = scores(seen)
-            edges = edges_from_scores(score, types)
-            perm = relabelling(data.edges, edges, types)
-            table[name] = {"edge_accuracy": edge_accuracy(data.edges, edges, perm), "auroc": auroc(data.edges, score)}
+    for name, scores in SCORES.items():
+        score = None if truth is None else scores(seen)
+        pooled = None if joined is None else scores(joined)
+        edges = None if score is None else edges_from_scores(score, types)
+        table[name] = {
+            "edge_accuracy": None if edges is None else edge_accuracy(truth, edges, relabelling(truth, edges, types)),
+            **_ranked(truth, score),
+            **{f"pooled_{key}": value for key, value in _ranked(joined.edges if joined else None, pooled).items()},
+        }
     return table
+
+
+def _ranked(
+    truth: Int[np.ndarray, "M N N"] | None, score: Float[np.ndarray, "M N N"] | None
+) -> dict[str, float | None]:
+    """AUROC of ordered and of unordered pairs, None without a score."""
+    if score is None:
+        return {"auroc": None, "auroc_undirected": None}
+    return {"auroc": auroc(truth, score), "auroc_undirected": undirected_auroc(truth, score)}
+
+
+def end_to_end(data: Trajectories) -> Trajectories:
+    """All tasks as one long recording of the same entities, with an unseen frame after each; the graph of the first.
+
+    A score of it is of the statistics of all tasks pooled, since no score looks across a frame that is unseen.
+    """
+    m, t, n, d = data.shape
+    mask = np.ones((m, t, n), bool) if data.mask is None else data.mask
+    return replace(
+        data,
+        x=np.pad(data.x, ((0, 0), (0, 1), (0, 0), (0, 0))).reshape(1, m * (t + 1), n, d),
+        mask=np.pad(mask, ((0, 0), (0, 1), (0, 0))).reshape(1, m * (t + 1), n),
+        edges=None if data.edges is None else data.edges[:1],
+        tasks=(),
+    )

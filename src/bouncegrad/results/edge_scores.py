@@ -11,6 +11,7 @@ from bouncegrad.data.trajectories import POSITIONS, Scaling, Trajectories, featu
 from bouncegrad.results.metrics import off_diagonal
 
 DOUBT = 3.0  # standard errors at which a coefficient counts half
+FAILED = 0.01  # share of scores that may be of any size
 GROUPS = 512  # places at which sorted scores may be cut, at a time
 
 
@@ -93,6 +94,27 @@ def correlation(data: Trajectories) -> Float[np.ndarray, "M N N"]:
     return np.minimum(share, 1.0).mean(1) * off_diagonal(x.shape[2])
 
 
+def distance(data: Trajectories) -> Float[np.ndarray, "M N N"] | None:
+    """Who is near interacts: minus the mean distance of two entities over the frames that show both, in units of x.
+
+    It has no direction. A pair that is never seen together counts as the farthest. None for data without positions, the
+    features x, y, z.
+    """
+    axes = [data.features.index(p) for p in POSITIONS if p in data.features]
+    if not axes:
+        return None
+    m, t, n, _ = data.shape
+    mask = np.ones((m, t, n), bool) if data.mask is None else data.mask
+    x = np.where(mask[..., None], np.asarray(data.x, np.float64)[..., axes], 0.0)
+    score = np.zeros((m, n, n))
+    for source in range(n):
+        both = mask & mask[:, :, [source]]
+        apart = np.linalg.norm(x - x[:, :, [source]], axis=3) * both
+        score[:, source] = np.where(both.any(1), -apart.sum(1) / np.maximum(both.sum(1), 1), -np.inf)
+    farthest = score.min(initial=0.0, where=np.isfinite(score))
+    return np.maximum(score, farthest) * off_diagonal(n)
+
+
 def _scaled(data: Trajectories) -> tuple[Float[np.ndarray, "M T N D"], Bool[np.ndarray, "M T-1"]]:
     """States without units, unseen ones 0, and the one-step changes between two frames that are fully seen."""
     scaling = Scaling.fit(data)
@@ -107,9 +129,12 @@ def edges_from_scores(score: Float[np.ndarray, "M N N"], types: int) -> Int[np.n
 
     In one dimension the best split is found by dynamic programming, so the answer has no random start: exactly up to
     512 scores; with more, between portions of equal size and then within the portions at the borders. Higher types
-    have higher scores; equal scores share a type.
+    have higher scores; equal scores share a type. Of more than a hundred scores the largest hundredth, by size, counts
+    as its smallest: one failed fit among a thousand would otherwise be a range of its own.
     """
     values = np.sort(score[:, off_diagonal(score.shape[1])].ravel())
+    largest = np.quantile(np.abs(values), 1 - FAILED, method="higher")
+    values = np.clip(values, -largest, largest)
     values, middle = values - values.mean(), values.mean()
     sums = np.stack([np.concatenate([[0.0], np.cumsum(values**p)]) for p in (0, 1, 2)])
     width = max(1, -(-len(values) // GROUPS))

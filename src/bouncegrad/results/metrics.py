@@ -159,6 +159,23 @@ def auroc(
     return float(np.mean(known)) if known else None
 
 
+def undirected_auroc(
+    truth: Int[np.ndarray, "M N N"] | None,
+    score: Float[np.ndarray, "M N N *K"],
+    perm: Sequence[int] | None = None,
+) -> float | None:
+    """AUROC of unordered pairs: does one act on the other, either way? The score is the sum over both directions.
+
+    A probability per type counts as the probability of any type but 0, after the renaming by `perm`.
+    """
+    if truth is None:
+        return None
+    if score.ndim == 4:
+        names = np.asarray(perm if perm is not None else range(score.shape[3]))
+        score = score[..., names != 0].sum(-1)
+    return auroc(truth + truth.swapaxes(1, 2), score + score.swapaxes(1, 2))  # each pair twice, which changes nothing
+
+
 def _rank_auroc(positive: Bool[np.ndarray, " E"], score: Float[np.ndarray, " E"]) -> float | None:
     """`(sum of the ranks of the positives - n (n + 1) / 2) / (n * negatives)`."""
     n, rest = int(positive.sum()), int((~positive).sum())

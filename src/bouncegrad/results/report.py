@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,7 +97,7 @@ def write_report(content: Report, path: str | Path) -> None:
     environment.filters["number"] = written
     page = environment.get_template("report.html").render(
         report=content,
-        columns=list(dict.fromkeys(name for number in content.numbers for name in number.baselines)),
+        number_tables=_number_tables(content.numbers),
         curves=figures.training(content.curves),
         horizon=figures.horizon(content.errors),
         tasks=figures.tasks(content.data, content.result, content.perm, content.without_type, content.draw),
@@ -105,6 +105,19 @@ def write_report(content: Report, path: str | Path) -> None:
     )
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def _number_tables(numbers: Sequence[Number]) -> list[tuple[list[str], list[Number]]]:
+    """Columns and rows of each table: numbers with other baselines than those before them start a new one."""
+    tables: list[tuple[list[str], list[Number]]] = []
+    for number in numbers:
+        names = list(number.baselines)
+        if not tables or (names and tables[-1][0] and not set(names) & set(tables[-1][0])):
+            tables.append(([], []))
+        columns, rows = tables[-1]
+        columns += [name for name in names if name not in columns]
+        rows.append(number)
+    return tables
 
 
 def _trust(content: Report) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from bouncegrad.app.arguments import Parser, new_folder
+from bouncegrad.app.columns import columns
 from bouncegrad.data.errors import InputError
 
 NAMES = ("accuracy", "forecast", "speed")
@@ -47,9 +48,7 @@ def rows(name: str, names: list[str], seeds: list[int], minutes: float | None, o
     for figures in measured:
         results.append(figures)
         print(f"{figures['row']}, seed {figures['seed']}: edge accuracy {figures['edge_accuracy']:.4f}", flush=True)
-    lines = table(results)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    print("\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines))
+    print(columns(table(results)))
     print(f"figures of every run: {Path(out)}")
 
 

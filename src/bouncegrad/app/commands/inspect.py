@@ -6,18 +6,42 @@ import json
 from dataclasses import asdict
 
 from bouncegrad.app.arguments import Parser, add_data_options, load_data
+from bouncegrad.app.columns import baseline_table
 from bouncegrad.data.formats import load, parts, recognise
 from bouncegrad.data.inspection import inspect
+from bouncegrad.data.trajectories import Trajectories
+
+UNKNOWN = "baselines: not available, since the true edges are not known; give them with --edges"
 
 
 def main(words: list[str]) -> None:
-    """Prints what is in the data and what looks wrong."""
+    """Prints what is in the data, what looks wrong, and if asked how far simple scores find the true edges."""
     parser = Parser("inspect")
     parser.add_argument("data", type=str, help="file or folder")
+    parser.add_argument(
+        "--baselines", action="store_true", help="how far correlation, distance and others alone find the true edges"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     add_data_options(parser, train=True)
     args = parser.parse_args(words)
     data, part = load_data(args.data, args, "train")
     others = {name: data if name == part else load(args.data, part=name) for name in parts(args.data)}
     found = inspect(data, format=recognise(args.data).name, parts=others)
-    print(json.dumps(asdict(found)) if args.json else "\n".join(found.lines()))
+    lines, numbers = [*found.lines()], asdict(found)
+    if args.baselines:
+        table = baselines(data)
+        numbers["baselines"] = table
+        lines += ["", baseline_table(table) if data.edges is not None else UNKNOWN]
+    print(json.dumps(numbers) if args.json else "\n".join(lines))
+
+
+def baselines(data: Trajectories) -> dict[str, dict[str, float | None]]:
+    """What simple scores of all frames say of the edges, for as many types as the truth has.
+
+    Raises:
+        InputError: a value is not finite.
+    """
+    from bouncegrad.results.baselines import edge_baselines  # here, so that help does not load scipy
+
+    types = 2 if data.edges is None else max(2, int(data.edges.max()) + 1)
+    return edge_baselines(data.require_finite(), data.shape[1], types)

@@ -1,0 +1,110 @@
+"""What linear statistics of all features of all entities say of edges: partial correlation, and regression on a lag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.metrics import off_diagonal
+
+RIDGES = 10.0 ** np.arange(-5, 3)  # strengths that are tried, per frame
+LEAST_SHRINKAGE = 1e-6  # keeps correlations invertible where one feature is the copy of another
+LEAST_FRAMES = 3  # with fewer, every fit is perfect and says nothing
+
+
+def partial_correlation(data: Trajectories, shrinkage: float | None = None) -> Float[np.ndarray, "M N N"]:
+    """How far two entities vary together once all others are known, in every task alone; it has no direction.
+
+    `p_ij = -q_ij / sqrt(q_ii q_jj)` with `q` the inverse of `(1 - s) r + s I` and `r` the correlations between all
+    features of all entities over the frames. The score of a pair is the norm of the `p` between their features. By
+    default the shrinkage is `s = sum var(r_ij) / sum r_ij^2` over `i != j`, so that there is an answer for more
+    entities than frames. A feature that never changes counts as 0; frames in which any entity is unseen are left out.
+
+    Args:
+        shrinkage: s in [0, 1], the same for all tasks.
+
+    Source: Schäfer and Strimmer, A shrinkage approach to large-scale covariance matrix estimation, 2005.
+    """
+    return _by_task(data, lambda x, seen: _partial(_standard(x[seen]), shrinkage))
+
+
+def _partial(z: Float[np.ndarray, "T F"], shrinkage: float | None) -> Float[np.ndarray, "F F"]:
+    """Partial correlations of standard columns, shrunk; the diagonal holds no meaning."""
+    frames, others = len(z), off_diagonal(z.shape[1])
+    if frames < LEAST_FRAMES:
+        return np.zeros(others.shape)
+    r = z.T @ z / frames
+    if shrinkage is None:
+        variance = (np.square(z).T @ np.square(z) / frames - np.square(r)) / (frames - 1)
+        size = max(np.square(r[others]).sum(), np.finfo(float).tiny)
+        shrinkage = float(np.clip(variance[others].sum() / size, LEAST_SHRINKAGE, 1.0))
+    q = np.linalg.pinv((1 - shrinkage) * r * others + np.eye(len(r)), hermitian=True)
+    size_of = np.sqrt(np.maximum(np.diag(q), np.finfo(float).tiny))
+    return -q / size_of / size_of[:, None]
+
+
+def lagged_regression(data: Trajectories, ridge: float | None = None) -> Float[np.ndarray, "M N N"]:
+    """How much the state of a source helps to forecast the next state of a target linearly, in every task alone.
+
+    `x_t(frame + 1) = constant + sum_s A_st x_s(frame)`, all features of all entities in standard units, by least
+    squares with the penalty `ridge * frames * sum A^2`. The score is the norm of `A_st`, a block of features by
+    features. By default every target has its own ridge, that of `RIDGES` with the least squared error of frames left
+    out one at a time (exactly, by `residual / (1 - leverage)`). A feature that never changes counts as 0; pairs of
+    frames in which any entity is unseen are left out.
+
+    Args:
+        ridge: the strength for all targets of all tasks, above 0.
+
+    Source: Granger, Investigating causal relations by econometric models, 1969; the left-out errors: Allen, The
+    relationship between variable selection and data augmentation, 1974.
+    """
+    strengths = RIDGES if ridge is None else np.array([ridge])
+
+    def score(x: Float[np.ndarray, "T N D"], seen: Bool[np.ndarray, " T"]) -> Float[np.ndarray, "F F"]:
+        both = seen[1:] & seen[:-1]
+        return _ridge(_standard(x[:-1][both]), _standard(x[1:][both]), strengths, x.shape[2])
+
+    return _by_task(data, score)
+
+
+def _ridge(
+    before: Float[np.ndarray, "T F"], after: Float[np.ndarray, "T F"], strengths: Float[np.ndarray, " R"], features: int
+) -> Float[np.ndarray, "F F"]:
+    """Coefficients `[from, to]`; every target, `features` columns of `after`, has the best of the strengths."""
+    frames = len(before)
+    if frames < LEAST_FRAMES:
+        return np.zeros((before.shape[1], after.shape[1]))
+    u, size, v = np.linalg.svd(before, full_matrices=False)
+    along = u.T @ after
+    kept = np.square(size) / (np.square(size) + strengths[:, None] * frames)
+    errors = []
+    for share in kept:
+        free = np.maximum(1 - 1 / frames - np.square(u) @ share, 1e-9)  # 1 - leverage; the constant takes 1 / frames
+        left_out = np.square((after - u @ (share[:, None] * along)) / free[:, None]).sum(0)
+        errors.append(left_out.reshape(-1, features).sum(1))
+    best = np.repeat(strengths[np.argmin(errors, axis=0)], features)
+    return v.T @ (size[:, None] / (np.square(size)[:, None] + best * frames) * along)
+
+
+def _by_task(
+    data: Trajectories, score: Callable[[Float[np.ndarray, "T N D"], Bool[np.ndarray, " T"]], Float[np.ndarray, "F F"]]
+) -> Float[np.ndarray, "M N N"]:
+    """The norm of every block (source, target) of a matrix of features by features, task after task."""
+    m, t, n, d = data.shape
+    seen = np.ones((m, t), bool) if data.mask is None else np.logical_and.reduce(data.mask, axis=2)
+    blocks = (score(np.asarray(x, np.float64), s).reshape(n, d, n, d) for x, s in zip(data.x, seen, strict=True))
+    return np.stack([np.sqrt(np.square(block).sum((1, 3))) for block in blocks]) * off_diagonal(n)
+
+
+def _standard(x: Float[np.ndarray, "T N D"]) -> Float[np.ndarray, "T F"]:
+    """Columns of mean 0 and standard deviation 1, a constant one all 0."""
+    rows = x.reshape(len(x), x.shape[1] * x.shape[2])
+    if not len(rows):
+        return rows
+    tiny = 1e-12 * np.abs(rows).max(0)  # what rounding leaves of a constant
+    rows = rows - rows.mean(0)
+    size = rows.std(0)
+    return rows * np.divide(1.0, size, out=np.zeros_like(size), where=size > tiny)

@@ -1,0 +1,152 @@
+"""Partial correlation and lagged regression: equal to their textbook formulas, finite where these have no answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results import baselines, linear_scores
+from bouncegrad.results.linear_scores import lagged_regression, partial_correlation
+from bouncegrad.results.metrics import auroc
+
+Score = Callable[[Trajectories], np.ndarray]
+LINEAR = pytest.mark.parametrize("score", [partial_correlation, lagged_regression])
+
+
+def noise(m: int, t: int, n: int, d: int = 1) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(m, t, n, d))
+
+
+def driven(tasks: int = 4, frames: int = 150, features: int = 1) -> Trajectories:
+    """Entity 0 drives 1, and 1 drives 2, one frame later; each forgets itself soon."""
+    x = noise(tasks, frames, 3, features)
+    for t in range(1, frames):
+        x[:, t] += 0.3 * x[:, t - 1]
+        x[:, t, 1:] += 0.6 * x[:, t - 1, :-1, ::-1]  # a feature acts on the other one
+    edges = np.zeros((tasks, 3, 3), int)
+    edges[:, 0, 1] = edges[:, 1, 2] = 1
+    return Trajectories(x, edges=edges)
+
+
+def test_partial_correlation_of_three_is_the_formula_of_three() -> None:
+    x = noise(1, 40, 3)
+    x[..., 1, :] += x[..., 0, :]
+    x[..., 2, :] -= 2 * x[..., 1, :]
+    r = np.corrcoef(x[0, :, :, 0].T)
+    expected = (r[0, 2] - r[0, 1] * r[1, 2]) / np.sqrt((1 - r[0, 1] ** 2) * (1 - r[1, 2] ** 2))
+    score = partial_correlation(Trajectories(x), 0.0)[0]
+    assert score[0, 2] == pytest.approx(abs(expected))
+    assert score[2, 0] == pytest.approx(score[0, 2])
+    assert 0 < partial_correlation(Trajectories(x))[0, 0, 1] < score[0, 1]  # shrinking makes less of it
+    np.testing.assert_allclose(partial_correlation(Trajectories(x), 1.0), 0, atol=1e-12)
+
+
+def test_partial_correlation_sees_through_a_chain() -> None:
+    """What correlates 0 with 2 is 1 alone; the score of two features is the norm of all four between them."""
+    x = noise(1, 4000, 3, 2)
+    x[..., 1, :] += x[..., 0, ::-1]
+    x[..., 2, :] += x[..., 1, :]
+    score = partial_correlation(Trajectories(x))[0]
+    assert score[0, 2] < 0.05
+    assert min(score[0, 1], score[1, 2]) > 0.5
+
+
+def test_lagged_regression_with_a_weak_ridge_is_least_squares() -> None:
+    data = driven(1, 40, 2)
+    before, after = (part.reshape(39, 6) for part in (data.x[0, :-1], data.x[0, 1:]))
+    before, after = ((part - part.mean(0)) / part.std(0) for part in (before, after))
+    fit = np.linalg.lstsq(before, after, rcond=None)[0].reshape(3, 2, 3, 2)
+    expected = np.sqrt(np.square(fit).sum((1, 3))) * ~np.eye(3, dtype=bool)
+    np.testing.assert_allclose(lagged_regression(data, 1e-12)[0], expected, atol=1e-8)
+
+
+def test_the_ridge_is_that_with_the_least_error_of_frames_left_out() -> None:
+    """Each left out in turn from a fit with a constant, beside the formula with leverages."""
+    x, y = noise(2, 12, 4)[..., 0] * [1, 2, 3, 1]
+    x, y = x - x.mean(0), y - y.mean(0)
+
+    def left_out(strength: float) -> np.ndarray:
+        errors = []
+        for i in range(12):
+            a, b = np.delete(x, i, 0), np.delete(y, i, 0)
+            penalty = strength * 12 * np.eye(4)
+            fit = np.linalg.solve((a - a.mean(0)).T @ (a - a.mean(0)) + penalty, (a - a.mean(0)).T @ (b - b.mean(0)))
+            errors.append(np.square(y[i] - b.mean(0) - (x[i] - a.mean(0)) @ fit))
+        return np.sum(errors, axis=0)
+
+    best = np.argmin([left_out(strength) for strength in linear_scores.RIDGES], axis=0)
+    found = linear_scores._ridge(x, y, linear_scores.RIDGES, 1)
+    for target, strength in enumerate(linear_scores.RIDGES[best]):
+        alone = linear_scores._ridge(x, y, np.array([strength]), 1)
+        np.testing.assert_allclose(found[:, target], alone[:, target])
+        np.testing.assert_allclose(alone, np.linalg.solve(x.T @ x + strength * 12 * np.eye(4), x.T @ y))
+
+
+@pytest.mark.parametrize("features", [1, 2])
+def test_lagged_regression_knows_the_direction(features: int) -> None:
+    data = driven(features=features)
+    score = lagged_regression(data)
+    assert auroc(data.edges, score) == 1.0
+    assert auroc(data.edges, score.swapaxes(1, 2)) < 0.7  # type: ignore[operator]
+
+
+@LINEAR
+def test_units_and_names_do_not_matter(score: Score) -> None:
+    data, order = driven(features=2), [2, 0, 1]
+    other = replace(data, x=data.x * np.array([1000.0, -0.01]) + 5)
+    np.testing.assert_allclose(score(other), score(data), rtol=1e-6, atol=1e-9)
+    moved = score(replace(data, x=data.x[:, :, order]))
+    np.testing.assert_allclose(moved, score(data)[:, order][:, :, order], rtol=1e-6, atol=1e-9)
+
+
+@LINEAR
+def test_a_task_alone_has_the_same_score(score: Score) -> None:
+    data = driven()
+    np.testing.assert_array_equal(score(data.select([2])), score(data)[[2]])
+
+
+@LINEAR
+def test_hidden_values_change_nothing(score: Score) -> None:
+    data = driven()
+    mask = np.ones(data.x.shape[:3], bool)
+    mask[:, 40:45, 1] = mask[1, 0] = False
+    hidden, other = (replace(data, x=np.where(mask[..., None], data.x, v), mask=mask) for v in (np.nan, 1e9))
+    np.testing.assert_array_equal(score(hidden), score(other))
+    ends = np.ones(data.x.shape[:3], bool)
+    ends[:, 100:] = False
+    np.testing.assert_allclose(score(replace(data, mask=ends)), score(data.frames(0, 100)))
+
+
+@LINEAR
+@pytest.mark.parametrize("shape", [(2, 3, 4, 1), (2, 2, 3, 2), (1, 10, 30, 2), (1, 5, 2, 1)])
+def test_few_frames_and_many_entities_have_a_finite_score(score: Score, shape: tuple[int, int, int, int]) -> None:
+    x = noise(*shape)
+    for values in (x, x * 0, np.where(np.arange(shape[2])[:, None] == 0, 7.7, x), x[:, :, [0] * shape[2]]):
+        found = score(Trajectories(values))
+        assert found.shape == (shape[0], shape[2], shape[2])
+        assert np.isfinite(found).all()
+    unseen = np.zeros(shape[:3], bool)
+    unseen[0, 0] = True
+    np.testing.assert_array_equal(score(Trajectories(x, mask=unseen)), 0)
+
+
+@LINEAR
+def test_a_constant_feature_counts_as_nothing(score: Score) -> None:
+    data = driven()
+    kind = np.broadcast_to([[0.1], [0.2], [0.3]], (*data.x.shape[:3], 1))
+    both = replace(data, x=np.concatenate([data.x, kind], axis=3), features=("a", "kind"), units=())
+    np.testing.assert_allclose(score(both), score(data), rtol=1e-3)
+
+
+@LINEAR
+def test_pooled_statistics_are_those_of_all_frames(score: Score) -> None:
+    """One recording in four pieces says what the whole says, but for three changes from piece to piece."""
+    whole = driven(1, 400)
+    pieces = replace(whole, x=whole.x.reshape(4, 100, 3, 1), edges=np.repeat(whole.edges, 4, 0), tasks=())  # type: ignore[arg-type]
+    joined = baselines.end_to_end(pieces)
+    assert joined.shape == (1, 404, 3, 1)
+    np.testing.assert_allclose(score(joined), score(whole), atol=0.02 if score is lagged_regression else 1e-12)
