@@ -47,6 +47,7 @@ def test_code_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
 
 
 def test_the_five_lines_of_the_readme(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reported by users (R13, R23)."""
     (block,) = [block for block in blocks(PAGES[0], "bash") if "bouncegrad inspect" in block]
     for line in block.splitlines():
         words = shlex.split(line.split("#")[0])[1:]
