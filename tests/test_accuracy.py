@@ -41,6 +41,7 @@ def evaluated(capsys: pytest.CaptureFixture[str], run: Path, data: Path) -> dict
 
 
 def test_the_demo_is_right_within_two_minutes(tmp_path: Path) -> None:
+    """Reported by users (R13)."""
     start = time.perf_counter()
     bouncegrad("demo", "--out", tmp_path / "demo")
     assert time.perf_counter() - start < 120
@@ -65,6 +66,7 @@ def test_springs_of_the_published_folder(tmp_path: Path, capsys: pytest.CaptureF
 def test_other_systems_with_the_same_settings(
     name: str, types: int, least: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Reported by users (R10, R17)."""
     data = shared(f"reports/fixtures/{name}.npz")
     bouncegrad("train", "--data", data, "--out", tmp_path / "run", "--edge_types", types)
     assert evaluated(capsys, tmp_path / "run", data)["edge_accuracy"] >= least
@@ -79,6 +81,7 @@ def test_other_systems_with_the_same_settings(
 def test_where_nobody_interacts_all_edges_are_of_the_pinned_type(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Reported by users (R14)."""
     data = shared("reports/fixtures/free4.npz")
     bouncegrad("train", "--data", data, "--out", tmp_path / "run", "--pinned")
     assert evaluated(capsys, tmp_path / "run", data)["edge_accuracy"] >= 0.95
@@ -96,6 +99,7 @@ def test_where_nobody_interacts_all_edges_are_of_the_pinned_type(
     ],
 )
 def test_rows_of_the_benchmark(row: str, least: float, tmp_path: Path) -> None:
+    """Reported by users (R13)."""
     bouncegrad("benchmark", "accuracy", "--rows", row, "--out", tmp_path)
     (path,) = tmp_path.iterdir()
     figures = json.loads(path.read_text())

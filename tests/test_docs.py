@@ -7,10 +7,11 @@ import runpy
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bouncegrad.app.cli import COMMANDS, main, with_underscores
-from bouncegrad.data.formats import save
+from bouncegrad.data.formats import load, save
 from bouncegrad.data.simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +47,32 @@ def test_code_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
     exec(compile(re.sub(r"minutes=\d+", "epochs=2", code), str(page), "exec"), {})
 
 
+def test_every_layout_of_your_data_is_written_and_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page runs as it stands, Python and commands in the order of reading, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    page, names, told = ROOT / "docs" / "your-data.md", {}, []
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(compile(re.sub(r"minutes=\d+", "epochs=2", block), str(page), "exec"), names)
+            continue
+        for line in block.splitlines():
+            words = shlex.split(re.sub(r"--minutes \d+", "--epochs 2 --threads 1", line.split("#")[0]))
+            capsys.readouterr()
+            assert main(words[1:]) == 0, line
+            told.append(capsys.readouterr().out)
+    for name, features in (("nri", 2), ("alet", 2), ("dnri", 2), ("netsim", 1)):
+        data = load(name, part=None if name == "netsim" else "train")
+        np.testing.assert_allclose(data.x[..., :features], names["x"][..., :features])
+        np.testing.assert_array_equal(data.edges, names["truth"])
+    by_edges = [lines.splitlines()[1:] for lines in told[-4:-1]]
+    known = [[line for line in lines if line.startswith(("type", "edge types", "symmetric"))] for lines in by_edges]
+    assert known[0] == known[1] == known[2] != []
+
+
 def test_the_five_lines_of_the_readme(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Reported by users (R13, R23)."""
     (block,) = [block for block in blocks(PAGES[0], "bash") if "bouncegrad inspect" in block]
     for line in block.splitlines():
         words = shlex.split(line.split("#")[0])[1:]
@@ -96,6 +122,8 @@ def test_examples_run(name: str, epochs: int, folder: Path, capsys: pytest.Captu
     (folder / "tracks.csv").unlink()
     runpy.run_path(str(ROOT / "examples" / f"{name}.py"))["main"](epochs)
     assert "accuracy" in capsys.readouterr().out
+    written = {"edges.csv", "result.npz", "graph.png"} if name == "own_data" else set()
+    assert {path.name for path in folder.iterdir()} == written
 
 
 def test_a_saved_table_is_read_by_the_first_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

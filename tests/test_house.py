@@ -125,6 +125,7 @@ def test_help_of_every_command_loads_neither_torch_nor_figures():
 
 
 def test_importing_every_module_changes_nothing_shared():
+    """Reported by users (R25)."""
     done = subprocess.run([sys.executable, "-c", GLOBALS], capture_output=True, text=True, check=True)
     modules, changed = json.loads(done.stdout)
     assert modules > 60

@@ -21,6 +21,7 @@ def small(monkeypatch):
 
 
 def test_figures_are_kept_and_not_measured_again(command, tmp_path, small, monkeypatch):
+    """Reported by users (R69)."""
     line = ["benchmark", "accuracy", "--minutes", "0.01", "--seeds", "0,1", "--out", tmp_path]
     first = command(*line)
     assert first.status == 0
@@ -34,6 +35,7 @@ def test_figures_are_kept_and_not_measured_again(command, tmp_path, small, monke
 
 
 def test_forecasts_stand_beside_what_is_published(command, tmp_path, monkeypatch):
+    """Reported by users (R69)."""
     monkeypatch.setattr(forecast, "NEW_TASKS", 6)
     monkeypatch.setattr(forecast, "RANGE_TASKS", 30)
     monkeypatch.setattr(forecast, "ROWS", (forecast.Row("few", "springs", 12, 0.02, {"forecast": 0.5}),))

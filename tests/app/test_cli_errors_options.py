@@ -176,7 +176,7 @@ def test_a_preset_in_a_settings_file_is_not_passed_over(command, work):
         ("demo --seed 9223372036854775808 --out new", ["seed", "below 2^63"]),
         ("demo --out springs.npz", ["springs.npz: cannot be made"]),
         ("demo --epochs 1 --out run", ["run: holds 'checkpoint.pt', which is not the demo's; choose another --out"]),
-        ("demo --epochs 1 --out result", ["result: holds 'edges.csv', which is not the demo's"]),
+        ("demo --epochs 1 --out result", ["result: holds 'graph.svg', which is not the demo's"]),
         ("export result --to gml", ["option to: 'gml' cannot be used; give csv or graphml"]),
         ("export result --to graphml --without_type 2", ["without_type: 2", "result.npz has the types 0 to 1"]),
         ("export result --to graphml --without_type -1", ["without_type: -1", "give one of these"]),

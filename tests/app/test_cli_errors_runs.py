@@ -13,7 +13,7 @@ import pytest
 import torch
 import yaml
 
-from bouncegrad.app.run import Run
+from bouncegrad.app.run import FORMAT, Run
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
 
@@ -65,7 +65,7 @@ DAMAGE = {
     "checkpoint with code": (lambda: torch.save({"format": 1, "composition": Evil()}, CHECKPOINT), DAMAGED),
     "checkpoint a pickle": (lambda: CHECKPOINT.write_bytes(pickle.dumps(Evil())), DAMAGED),
     "format a word": (lambda: state(lambda found: found.update(format="new")), DAMAGED),
-    "newer format": (lambda: state(lambda found: found.update(format=9)), "has format 9, this version reads 2"),
+    "newer format": (lambda: state(lambda found: found.update(format=9)), f"has format 9, this version reads {FORMAT}"),
     "older format": (lambda: state(lambda found: found.update(format=1)), "has format 1 of an older version"),
     "checkpoint lacks modules": (lambda: state(lambda found: found.pop("composition")), UNFIT),
     "other shapes": (lambda: state(lambda found: found["composition"].update(change=torch.zeros(3))), UNFIT),

@@ -18,7 +18,7 @@ from bouncegrad.app.regression.settings import RegressionConfig
 from .refusals import assert_refused
 
 SHORT = ["--meta-steps", "4", "--search-steps", "2", "--tasks", "20", "--hidden", "[8-8]"]
-NAMES = ("mse_training_fitted", "mse_training_held_out", "mse_new_fitted", "mse_new_held_out")
+NAMES = ("mse_training_fitted", "mse_training_held_out", "mse_new_fitted", "mse_new_held_out", "inner_steps")
 
 
 @pytest.fixture

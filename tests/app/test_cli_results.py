@@ -54,14 +54,14 @@ def test_infer_writes_what_the_model_infers(command, work):
     result = Result.load("new/deep/result.npz")
     assert equal(result, Model.load("run").infer(load("springs.npz")))
     assert result.context == 30
-    assert {path.name for path in Path("new/deep").iterdir()} == {"result.npz", "edges.csv"}
+    assert {path.name for path in Path("new/deep").iterdir()} == {"result.npz", "edges.csv", "graph.svg"}
 
 
 def test_edges_csv_has_the_names_of_the_table(command, work):
     found = command("infer", "run", "named.csv", "--out", "new", "--context", "12", "--json")
     about = one_object(found)
     assert (about["tasks"], about["entities"], about["context_frames"], about["part"]) == (24, 3, 12, None)
-    assert about["files"] == ["new/edges.csv", "new/result.npz"]
+    assert about["files"] == ["new/edges.csv", "new/result.npz", "new/graph.svg"]
     table = pd.read_csv("new/edges.csv", dtype={"type": str})
     assert list(table.columns) == ["task", "source", "target", "type", "probability_0", "probability_1", "determined"]
     assert len(table) == 24 * 6
@@ -139,6 +139,7 @@ def test_evaluate_uses_the_test_part(command, work, springs):
 
 
 def test_without_truth_edge_metrics_are_null(command, work, springs):
+    """Reported by users (R11)."""
     np.save("bare.npy", springs.x[:6])
     numbers = one_object(command("evaluate", "run", "bare.npy", "--json"))
     assert [numbers[name] for name in ("edge_accuracy", "edge_accuracy_symmetric", "auroc")] == [None] * 3
@@ -197,6 +198,7 @@ def small_demo(monkeypatch):
 
 
 def test_demo_goes_from_nothing_to_a_report(command, tmp_path, small_demo):
+    """Reported by users (R23)."""
     found = command("demo", "--epochs", 1, "--out", tmp_path / "d")
     assert (found.status, found.err) == (0, "")
     assert {path.name for path in (tmp_path / "d").iterdir()} == demo.OWN_FILES

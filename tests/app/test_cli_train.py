@@ -83,6 +83,7 @@ def test_data_with_parts_trains_on_the_training_part(command, work, springs):
 
 
 def test_tables_arrays_and_archives_train_alike(command, work, springs):
+    """Reported by users (R35)."""
     np.save("bare.npy", springs.x)
     for name in ("springs.npz", "named.csv", "bare.npy"):
         assert command("train", "--data", name, "--out", name[:4], *SHORT).status == 0
@@ -138,6 +139,7 @@ def test_the_smallest_data_works(command, work, tasks, frames, entities):
 
 
 def test_features_that_never_change_work(command, work):
+    """Reported by users (R53)."""
     np.save("still.npy", np.zeros((6, 10, 3, 2)))
     assert command("train", "--data", "still.npy", "--out", "new", *SHORT).status == 0
     assert command("infer", "new", "still.npy", "--out", "found").status == 0
@@ -159,6 +161,7 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not(command, work):
 
 
 def test_truth_unknown_is_said_to_be(command, work, springs):
+    """Reported by users (R11)."""
     np.save("bare.npy", springs.x)
     found = command("train", "--data", "bare.npy", "--out", "new", *SHORT)
     assert "edge accuracy not available, no truth" in found.out

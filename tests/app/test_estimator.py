@@ -58,6 +58,7 @@ def test_results_carry_the_names_of_the_data(tasks, model):
 
 @pytest.mark.parametrize("entities", [2, 5])
 def test_other_numbers_of_entities(model, entities):
+    """Reported by users (R59)."""
     other = simulate("springs", 2, entities=entities, frames=6, seed=1)
     assert model.infer(other).edges.shape == (2, entities, entities)
     assert model.predict(other, steps=3).shape == (2, 3, entities, 4)

@@ -39,7 +39,7 @@ def published(scaling: Scaling) -> np.ndarray:
 
 
 def test_forecast_errors(model, new):
-    """Free-running from the last of 20 context frames, in the published normalisation."""
+    """Free-running from the last of 20 context frames, in the published normalisation (R63)."""
     numbers = evaluate(model, new).numbers
     assert (numbers["context_frames"], numbers["forecast_context_frames"]) == (20, 20)
     future = model.predict(new, 20, context=20)
@@ -114,6 +114,7 @@ def test_values_that_are_no_numbers_are_refused_where_they_would_be_measured(mod
 
 
 def test_the_one_step_column_starts_from_the_true_frame_before(model, new):
+    """Reported by users (R63)."""
     numbers = evaluate(model, new).numbers
     assert numbers["one_step_mse_1"] == numbers["mse_1"]
     past = model.infer(new, 20)

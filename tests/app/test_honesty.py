@@ -81,6 +81,7 @@ def test_the_model_is_neither_blind_nor_certain(result):
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_labels_reach_neither_training_nor_inference(tasks, new, search):
+    """Reported by users (R11)."""
     settings = SMALL | SEARCHES[search]
     shuffled = np.random.default_rng(0).integers(3, size=tasks.edges.shape) * OFF
     truths = tasks.edges, shuffled, None
@@ -97,6 +98,7 @@ def test_labels_reach_neither_training_nor_inference(tasks, new, search):
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_a_seed_says_it_all(tasks, search):
+    """Reported by users (R66)."""
     settings = SMALL | SEARCHES[search] | {"epochs": 2}
     part = tasks.select(range(20))
     models = [RelationalInference(seed=seed, **settings).fit(part) for seed in (0, 0, 1, 1)]
@@ -108,7 +110,7 @@ def test_a_seed_says_it_all(tasks, search):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_seed_is_used_as_it_is(tasks, seed):
-    """Zero too, which is false in Python."""
+    """Zero too, which is false in Python (R66)."""
     config, scaling = Config(seed=seed, annealer="fixed").resolve(tasks.shape), Scaling.fit(tasks)
     built = build(config, tasks, scaling)[0].composition.state_dict()
     drawn = build_composition(config, 4, tasks.features, scaling, torch.Generator().manual_seed(seed)).state_dict()
@@ -116,6 +118,7 @@ def test_a_seed_is_used_as_it_is(tasks, seed):
 
 
 def test_shared_random_states_are_neither_read_nor_changed(tasks, new):
+    """Reported by users (R66)."""
     part = tasks.select(range(10))
 
     def shared() -> list:
@@ -172,6 +175,7 @@ def assert_same_answers(result: Result, other: Result, rows: slice) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 16, 17, 64])
 def test_a_task_alone_or_in_any_batch(model, new, result, size):
+    """Reported by users (R43)."""
     for start in range(0, 64, size) if size > 1 else range(0, 64, 5):
         rows = slice(start, min(start + size, 64))
         assert_same_answers(result, model.infer(new.select(range(rows.start, rows.stop))), rows)
@@ -205,7 +209,7 @@ def test_alone_or_in_a_batch_where_blocks_are_annealed(tasks):
 
 
 def test_array_archive_and_table_are_the_same_data(tasks, new, tmp_path):
-    """Trained on each, inferring and forecasting from each."""
+    """Trained on each, inferring and forecasting from each (R35)."""
     part, few = tasks.select(range(12)), new.select(range(3))
     forms = []
     for data, name in ((part, "part"), (few, "few")):

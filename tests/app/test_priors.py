@@ -19,6 +19,7 @@ def charges():
 
 
 def test_symmetric_structures_equal_their_transposes(charges):
+    """Reported by users (R17)."""
     model = RelationalInference(epochs=3, symmetric=True).fit(charges)
     result = model.infer(charges)
     for edges in (model.structures_, result.edges):

@@ -43,6 +43,7 @@ def test_a_seed_repeats_a_run_and_there_are_always_four_errors(algorithm, data, 
 
 
 def test_errors_are_mean_squared_errors_of_fitted_and_held_out_points():
+    """Reported by users (R21)."""
     done = train(RegressionConfig(algorithm="bouncegrad", **SHORT))
     _, new = build_tasks(done.config)
     visits = every_task(new)
@@ -63,6 +64,7 @@ def test_held_out_points_of_new_tasks_change_nothing_but_their_error():
 
 
 def test_inner_steps_may_differ_at_test():
+    """Reported by users (R55)."""
     common = SHORT | {"algorithm": "maml", "data": "sines", "inner_steps": 1}
     as_trained = train(RegressionConfig(**common))
     more = train(RegressionConfig(**common, test_inner_steps=3, test_inner_rate=0.02))

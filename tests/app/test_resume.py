@@ -70,6 +70,7 @@ def unbroken(request, tasks, tmp_path_factory):
 
 @pytest.mark.parametrize("passes", [0, 1, 2, EPOCHS - 1])
 def test_stopped_and_resumed(unbroken, tasks, tmp_path, passes):
+    """Reported by users (R54)."""
     name, whole = unbroken
     run = Run(tmp_path / "broken")
     train(config(name), tasks, run, stop=stopped_after(passes))
@@ -130,6 +131,7 @@ class Died(Exception):
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), Died()])
 def test_an_end_while_saving_leaves_the_checkpoint_before(tasks, tmp_path, monkeypatch, error):
+    """Reported by users (R54)."""
     run, whole = Run(tmp_path / "broken"), Run(tmp_path / "unbroken")
     train(config("heat bath"), tasks, whole)
     train(config("heat bath"), tasks, run, stop=stopped_after(3))

@@ -61,6 +61,7 @@ def test_the_command_writes_what_it_says(tasks, run, tmp_path, capsys, few):
 
 
 def test_how_many_there_are_shows_in_frames_that_are_held_out(tasks, run, tmp_path, capsys, few):
+    """Reported by users (R47)."""
     save(tasks.select([0]), tmp_path / "new.npz")
     words = ["unseen", str(run.folder), str(tmp_path / "new.npz"), "--out", str(tmp_path / "u"), "--json"]
     assert main(words) == 0

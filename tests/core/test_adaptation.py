@@ -23,7 +23,7 @@ BATCH = RegressionBatch(torch.zeros(1, dtype=torch.long), FITTED, JUDGED)
 
 @pytest.mark.parametrize(("second_order", "gradient"), [(False, -2.40), (True, -1.92)])
 def test_one_weight_one_step(second_order, gradient):
-    """w = 1, inner loss (w - 0)², step 0.1, outer loss (w' - 2)²."""
+    """w = 1, inner loss (w - 0)², step 0.1, outer loss (w' - 2)² (R50)."""
     model = OneWeight(1.0)
     adapted = Adapted(model, steps=1, rate=0.1, second_order=second_order)
     assert adapted.weights(FITTED, NO_CHOICE)["w"].item() == pytest.approx(0.8, abs=1e-15)
@@ -34,6 +34,7 @@ def test_one_weight_one_step(second_order, gradient):
 
 
 def test_steps_and_rate_may_differ_at_test():
+    """Reported by users (R55)."""
     model = OneWeight(1.0)
     adapted = Adapted(model, steps=1, rate=0.1)
     adapted.steps, adapted.rate = 3, 0.25
@@ -106,7 +107,7 @@ def test_states_are_those_of_the_modules():
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 def test_memory_stays_flat():
-    """A step's graph holds about a megabyte, so one that outlived it would show."""
+    """A step's graph holds about a megabyte, so one that outlived it would show (R48)."""
     composition, batch = small("sum"), random_points(40)
     adapted, z = Adapted(composition, 1, 0.05), torch.zeros(40, 2, dtype=torch.long)
     optimizer, megabytes = torch.optim.Adam(composition.parameters()), []

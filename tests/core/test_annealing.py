@@ -21,6 +21,7 @@ def move(accepted_worse: int, refused_worse: int, better: int = 3) -> Move:
 
 
 def test_geometric_has_its_two_ends_and_never_rises() -> None:
+    """Reported by users (R04)."""
     annealer, seen = Geometric(300.0), [300.0]
     for step in range(101):
         annealer.update(Clock(step, step / 100, min(step / 60, 1.0)), move(0, 0))
@@ -41,6 +42,7 @@ def test_geometric_is_infinite_while_hot_and_cools_from_there() -> None:
 
 
 def test_fixed_stays() -> None:
+    """Reported by users (R04)."""
     annealer = Fixed(2.5)
     annealer.update(Clock(3, 0.7), move(1, 1))
     assert annealer.temperature == 2.5

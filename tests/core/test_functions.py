@@ -26,6 +26,7 @@ CASES = [(Chain, [2, 0], 10.0), (Chain, [0, 2], 16.0), (Sum, [0, 2], 13.0)]
 @pytest.mark.parametrize("adapted", [False, True], ids=["shared weights", "weights of its own"])
 @pytest.mark.parametrize(("kind", "structure", "expected"), CASES)
 def test_known_modules_give_known_values(kind, structure, expected, adapted):
+    """Reported by users (R22)."""
     composition = kind([known_pool()], 2)
     x, z = torch.full((1, 1, 1), 3.0), torch.tensor([structure])
     y = composition(x, z, composition.weights(z) if adapted else None)

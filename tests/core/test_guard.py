@@ -65,6 +65,7 @@ def loop_of(composition, z, search=None, rate: float = 1e-3, **settings) -> Boun
 
 
 def test_a_loss_that_is_not_a_number_stops_and_names_the_task() -> None:
+    """Reported by users (R53)."""
     composition, batch = small_graph(3), random_batch(10, 6, 3)
     batch.segments[7] = math.nan
     loop = loop_of(composition, torch.zeros(10, 6, dtype=torch.long), HeatBath(10))
@@ -75,6 +76,7 @@ def test_a_loss_that_is_not_a_number_stops_and_names_the_task() -> None:
 
 
 def test_a_gradient_that_is_not_a_number_stops_and_names_the_first_tensor() -> None:
+    """Reported by users (R53)."""
     composition = small_graph(3)
     loop = loop_of(composition, torch.zeros(10, 6, dtype=torch.long))
     for tensor in (composition.edge.weights[1], composition.node.weights[0]):
@@ -115,7 +117,7 @@ class Forced:
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_structure_with_a_million_times_the_median_loss_is_recovered_from(guarded: bool, monkeypatch) -> None:
-    """Type 1 pulls a thousand times too hard in a task that has none of it: clipped or not, it would spoil all."""
+    """Type 1 pulls a thousand times too hard in a task that has none of it: it would spoil all (R27)."""
     if not guarded:
         monkeypatch.setattr("bouncegrad.core.guard.OUTLIER", math.inf)
     made = make_known(entities=3, tasks=64)

@@ -63,6 +63,7 @@ def test_blocks_are_reproducible_by_their_seed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_modules_serve_more_entities_than_they_were_made_for(known) -> None:
+    """Reported by users (R59)."""
     larger = make_known(entities=6, tasks=4)
     found = infer(known.composition, larger.tracks)
     assert found.z.shape == (4, 30)

@@ -77,6 +77,7 @@ def test_nothing_accepted_nothing_learned() -> None:
 
 @pytest.mark.parametrize("sure", [1e4, -1e4])
 def test_no_module_is_ever_excluded(sure: float) -> None:
+    """Reported by users (R27)."""
     proposal = Learned(encoder(), GROUPS, redraw_all, uniform=0.5)
     with torch.no_grad():
         proposal.encoder.readout.output.biases[0][0, 0] = torch.tensor([sure, 0.0])

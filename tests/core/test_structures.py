@@ -15,6 +15,7 @@ from bouncegrad.core.structures import (
 
 
 def test_edges_of_three_entities_are_ordered_by_target_then_source() -> None:
+    """Reported by users (R30)."""
     pairs = [(int(s), int(t)) for s, t in edge_index(3).T]
     assert pairs == [(1, 0), (2, 0), (0, 1), (2, 1), (0, 2), (1, 2)]
 
@@ -27,6 +28,7 @@ def test_every_ordered_pair_once_and_no_self_edge(n: int) -> None:
 
 
 def test_300_entities_take_under_a_second() -> None:
+    """Reported by users (R30)."""
     start = time.perf_counter()
     assert edge_index(300).shape == (2, 89700)
     assert time.perf_counter() - start < 1

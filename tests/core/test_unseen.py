@@ -11,6 +11,7 @@ from .conftest import make_known, small_graph
 
 
 def test_one_who_pulls_several_is_found_and_one_who_pulls_nobody_is_not() -> None:
+    """Reported by users (R47)."""
     known = make_known(entities=4, tasks=12, frames=24)
     z = known.z.clone()
     found = find_unseen(known.composition, known.tracks[:, :, :3], starts=12)

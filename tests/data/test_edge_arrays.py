@@ -154,6 +154,7 @@ def test_an_order_goes_with_a_vector_only(tmp_path):
 @few
 @given(n=st.integers(2, 5), m=st.integers(1, 3), seed=st.integers(0, 99))
 def test_every_form_of_one_truth_is_read_alike(tmp_path_factory, n, m, seed):
+    """Reported by users (R16)."""
     truth = recordings(m, n=n, seed=seed)
     assert truth.edges is not None
     hidden, folder = truth.without_edges(), tmp_path_factory.mktemp("edges")

@@ -133,6 +133,7 @@ def test_velocities_that_nearly_fit_are_no_matter():
 
 
 def test_copied_tasks_and_overlapping_clips():
+    """Reported by users (R34)."""
     data = calm(tasks=("a", "b", "c", "d"))
     assert the_one_warning(changed(changed(data, data.x[1], 2), data.x[1], 3)) == (
         "2 tasks with frames of earlier ones, first task c, which repeats 5 frames or more of task b; "

@@ -30,6 +30,7 @@ def test_shapes_names_and_edges(system):
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_any_number_of_threads_gives_equal_arrays(system):
+    """Reported by users (R01, R66)."""
     one, two, three = (simulate(system, 150, frames=3, noise=0.01, threads=n) for n in (1, 2, 3))
     assert np.array_equal(one.x, two.x)
     assert np.array_equal(one.x, three.x)
@@ -116,6 +117,7 @@ def test_start_is_as_published():
 
 
 def test_progress_counts_every_task_once():
+    """Reported by users (R01)."""
     seen = []
     simulate("springs", 300, frames=2, progress=lambda done, total: seen.append((done, total)))
     done = [d for d, _ in seen]

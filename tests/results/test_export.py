@@ -15,6 +15,7 @@ from bouncegrad.results.result import Result
 
 
 def test_directed_tables_have_12_rows_a_task_and_undirected_6(result: Result) -> None:
+    """Reported by users (R31)."""
     directed, undirected = edge_table(result), edge_table(result, undirected=True)
     assert set(directed.groupby("task").size()) == {12}
     assert set(undirected.groupby("task").size()) == {6}
@@ -40,6 +41,7 @@ def test_rows_hold_the_numbers_of_their_pair(result: Result) -> None:
 
 
 def test_undirected_to_matrix_and_back(result: Result) -> None:
+    """Reported by users (R31)."""
     generator = np.random.default_rng(0)
     probability = generator.dirichlet([1, 1, 1], (2, 4, 4)) * (1 - np.eye(4))[:, :, None]
     mixed = Result.from_probability(probability, np.zeros(2), 5)

@@ -38,6 +38,7 @@ def arrows(svg: str) -> list[tuple[int, int, int]]:
 
 
 def test_arrows_are_the_pairs_that_interact_and_types_are_named() -> None:
+    """Reported by users (R44)."""
     svg = drawn_graph()
     wanted = [(s, t, int(EDGES[s, t])) for s, t in np.argwhere(EDGES)]
     assert sorted(arrows(svg)) == sorted(wanted)
@@ -46,6 +47,7 @@ def test_arrows_are_the_pairs_that_interact_and_types_are_named() -> None:
 
 
 def test_colour_is_not_the_only_cue() -> None:
+    """Reported by users (R44)."""
     svg = drawn_graph()
     looks = {}
     for kind in (1, 2):
@@ -176,6 +178,7 @@ def test_reliability_shows_counts() -> None:
 
 
 def test_figures_are_saved_without_a_display_and_change_no_setting(tmp_path: Path) -> None:
+    """Reported by users (R18)."""
     before = dict(matplotlib.rcParams)
     made, ax = style.figure(3, 3)
     plots.graph(EDGES, NAMES, None, ax, TYPES)

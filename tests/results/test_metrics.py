@@ -23,6 +23,7 @@ def random_edges(types: int, tasks: int = 30, seed: int = 0) -> np.ndarray:
 
 
 def test_swapped_labels_score_one_when_free_and_zero_when_pinned() -> None:
+    """Reported by users (R08)."""
     truth = random_edges(2)
     swapped = (1 - truth) * OFF
     free = metrics.relabelling(truth, swapped, 2)
@@ -34,6 +35,7 @@ def test_swapped_labels_score_one_when_free_and_zero_when_pinned() -> None:
 
 @pytest.mark.parametrize("names", list(permutations(range(3))))
 def test_every_renaming_of_three_types_scores_one(names: tuple[int, ...]) -> None:
+    """Reported by users (R08)."""
     truth = random_edges(3)
     perm = metrics.relabelling(truth, np.array(names)[truth] * OFF, 3)
     assert perm == tuple(np.argsort(names))
@@ -47,6 +49,7 @@ def test_a_pinned_type_leaves_the_others_free() -> None:
 
 
 def test_the_renaming_is_one_for_the_data_set_never_per_task() -> None:
+    """Reported by users (R08)."""
     truth = random_edges(2, tasks=10)
     edges = truth.copy()
     edges[7:] = (1 - edges[7:]) * OFF
@@ -81,6 +84,7 @@ def test_confusion_counts_ordered_pairs_without_the_diagonal() -> None:
 
 
 def test_a_transposed_answer_is_wrong() -> None:
+    """Reported by users (R17)."""
     truth = np.triu(np.ones((5, 4, 4), int), 1)
     assert metrics.edge_accuracy(truth, truth.swapaxes(1, 2), (0, 1)) == 0.0
 
@@ -105,6 +109,7 @@ def test_symmetric_survives_certainty() -> None:
 
 
 def test_auroc_of_truth_noise_constant_and_reverse() -> None:
+    """Reported by users (R45)."""
     truth = random_edges(2, tasks=400)
     noise = np.random.default_rng(1).random(truth.shape)
     assert metrics.auroc(truth, truth.astype(float)) == 1.0

@@ -74,6 +74,8 @@ class Config:
             found; 0, graphs alone, by default.
         horizon: frames that forecasts are trained to run ahead, as far as tracks are long.
         substeps: steps of the forecasting modules from one frame to the next; more follow close encounters better.
+        quantities: names of features that take few whole values and are quantities all the same, such as counts; what
+            looks like codes of categories is refused otherwise.
         batch: tasks per gradient step.
         mirror: every visit sees a task mirrored, one of the eight ways of a square: for few tasks whose law does not
             know left from right.
@@ -124,6 +126,7 @@ class Config:
     forecast: float = 0.0
     horizon: int = 10
     substeps: int = 2
+    quantities: tuple[str, ...] = ()
     batch: int = 64
     mirror: bool = False
     optimizer: Literal["muon", "adam"] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from bouncegrad.app.building import build_composition, build_coupling, build_forecaster, build_prior
 from bouncegrad.app.config import Config
 from bouncegrad.app.finding import find
+from bouncegrad.app.memory import inference_bytes, require_memory
 from bouncegrad.app.predicting import roll_out, sample_futures, start_of, take_out
 from bouncegrad.app.run import Run
 from bouncegrad.core.batches import scaled_tracks
@@ -22,7 +23,7 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.suspicions import place
+from bouncegrad.data.suspicions import codes, place
 from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
@@ -87,6 +88,8 @@ class Model:
         seen = self.seen(data, context)
         m, t, n, _ = seen.shape
         on = self.on(seen)
+        what = f"{data.source}: inference from {t} frames with {on.slots:,} pairs"
+        require_memory(inference_bytes(self.config, seen.shape, on.slots), what)
         coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
         found = infer(on, scaled_tracks(seen, self.scaling), self.config.seed, coupling, prior)
         pairs = on.pairs.numpy()
@@ -216,4 +219,27 @@ def require_moderate(data: Trajectories, scaling: Scaling | None = None) -> None
         raise InputError(
             f"{data.source}: {data.x[at]:.4g} at {place(data, *at)} is {what}; use "
             f"{'other units' if scaling is None else 'the units of the training data'}, or cut these frames"
+        )
+
+
+def require_quantities(data: Trajectories, stated: Sequence[str] = ()) -> None:
+    """Refuses codes of categories, whose numbering would decide what is an error.
+
+    Args:
+        data: the training part.
+        stated: features that are quantities though they take few whole values.
+
+    Raises:
+        InputError: names the first such feature; or a stated one is not there.
+    """
+    if unknown := [name for name in stated if name not in data.features]:
+        raise InputError(
+            f"setting quantities: feature {unknown[0]!r} is not in the data, which has {', '.join(data.features)}"
+        )
+    if found := [name for name in codes(data) if name not in stated]:
+        values = data.x[..., data.features.index(found[0])]
+        kinds = ", ".join(f"{value:g}" for value in np.unique(values))
+        raise InputError(
+            f"{data.source}: feature {found[0]} changes among {kinds}, which look like codes of categories; give one "
+            f"0/1 feature for each, or, if they are a quantity, --quantities [{found[0]}]"
         )

@@ -8,7 +8,8 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
-from bouncegrad.results.plots import counterfactual, forecast_fan, unseen_entity
+from bouncegrad.results.plots import counterfactual, forecast_fan, network, unseen_entity
+from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, save
 from bouncegrad.results.unseen import Unseen
 
@@ -29,6 +30,16 @@ def task_number(data: Trajectories, name: str | None) -> int:
             + (", ..." if len(data.tasks) > 5 else "")
         )
     return data.tasks.index(name)
+
+
+def graph_picture(result: Result, task: int, path: Path, without_type: int | None) -> None:
+    """The graph of one task; edges of the type that means "no interaction" are left out where it is known."""
+    made, ax = figure(*SIZE)
+    network(
+        result.edges[task], result.entities, result.probability[task], ax, result.type_names, without_type=without_type
+    )
+    ax.set_title(f"task {result.tasks[task]}: who acts on whom", fontsize=10)
+    save(made, path)
 
 
 def forecast_picture(forecast: Forecast, data: Trajectories, task: int, path: Path) -> None:

@@ -17,7 +17,8 @@ from torch import Tensor
 from bouncegrad.app.building import ALIKE, build
 from bouncegrad.app.config import FEW, Config
 from bouncegrad.app.forecasting import ForecastStage
-from bouncegrad.app.model import Model, require_moderate
+from bouncegrad.app.memory import require_memory, training_bytes
+from bouncegrad.app.model import Model, require_moderate, require_quantities
 from bouncegrad.app.run import Counts, Origin, Run, describe
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.app.starts import Starts
@@ -32,6 +33,7 @@ from bouncegrad.core.offsets import move_offsets
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.core.sureness import calibrated_temperature
+from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.trajectories import Scaling, Trajectories
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 
@@ -68,8 +70,13 @@ def train(
     """
     origin = origin or Origin(data)
     require_moderate(data.require_told(config.lags + 2).require_finite())
+    require_quantities(data, config.quantities)
     scaling = Scaling.fit(data)
     config = config.resolve(data.shape)
+    pairs = candidate_pairs(config.candidates, data).shape[1]
+    tasks = min(config.batch, len(data.tasks))
+    what = f"{data.source}: training on {tasks} tasks at once with {pairs:,} pairs each"
+    require_memory(training_bytes(config, data.shape, pairs), what)
     with threads(config.threads):
         truth = data.edges if config.proposal == "truth" else None
         loop, batches = build(config, data.without_edges(), scaling, known, truth)

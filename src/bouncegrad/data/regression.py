@@ -56,6 +56,57 @@ class RegressionTasks:
             twice = next(name for name in self.names if self.names.count(name) > 1)
             raise InputError(f"{self.source}: two tasks are called {twice!r}; give each its own name")
 
+    @classmethod
+    def from_pairs(
+        cls,
+        pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+        *,
+        fitted: int,
+        held_out: int,
+        seed: int = 0,
+        names: Sequence[str] | None = None,
+        source: str = "pairs",
+    ) -> RegressionTasks:
+        """One task for each pair (x, y) at `fitted` + `held_out` of its points, drawn from the seed.
+
+        Args:
+            pairs: `Float[points, inputs]` and `Float[points, outputs]`, or `Float[points]` for single numbers; pairs
+                may have different numbers of points.
+            fitted, held_out: how many points of each task.
+            seed: of the draw.
+            names: one a pair, by default 0, 1, ...
+            source: where the pairs come from, for messages.
+
+        Raises:
+            InputError: an x and its y differ in length, a pair has too few points or other widths than the first.
+
+        Example:
+            >>> x = np.linspace(0, 1, 9)
+            >>> RegressionTasks.from_pairs([(x, 2 * x), (x[:5], x[:5] ** 2)], fitted=2, held_out=3).summary()
+            '2 tasks, 2 fitted and 3 held-out points, 1 inputs, 1 outputs'
+        """
+        if not len(pairs):
+            raise InputError(f"{source}: there is no pair; give at least one")
+        names = tuple(map(str, range(len(pairs)))) if names is None else tuple(names)
+        random = np.random.Generator(np.random.PCG64(seed))
+        tables = [(rows(x), rows(y)) for x, y in pairs]
+        widths = [side.shape[1] for side in tables[0]]
+        chosen = []
+        for name, (x, y) in zip(names, tables, strict=True):
+            if len(x) != len(y):
+                raise InputError(f"{source}: task {name} has {len(x)} inputs and {len(y)} outputs; give one for one")
+            if len(x) < fitted + held_out:
+                raise InputError(
+                    f"{source}: task {name} has {len(x)} points, {fitted + held_out} points are asked for; add points, "
+                    "or leave it out"
+                )
+            if [x.shape[1], y.shape[1]] != widths:
+                raise InputError(f"{source}: task {name} has other widths than {names[0]}; make one set for each")
+            drawn = random.permutation(len(x))[: fitted + held_out]
+            chosen.append((x[drawn], y[drawn]))
+        x, y = (np.stack([pair[side] for pair in chosen]) for side in (0, 1))
+        return cls(x, y, fitted, names, source)
+
     def select(self, tasks: Sequence[int] | np.ndarray) -> RegressionTasks:
         """Some of the tasks, in this order."""
         index = np.asarray(tasks)
@@ -84,3 +135,9 @@ class RegressionTasks:
             f"{m} tasks, {self.fitted} fitted and {p - self.fitted} held-out points, {i} inputs, "
             f"{self.y.shape[2]} outputs"
         )
+
+
+def rows(values: np.ndarray) -> np.ndarray:
+    """One row a point, all else in one axis; a single number a point may come without an axis of its own."""
+    array = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    return array.reshape(len(array), int(np.prod(array.shape[1:])))

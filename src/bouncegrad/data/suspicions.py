@@ -56,9 +56,29 @@ def unusual_features(data: Trajectories) -> Iterator[str]:
             # Among few values, few kinds mean nothing.
             if kinds <= CATEGORIES and 10 * kinds <= values.size:
                 yield (
-                    f"feature {name} takes only {kinds} whole values and is treated as a quantity; "
-                    "if they are categories, give one 0/1 feature for each"
+                    f"feature {name} takes only {kinds} whole values; if they are codes of categories, give one 0/1 "
+                    f"feature for each; if they are a quantity that changes, train with --quantities [{name}]"
                 )
+
+
+def codes(data: Trajectories) -> list[str]:
+    """Features that look like codes of categories: 3 to `CATEGORIES` whole values, and entities change theirs.
+
+    An error between codes would depend on how they are numbered. Two values are no matter, since all their codes are
+    the same up to origin and unit, nor are codes that stay, which are not predicted, nor positions and velocities.
+    """
+    known = {*AXES, *(f"v{axis}" for axis in AXES)}
+    return [name for i, name in enumerate(data.features) if name not in known and _coded(seen(data, i))]
+
+
+def _coded(values: Float[np.ndarray, "M T N"]) -> bool:
+    there = np.isfinite(values)
+    kinds = np.unique(values[there])
+    few = 3 <= len(kinds) <= CATEGORIES and 10 * len(kinds) <= there.sum()
+    if not few or (kinds != np.round(kinds)).any():
+        return False
+    first = np.where(there, values, np.inf).min(1, keepdims=True)
+    return bool((values != first)[there].any())
 
 
 def jumps(data: Trajectories) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from bouncegrad.results.plots_curves import curves, error_by_horizon, reliability
 from bouncegrad.results.plots_forecast import counterfactual, forecast_fan
-from bouncegrad.results.plots_graph import graph, matrix
+from bouncegrad.results.plots_graph import graph, matrix, network
 from bouncegrad.results.plots_tracks import tracks
 from bouncegrad.results.plots_unseen import unseen_entity
 
@@ -13,6 +13,7 @@ __all__ = [
     "forecast_fan",
     "graph",
     "matrix",
+    "network",
     "reliability",
     "tracks",
     "unseen_entity",

@@ -16,6 +16,23 @@ from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, backing, bare, le
 
 NODE = 19.0  # diameter in points
 SHORT = 3  # letters of a name that fit into it
+ARROWS = 12  # entities up to which arrows can be followed
+
+
+def network(
+    edges: Int[np.ndarray, "N N"],
+    names: Sequence[str],
+    probability: Float[np.ndarray, "N N K"] | None,
+    ax: Axes,
+    type_names: Sequence[str] = (),
+    *,
+    without_type: int | None = 0,
+    truth: Int[np.ndarray, "N N"] | None = None,
+) -> Axes:
+    """Draws arrows (`graph`), or a `matrix` where there are more than `ARROWS` entities."""
+    if len(edges) > ARROWS:
+        return matrix(edges, names, ax, type_names, truth=truth)
+    return graph(edges, names, probability, ax, type_names, without_type=without_type, truth=truth)
 
 
 def graph(

@@ -16,8 +16,6 @@ from bouncegrad.results.plots_curves import series
 from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, svg
 
-ARROWS = 12  # entities up to which arrows can be followed; more are drawn as a matrix
-
 
 class Drawn(NamedTuple):
     """A figure for the page and its caption."""
@@ -125,7 +123,7 @@ def _card(
         if truth is not None:
             right = int((_renamed(result.edges[task], perm) == truth)[off_diagonal(len(truth))].sum())
             made, ax = figure(2.8, 3.0)
-            _draw(truth, result.entities, None, ax, (), 0, None)
+            plots.network(truth, result.entities, None, ax)
             label = f"True graph of task {result.tasks[task]}. {_in_words(truth, result.entities)}"
             drawn.append(Drawn(Markup(svg(made, label, f"true-{task}")), "true"))
     names = data.tasks if data is not None else result.tasks if result is not None else ()
@@ -149,24 +147,9 @@ def _inferred(
         probability = np.zeros((*edges.shape, max(perm) + 1))
         probability[..., list(perm)] = result.probability[task]
         names, without_type = tuple(str(k) for k in range(max(perm) + 1)), 0
-    _draw(edges, result.entities, probability, ax, names, without_type, truth)
+    plots.network(edges, result.entities, probability, ax, names, without_type=without_type, truth=truth)
     label = f"Inferred graph of task {result.tasks[task]}. {_in_words(edges, result.entities)}"
     return Drawn(Markup(svg(made, label, f"inferred-{task}")), "inferred")
-
-
-def _draw(
-    edges: Int[np.ndarray, "N N"],
-    names: Sequence[str],
-    probability: Float[np.ndarray, "N N K"] | None,
-    ax: Any,
-    type_names: Sequence[str],
-    without_type: int | None,
-    truth: Int[np.ndarray, "N N"] | None,
-) -> None:
-    if len(edges) > ARROWS:
-        plots.matrix(edges, names, ax, type_names, truth=truth)
-    else:
-        plots.graph(edges, names, probability, ax, type_names, without_type=without_type, truth=truth)
 
 
 def _renamed(edges: Int[np.ndarray, "N N"], perm: Sequence[int] | None) -> Int[np.ndarray, "N N"]:

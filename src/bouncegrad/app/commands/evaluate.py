@@ -9,6 +9,7 @@ from jsonargparse import Namespace
 from bouncegrad.app.arguments import Parser, add_data_options, load_data
 from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Run, fingerprint
+from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 
 
@@ -27,9 +28,12 @@ def main(words: list[str]) -> None:
         help="from where forecasts are made: free (from the last context frame), or as published, kipf (20 frames from "
         "the frame after the context) or alet (10 frames from every 10th of the context)",
     )
+    parser.add_argument("--inner_steps", type=int | None, help="runs on regression tasks only: steps of adaptation")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     add_data_options(parser)
     args = parser.parse_args(words)
+    if args.inner_steps is not None:
+        raise InputError(f"option inner_steps: {args.run} is no run on regression tasks; leave it out")
 
     from bouncegrad.app.evaluation import evaluate
     from bouncegrad.app.model import Model

@@ -55,7 +55,7 @@ def train(words: list[str], name: str) -> int:
     done = training.finish()
     run.save(done, folder)
     print(f"{done.meta_steps} meta-steps in {done.seconds:.0f} s")
-    print(table(run.numbers(done.errors)))
+    print(table(run.numbers(done.errors, done.config)))
     print(f"wrote {folder}")
     return 0
 
@@ -64,19 +64,25 @@ def evaluate(words: list[str]) -> None:
     """Prints the four errors of a run, measured anew."""
     parser = Parser("evaluate")
     parser.add_argument("run", type=str, help="run folder of a run on regression tasks")
+    parser.add_argument(
+        "--inner_steps", type=int | None, help="gradient steps of each task on its fitted points (default: as trained)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     args = parser.parse_args(words)
 
     from bouncegrad.app.regression import run
 
-    numbers = run.numbers(run.evaluate(Path(args.run)))
+    numbers = run.evaluate(Path(args.run), args.inner_steps)
     print(json.dumps(numbers) if args.json else table(numbers))
 
 
 def table(numbers: dict[str, float]) -> str:
-    """The four errors for people."""
+    """The four errors for people, and which of them is the one to report."""
     rows = [f"{'mean squared error':<20}{'fitted points':>16}{'held-out points':>18}"]
     for tasks in ("training", "new"):
         fitted, held_out = numbers[f"mse_{tasks}_fitted"], numbers[f"mse_{tasks}_held_out"]
         rows.append(f"{tasks + ' tasks':<20}{fitted:>16.4g}{held_out:>18.4g}")
+    steps = numbers["inner_steps"]
+    adapted = f", after {steps} inner steps" if steps else ""
+    rows.append(f"to report: new tasks, held-out points: {held_out:.4g}{adapted}")
     return "\n".join(rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -50,7 +51,7 @@ def again(folder: Path, config: RegressionConfig) -> Training:
         raise InputError(f"{folder}: holds no run that was stopped; leave out --resume")
     with consistent(folder):
         training = Training(settings_of(folder))
-        training.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True))
+        training.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu"))
     if config.resolve() != training.config:
         raise InputError(f"{folder}: was begun with other settings; give the same ones again, or choose another --out")
     return training
@@ -71,12 +72,17 @@ def save(done: Trained, folder: Path) -> None:
     with replacing(folder / MODULES) as path:
         torch.save({"modules": done.modules.state_dict(), "z": [done.z_training, done.z_new]}, path)
     with replacing(folder / "errors.json") as path:
-        path.write_text(json.dumps(numbers(done.errors) | {"meta_steps": done.meta_steps, "seconds": done.seconds}))
+        about = {"meta_steps": done.meta_steps, "seconds": done.seconds}
+        path.write_text(json.dumps(numbers(done.errors, done.config) | about))
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def evaluate(folder: Path) -> Errors:
+def evaluate(folder: Path, inner_steps: int | None = None) -> dict[str, Any]:
     """The four errors, measured anew from what is in the folder.
+
+    Args:
+        folder: of a run that is done.
+        inner_steps: gradient steps of each task on its fitted points; 0 adapts nothing, None as the run has it.
 
     Raises:
         InputError: the run is not done, or a file is missing or damaged.
@@ -87,10 +93,13 @@ def evaluate(folder: Path) -> Errors:
         config = settings_of(folder)
         training, new = build_tasks(config)
         modules = build_modules(config, training.x.shape[2], training.y.shape[2], torch.Generator())
-        saved = torch.load(folder / MODULES, weights_only=True)
+        saved = torch.load(folder / MODULES, weights_only=True, map_location="cpu")
         modules.load_state_dict(saved["modules"])
         z_training, z_new = saved["z"]
-        return measured(config, modules, (every_task(training), every_task(new)), (z_training, z_new))
+        if inner_steps is not None:
+            config = replace(config, test_inner_steps=inner_steps)
+        errors = measured(config, modules, (every_task(training), every_task(new)), (z_training, z_new))
+        return numbers(errors, config)
 
 
 def settings_of(folder: Path) -> RegressionConfig:
@@ -110,6 +119,7 @@ def consistent(folder: Path) -> Iterator[None]:
         raise InputError(f"{folder}: its files are damaged or do not fit; restore them or train anew") from error
 
 
-def numbers(errors: Errors) -> dict[str, Any]:
-    """By name, as they are printed and stored."""
-    return {f"mse_{name}": error for name, error in errors._asdict().items()}
+def numbers(errors: Errors, config: RegressionConfig) -> dict[str, Any]:
+    """By name, as they are printed and stored, with the inner steps that they were measured after."""
+    named = {f"mse_{name}": error for name, error in errors._asdict().items()}
+    return named | {"inner_steps": config.test_inner_steps}

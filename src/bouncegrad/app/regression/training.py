@@ -84,6 +84,7 @@ class Training:
     def loop_over(self, visits: RegressionBatch, *, test: bool) -> BounceGrad:
         """The loop over these tasks, from random structures."""
         variance = float(self.visits.fitted.y.var())
+        variance = variance if variance > 0 else 1.0  # outputs that are all alike, or a single one, have no unit
         return build_loop(self.config, self.modules, len(visits.tasks), variance, self.generator, test=test)
 
     def run(self, report: Callable[[float], None], stop: Callable[[], bool] = lambda: False) -> bool:

@@ -1,0 +1,61 @@
+"""How much memory a piece of work needs, estimated before it starts, so that too much is refused in one line.
+
+Messages dominate: every pair of every frame that is looked at has a row of activations in each layer of the edge
+modules. A gradient step keeps them all; inference looks at the frames of a task once without gradients.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bouncegrad.app.config import Config
+from bouncegrad.core.heat_bath import ENUMERATED
+from bouncegrad.data.errors import InputError
+
+NUMBER = 4  # bytes
+KEPT, PASSING = 11.0, 1.5  # copies of the activations of all layers, with gradients and without; measured
+
+
+def training_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int) -> float:
+    """Of one gradient step and of the evidence that is kept between visits, from resolved settings."""
+    m, t, n, _ = shape
+    assert config.steps is not None
+    segments = config.segments or (t - 1) // config.steps
+    frames = min(config.batch, m) * segments * config.steps
+    degree = -(-pairs // n)
+    fillings = config.edge_types**degree if degree < 64 else ENUMERATED + 1
+    table = NUMBER * m * n * fillings if fillings <= ENUMERATED else 0
+    return KEPT * frames * pairs * row_bytes(config) + table
+
+
+def inference_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int) -> float:
+    """Of the loss of one task, for which all of its frames are looked at together."""
+    return PASSING * shape[1] * pairs * row_bytes(config)
+
+
+def row_bytes(config: Config) -> int:
+    """Of the activations of one message."""
+    return NUMBER * (sum(config.edge_hidden) + config.message)
+
+
+def require_memory(needed: float, what: str) -> None:
+    """Refuses what would not fit into the memory that is free.
+
+    Raises:
+        InputError: names both sizes; nothing has been started.
+    """
+    free = free_bytes()
+    if free is not None and needed > free:
+        raise InputError(
+            f"{what} takes about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; give fewer pairs (--candidates), "
+            "shorter recordings or narrower modules, or in training a smaller --batch"
+        )
+
+
+def free_bytes() -> float | None:
+    """Memory that may be used without swapping; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
