@@ -25,6 +25,7 @@ from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.priors import Prior, known_edges, sparsity
 from bouncegrad.core.search import Metropolis, Search
+from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.spread import HORIZONS
 from bouncegrad.core.steady import steady_part
 from bouncegrad.core.structures import adjacency_to_structure, random_structure
@@ -66,10 +67,15 @@ def build(
     search: Search = Metropolis(explain=config.annealer == "residual")
     if config.search == "heat-bath":
         coupling, prior = build_coupling(config, n), build_prior(config, composition.pairs, known)
-        search = HeatBath(m, config.evidence, coupling=coupling, prior=prior)
+        search = (
+            SharedGraph(config.evidence, coupling=coupling, prior=prior)
+            if config.shared_graph
+            else HeatBath(m, config.evidence, coupling=coupling, prior=prior)
+        )
     proposal = build_proposal(config, data, composition, generator, truth)
     annealer = build_annealer(config)
-    z = random_structure(m, composition.slots, config.edge_types, generator)
+    z = random_structure(1 if config.shared_graph else m, composition.slots, config.edge_types, generator)
+    z = z.expand(m, -1).clone()
     kind = Muon if config.optimizer == "muon" else torch.optim.Adam
     optimizer = kind(composition.parameters(), lr=config.learning_rate)
     if config.annealer == "geometric" and config.hot:

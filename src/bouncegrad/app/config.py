@@ -51,6 +51,7 @@ class Config:
         symmetric: both directions of a pair share a type.
         entity_types: an edge's type follows from the types of its two ends, of which there are this many; as with
             charges, where `edge_types: 2, entity_types: 2` are like and unlike.
+        shared_graph: all tasks have the same graph, and their evidence is pooled.
         pinned: type 0 means "no interaction" and sends nothing.
         sparsity: share of edges that are of the pinned type 0, before any data; 0.9 by default where it is pinned.
         loss: likelihood (one step, with learned variances) or rollout (squared error over `steps` frames).
@@ -109,6 +110,7 @@ class Config:
     candidates: int | str | None = None
     symmetric: bool = False
     entity_types: int | None = None
+    shared_graph: bool = False
     pinned: bool = False
     sparsity: float | None = None
     loss: Literal["likelihood", "rollout"] | None = None
@@ -190,7 +192,7 @@ class Config:
             check("entity_types", self.edge_types in lead, given)
         check("sparsity", self.sparsity is None or 0 < self.sparsity < 1, "give a share above 0, below 1")
         check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned, which says that type 0 is none")
-        for name in ("symmetric", "entity_types", "pinned", "candidates"):
+        for name in ("symmetric", "entity_types", "shared_graph", "pinned", "candidates"):
             check(name, self.search == "heat-bath" or not getattr(self, name), "only --search heat-bath knows it")
         check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
 
@@ -226,12 +228,13 @@ class Config:
         visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
         cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, FEW) // self.batch))), LONGEST_COOLING)
         pinned = self.pinned or self.candidates is not None
+        pooled = min(self.batch, m) if self.shared_graph else 1  # log-likelihoods are sums over so many tasks
         return replace(
             self,
             annealer=annealer,
             optimizer=optimizer,
             learning_rate=self.learning_rate or {"muon": 0.01 * haste, "adam": 0.003}[optimizer],
-            temperature=self.temperature or FIRST_TEMPERATURE[annealer],
+            temperature=self.temperature or FIRST_TEMPERATURE[annealer] * pooled,
             loss=loss,
             steps=steps,
             segments=segments,
@@ -251,6 +254,7 @@ class Config:
             *([f"candidates of {self.candidates}"] if isinstance(self.candidates, str) else []),
             *(["symmetric"] if self.symmetric else []),
             *([f"{self.entity_types} entity types"] if self.entity_types else []),
+            *(["one graph for all tasks"] if self.shared_graph else []),
             *(["type 0 is no interaction"] if self.pinned else []),
             *([f"{self.sparsity:g} of the edges are none"] if self.sparsity else []),
         )

@@ -91,7 +91,8 @@ class Model:
         what = f"{data.source}: inference from {t} frames with {on.slots:,} pairs"
         require_memory(inference_bytes(self.config, seen.shape, on.slots), what)
         coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
-        found = infer(on, scaled_tracks(seen, self.scaling), self.config.seed, coupling, prior)
+        tracks, shared = scaled_tracks(seen, self.scaling), self.config.shared_graph
+        found = infer(on, tracks, self.config.seed, coupling, prior, shared)
         pairs = on.pairs.numpy()
         probability = np.zeros((m, n, n, self.config.edge_types))
         probability[..., 0] = 1 - np.eye(n)

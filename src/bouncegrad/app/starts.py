@@ -24,6 +24,7 @@ from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import infer
+from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.results.metrics import edge_accuracy, off_diagonal, relabelling
 
@@ -52,7 +53,7 @@ class Starts:
         self.settled = True
         if not isinstance(search, HeatBath):
             return False
-        found = infer(composition, self.tracks)
+        found = infer(composition, self.tracks, shared=isinstance(search, SharedGraph))
         edges = structure_to_adjacency(found.z, composition.pairs, composition.entities)
         directions = agreement_of_directions(edges.numpy(), composition.choices)
         agree = [agreement(edges, other["edges"], composition.choices) for other in self.ended]

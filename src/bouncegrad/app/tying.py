@@ -18,6 +18,7 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import EntityTypes, Independent
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import infer
+from bouncegrad.core.shared_graph import SharedGraph
 
 TASKS, MOST_TYPES = 16, 4
 
@@ -55,7 +56,8 @@ class Tying:
 
         def loss(order: tuple[int, ...]) -> float:
             self.rename(order)
-            found = float(infer(composition, self.tracks, coupling=self.coupling).loss.mean())
+            shared = isinstance(self.loop.search, SharedGraph)
+            found = float(infer(composition, self.tracks, coupling=self.coupling, shared=shared).loss.mean())
             self.rename(tuple(sorted(range(count), key=order.__getitem__)))
             return found
 

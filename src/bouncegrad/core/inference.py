@@ -25,6 +25,7 @@ from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.priors import Prior
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.search import Move
+from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import random_structure
 
 COOLING_SWEEPS, AVERAGED_SWEEPS, START = 40, 20, 100.0
@@ -50,6 +51,7 @@ def infer(
     seed: int = 0,
     coupling: Coupling | None = None,
     prior: Prior | None = None,
+    shared: bool = False,
 ) -> Inference:
     """Structures and edge probabilities of new tasks from C frames each.
 
@@ -60,11 +62,13 @@ def infer(
         tracks: scaled states, all finite; every frame is evidence.
         seed: of the block heat bath; the exact conditional needs none.
         coupling, prior: what is stated beforehand, see `HeatBath`.
+        shared: all tasks have the same graph, see `shared_graph.py`.
     """
     if composition.entities != tracks.shape[2]:
         composition = composition.on(tracks.shape[2])
     count = min(composition.choices ** composition.groups.shape[1], ENUMERATED)
     at_once = min(max(1, NUMBERS_AT_ONCE // (count * composition.entities)), TASKS_AT_ONCE)
+    at_once = len(tracks) if shared else at_once
     parts = [
         _infer(
             composition,
@@ -72,6 +76,7 @@ def infer(
             seed,
             coupling,
             prior if prior is None or len(prior) == 1 else prior[at : at + at_once],
+            shared,
         )
         for at in range(0, len(tracks), at_once)
     ]
@@ -84,13 +89,15 @@ def _infer(
     seed: int,
     coupling: Coupling | None,
     prior: Prior | None,
+    shared: bool,
 ) -> Inference:
     tasks = len(tracks)
     generator = torch.Generator().manual_seed(seed)
     search = HeatBath(tasks, 0.0, ENUMERATED, BLOCK, shared_noise=True, coupling=coupling, prior=prior)
+    search = SharedGraph(0.0, ENUMERATED, BLOCK, coupling, prior) if shared else search
     exact = search.exact(composition, generator)
     end = float(composition.temperature)
-    annealer: Annealer = Fixed(end) if exact else Geometric(max(START, end), end)
+    annealer: Annealer = Fixed(end) if exact else Geometric(max(START * (tasks if shared else 1), end), end)
     sweeps = 1 if exact else COOLING_SWEEPS + AVERAGED_SWEEPS
     averaged = 1 if exact else AVERAGED_SWEEPS
     total = torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64)
