@@ -30,7 +30,8 @@ from bouncegrad.core.structures import random_structure
 
 COOLING_SWEEPS, AVERAGED_SWEEPS, START = 40, 20, 100.0
 # Blocks get stuck where messages resemble each other, so that enumerating is worth seconds: 16 entities with two types.
-ENUMERATED, BLOCK = 2**15, 1024
+ENUMERATED, LARGEST, SMALLEST = 2**15, 1024, 64
+WORK = 2**19  # fillings times numbers of one sweep over what shares a graph, beyond which blocks are smaller
 TASKS_AT_ONCE, NUMBERS_AT_ONCE = 64, 2**20
 
 
@@ -93,11 +94,14 @@ def _infer(
 ) -> Inference:
     tasks = len(tracks)
     generator = torch.Generator().manual_seed(seed)
-    search = HeatBath(tasks, 0.0, ENUMERATED, BLOCK, shared_noise=True, coupling=coupling, prior=prior)
-    search = SharedGraph(0.0, ENUMERATED, BLOCK, coupling, prior) if shared else search
+    pooled = tasks if shared else 1
+    block = min(LARGEST, max(SMALLEST, WORK // (pooled * tracks.shape[1] * composition.entities)))
+    up_to = min(ENUMERATED, (COOLING_SWEEPS + AVERAGED_SWEEPS) * block)  # all at once costs no more than sweeps
+    search = HeatBath(tasks, 0.0, up_to, block, shared_noise=True, coupling=coupling, prior=prior)
+    search = SharedGraph(0.0, up_to, block, coupling, prior) if shared else search
     exact = search.exact(composition, generator)
     end = float(composition.temperature)
-    annealer: Annealer = Fixed(end) if exact else Geometric(max(START * (tasks if shared else 1), end), end)
+    annealer: Annealer = Fixed(end) if exact else Geometric(max(START * pooled, end), end)
     sweeps = 1 if exact else COOLING_SWEEPS + AVERAGED_SWEEPS
     averaged = 1 if exact else AVERAGED_SWEEPS
     total = torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64)
