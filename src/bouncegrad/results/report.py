@@ -41,7 +41,7 @@ class Report:
         command: the command line that repeats it.
         facts: (name, value) pairs: data, preset, seed, hardware, time ...
         numbers: the metrics, each with its meaning and the baselines beside it.
-        curves: the rows of `metrics.jsonl`: epoch, seconds, loss, edge_accuracy or None, temperature, acceptance.
+        curves: the rows of `metrics.jsonl`, see `training_curves.py`.
         data: the tasks that `result` is about, in the same order, with the truth if it is known.
         result: what was inferred.
         perm: `perm[inferred type] = true type`; by default the best one for this data.

@@ -15,6 +15,7 @@ from bouncegrad.results.metrics import Calibration, off_diagonal
 from bouncegrad.results.plots_curves import series
 from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, svg
+from bouncegrad.results.training_curves import BOTH, draw, recorded
 
 ARROWS = 12  # entities up to which arrows can be followed; more are drawn as a matrix
 
@@ -38,21 +39,21 @@ class TaskCard(NamedTuple):
 
 
 def training(rows: Sequence[Mapping[str, Any]]) -> tuple[Drawn, ...]:
-    """One curve per metric that the run has recorded."""
-    captions = {
-        "loss": "Training loss.",
-        "edge_accuracy": "Edge accuracy, up to one relabelling of types; only watched, never used in training.",
-        "temperature": "Temperature of the search.",
-        "acceptance": "Share of edges that a move changed (heat bath), or of proposals that were accepted.",
-    }
+    """Two panels for every quantity that the run has recorded: against epochs, and against time."""
     drawn = []
-    for key, caption in captions.items():
-        epochs, values = series(rows, key)
-        if values:
-            made, ax = figure(3.9, 2.5)
-            plots.curves(rows, ax, key)
-            label = f"{caption} From {values[0]:.4g} at epoch {epochs[0]:g} to {values[-1]:.4g} at epoch {epochs[-1]:g}"
-            drawn.append(Drawn(Markup(svg(made, label, f"curve-{key}")), caption))
+    for quantity in recorded(rows):
+        for against in BOTH:
+            made, ax = figure(3.9, 2.2)
+            draw(rows, quantity, ax, against)
+            course = []
+            for key, tasks in quantity.keys.items():
+                at, values = series(rows, key, against)
+                course.append(
+                    f"{tasks} from {values[0]:.4g} at {against} {at[0]:.4g} to {values[-1]:.4g} at {at[-1]:.4g}"
+                )
+            label = f"{quantity.name} against {against}: {'; '.join(course)}".replace(":  from", ": from")
+            prefix = f"curve-{quantity.name.replace(' ', '-')}-{against}"
+            drawn.append(Drawn(Markup(svg(made, label, prefix)), quantity.meaning))
     return tuple(drawn)
 
 
