@@ -1,6 +1,6 @@
-"""The folder of a run on regression tasks: config.yaml, and modules.pt and errors.json when it is done.
+"""The folder of a run on regression tasks: config.yaml, metrics.jsonl, and modules.pt and errors.json when it is done.
 
-A run that was stopped has a checkpoint.pt instead.
+A run that is not done has a checkpoint.pt instead.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import yaml
 from bouncegrad.app.regression.building import build_modules, build_tasks
 from bouncegrad.app.regression.settings import RegressionConfig
 from bouncegrad.app.regression.training import Errors, Trained, Training, measured
+from bouncegrad.app.run import Run
 from bouncegrad.core.points import every_task
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
@@ -27,7 +28,7 @@ DAMAGE = (OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError, U
 
 
 def begin(folder: Path, config: RegressionConfig) -> Training:
-    """A run from the start; writes its settings as resolved.
+    """A run from the start; writes its settings as resolved, and from here on it can be resumed.
 
     Raises:
         InputError: the folder holds something already, or cannot be written.
@@ -37,11 +38,12 @@ def begin(folder: Path, config: RegressionConfig) -> Training:
     training = Training(config)
     with replacing(folder / "config.yaml") as path:
         path.write_text(yaml.safe_dump(training.config.to_mapping(), sort_keys=False))
+    pause(training, folder)
     return training
 
 
 def again(folder: Path, config: RegressionConfig) -> Training:
-    """A run that was stopped, with its own settings.
+    """A run that was stopped, with its own settings; rows of metrics after its checkpoint are cut.
 
     Raises:
         InputError: the folder holds no stopped run, or one with other settings.
@@ -53,6 +55,8 @@ def again(folder: Path, config: RegressionConfig) -> Training:
         training.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True))
     if config.resolve() != training.config:
         raise InputError(f"{folder}: was begun with other settings; give the same ones again, or choose another --out")
+    # With steps still to be summed up, the row of this very pass is yet to be written.
+    Run(folder).cut_rows(training.epoch + (training.counts.visits == 0))
     return training
 
 
