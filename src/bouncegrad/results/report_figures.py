@@ -13,6 +13,7 @@ from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import plots
 from bouncegrad.results.metrics import Calibration, off_diagonal
 from bouncegrad.results.plots_curves import series
+from bouncegrad.results.plots_functions import FunctionFit
 from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, svg
 from bouncegrad.results.training_curves import BOTH, draw, recorded
@@ -75,6 +76,22 @@ def reliability_figure(calibrated: Calibration) -> Drawn:
     bins = zip(calibrated.confidence, calibrated.accuracy, strict=True)
     label = "Share of edges that are right by probability: " + ", ".join(f"{a:.2f} at {c:.2f}" for c, a in bins)
     return Drawn(Markup(svg(made, label, "reliability")), "The number at a mark counts its edges.")
+
+
+def functions(fits: Sequence[FunctionFit], count: int) -> tuple[Drawn, ...]:
+    """A few regression tasks, half of them typical, half surprising."""
+    if not fits:
+        return ()
+    drawn = []
+    for i, reason in choose_tasks(np.array([fit.error_after for fit in fits]), count):
+        fit = fits[i]
+        made, ax = figure(3.9, 2.7)
+        plots.function_fit(fit, ax)
+        before = "" if fit.error_before is None else f"{fit.error_before:.3g} before adaptation, "
+        caption = f"Task {fit.task}. Error at held-out points: {before}{fit.error_after:.3g}"
+        caption += f"{' after' if before else ''}. {reason.capitalize()}."
+        drawn.append(Drawn(Markup(svg(made, caption, f"function-{i}")), caption))
+    return tuple(drawn)
 
 
 def choose_tasks(loss: Float[np.ndarray, " M"], count: int) -> list[tuple[int, str]]:

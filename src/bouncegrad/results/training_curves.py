@@ -36,7 +36,7 @@ def on_both(key: str) -> dict[str, str]:
 
 
 QUANTITIES = (
-    Quantity("loss", {"loss": ""}, "Training loss of the modules that infer, after the move of the search."),
+    Quantity("loss", {"loss": ""}, "Training loss, after the move of the search."),
     Quantity(
         "edge accuracy",
         on_both("edge_accuracy"),
@@ -52,7 +52,7 @@ QUANTITIES = (
     Quantity(
         "acceptance",
         {"acceptance": ""},
-        "Share of edges that a move changed (heat bath), or of proposals that were accepted.",
+        "Share of proposals that were accepted; of the heat bath, share of slots that a move changed.",
     ),
     Quantity("temperature", {"temperature": ""}, "Temperature of the search."),
     Quantity(

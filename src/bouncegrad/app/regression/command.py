@@ -88,6 +88,24 @@ def evaluate(words: list[str]) -> None:
     print(json.dumps(numbers) if args.json else table(numbers))
 
 
+def report(words: list[str]) -> None:
+    """Writes the page of a run, and beside it the course of training as a picture."""
+    parser = Parser("report")
+    parser.add_argument("run", type=str, help="run folder of a run on regression tasks")
+    parser.add_argument("--out", type=str | None, help="file to write (default: RUN/report.html)")
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.pictures import curves_picture
+    from bouncegrad.app.regression import run
+    from bouncegrad.app.regression.reporting import run_report
+
+    folder = Path(args.run)
+    out = Path(args.out or folder / "report.html")
+    with run.consistent(folder):
+        run_report(folder, run.opened(folder), shlex.join(["bouncegrad", "report", *words]), out)
+    print(f"wrote {out}{curves_picture(Run(folder).rows(), out.parent / 'curves.png')}")
+
+
 def table(numbers: dict[str, float]) -> str:
     """The four errors for people."""
     rows = [f"{'mean squared error':<20}{'fitted points':>16}{'held-out points':>18}"]

@@ -10,16 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import yaml
+from jaxtyping import Int
+from torch import Tensor
 
 from bouncegrad.app.regression.building import build_modules, build_tasks
 from bouncegrad.app.regression.settings import RegressionConfig
 from bouncegrad.app.regression.training import Errors, Trained, Training, measured
 from bouncegrad.app.run import Run
-from bouncegrad.core.points import every_task
+from bouncegrad.core.compositions.functions import FunctionComposition
+from bouncegrad.core.points import RegressionBatch, every_task
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 
@@ -79,8 +82,23 @@ def save(done: Trained, folder: Path) -> None:
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
+class Done(NamedTuple):
+    """A run that is done: settings as resolved, modules; visits to all training and all new tasks, their structures."""
+
+    config: RegressionConfig
+    modules: FunctionComposition
+    visits: tuple[RegressionBatch, RegressionBatch]
+    z: tuple[Int[Tensor, "M S"], Int[Tensor, "M_new S"]]
+
+
 def evaluate(folder: Path) -> Errors:
-    """The four errors, measured anew from what is in the folder.
+    """The four errors, measured anew from what is in the folder."""
+    with consistent(folder):
+        return measured(*opened(folder))
+
+
+def opened(folder: Path) -> Done:
+    """What is in the folder.
 
     Raises:
         InputError: the run is not done, or a file is missing or damaged.
@@ -94,7 +112,7 @@ def evaluate(folder: Path) -> Errors:
         saved = torch.load(folder / MODULES, weights_only=True)
         modules.load_state_dict(saved["modules"])
         z_training, z_new = saved["z"]
-        return measured(config, modules, (every_task(training), every_task(new)), (z_training, z_new))
+        return Done(config, modules, (every_task(training), every_task(new)), (z_training, z_new))
 
 
 def settings_of(folder: Path) -> RegressionConfig:
