@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 import yaml
 
 from bouncegrad.app.commands import train as commands
-from bouncegrad.app.regression import PRESETS
+from bouncegrad.app.regression import PRESETS, run, training
 from bouncegrad.app.regression.settings import RegressionConfig
+from bouncegrad.app.run import Run
 
+from .comparing import timeless
 from .refusals import assert_refused
+from .test_tensorboard import expected, points
 
 SHORT = ["--meta-steps", "4", "--search-steps", "2", "--tasks", "20", "--hidden", "[8-8]"]
 NAMES = ("mse_training_fitted", "mse_training_held_out", "mse_new_fitted", "mse_new_held_out", "inner_steps")
@@ -101,5 +105,54 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(command, here, monkeypatch,
     assert command(*shlex.split(stopped.out)[5:]).status == 0
     told = [json.loads(command("evaluate", folder, "--json").out) for folder in ("whole", "r")]
     assert told[0] == told[1]
+    assert timeless(Run("whole").rows()) == timeless(Run("r").rows())
     assert not Path("r/checkpoint.pt").exists()
     assert_refused(command, [*train, "--out", "whole", "--resume"], "holds no run that was stopped")
+
+
+class Died(Exception):
+    """The end of a process, as far as a test can bring it about."""
+
+
+@pytest.mark.parametrize("name", ["maml", "bouncegrad"])
+def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path, monkeypatch, name):
+    """Rows that were written after it stand once in the end."""
+    monkeypatch.setattr(training, "STEPS_A_ROW", 5)
+    config = RegressionConfig(algorithm=name, meta_steps=48, batch=32, search_steps=2, hidden=("8",), modules=None)
+
+    def trained(folder: Path, going: training.Training, most: int) -> run.Errors:
+        def count(progress: float) -> None:
+            if going.steps.done > most:
+                raise Died
+
+        going.run(count, add_row=Run(folder).add_row, save=lambda: run.pause(going, folder))
+        return going.finish().errors
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    errors = trained(whole, run.begin(whole, config), 1000)
+    rows = Run(whole).rows()
+    assert [row["epoch"] for row in rows] == [2, 4, 6, 8, 10, 12, 14, 16]
+    assert all((row["acceptance"] is None) == (name == "maml") for row in rows)
+    with pytest.raises(Died):
+        trained(broken, run.begin(broken, config), 20)  # no checkpoint but the first
+    assert len(Run(broken).rows()) == 3
+    assert run.again(broken, config).steps.done == 0
+    assert Run(broken).rows() == []
+    monkeypatch.setattr(training, "SECONDS_A_CHECKPOINT", -1.0)
+    with pytest.raises(Died):
+        trained(broken, run.again(broken, config), 20)
+    assert run.again(broken, config).steps.done == 18
+    assert trained(broken, run.again(broken, config), 1000) == errors
+    assert timeless(Run(broken).rows()) == timeless(rows)
+
+
+def test_tensorboard_shows_the_same_numbers(command, here, monkeypatch):
+    train = ["train", "--preset", "sines-moma", *SHORT, "--tensorboard", "--out"]
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "torch.utils.tensorboard", None)
+        assert_refused(command, [*train, "r"], "pip install 'bouncegrad[tensorboard]'")
+    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
+    assert command(*train, "r").status == 0
+    found = points(Run("r"))
+    assert found == expected(Run("r"))
+    assert {"loss", "temperature", "acceptance"} <= found.keys()

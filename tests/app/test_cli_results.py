@@ -149,7 +149,7 @@ def test_without_truth_edge_metrics_are_null(command, work, springs):
 
 def test_report_is_one_page_that_needs_nothing_else(command, work):
     found = command("report", "run")
-    assert found == (0, "wrote run/report.html\n", "")
+    assert found == (0, "wrote run/report.html and run/curves.png\n", "")
     page = Path("run/report.html").read_text()
     numbers = one_object(command("evaluate", "run", "springs.npz", "--json"))
     assert f"{numbers['edge_accuracy']:.4g}"[:5] in page

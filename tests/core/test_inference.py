@@ -16,7 +16,8 @@ from .conftest import make_known, random_batch, small_graph
 def by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two edges at a time, as if there were too many to enumerate."""
     monkeypatch.setattr(inference, "ENUMERATED", 1)
-    monkeypatch.setattr(inference, "BLOCK", 4)
+    monkeypatch.setattr(inference, "SMALLEST", 4)
+    monkeypatch.setattr(inference, "WORK", 1)
 
 
 def test_the_structure_that_made_the_tracks_is_found_and_sure(known) -> None:

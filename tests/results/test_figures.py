@@ -17,6 +17,7 @@ from matplotlib.collections import LineCollection
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import plots, style
 from bouncegrad.results.metrics import Calibration
+from bouncegrad.results.training_curves import recorded, summary
 
 NAMES = ("Ada", "Boris", "Chen", "Dalia")
 TYPES = ("none", "weak", "strong")
@@ -161,6 +162,49 @@ def test_curves_skip_what_is_missing() -> None:
     made, ax = style.figure(3, 2)
     plots.curves(rows, ax, "edge_accuracy")
     assert "not available" in texts(style.svg(made, "curves", "c"))
+
+
+def course(count: int, **more: float) -> list[dict[str, object]]:
+    """Rows of a run of four minutes, the last third of them of the forecasting stage."""
+    return [
+        {"epoch": e, "seconds": 240.0 * e / count, "loss": float(e), **more}
+        | ({"stage": "forecast"} if 3 * e > 2 * count else {})
+        for e in range(1, count + 1)
+    ]
+
+
+def test_the_summary_has_a_row_for_each_quantity_and_two_axes() -> None:
+    rows = course(9, edge_accuracy=0.5, new_edge_accuracy=0.7, mse_1=1e-3)
+    made = summary(rows)
+    assert made is not None
+    assert [q.name for q in recorded(rows)] == ["loss", "edge accuracy", "error at 1 step"]
+    panels = np.array(made.axes).reshape(3, 2)
+    assert [ax.get_xlabel() for ax in panels[-1]] == ["epoch", "minutes"]
+    assert [ax.get_ylabel() for ax in panels[:, 0]] == ["loss", "edge accuracy", "error at 1 step"]
+    np.testing.assert_allclose(panels[0, 0].lines[0].get_xydata(), [[e, e] for e in range(1, 10)])
+    np.testing.assert_allclose(panels[0, 1].lines[0].get_xydata(), [[4 * e / 9, e] for e in range(1, 10)])
+    assert panels[0, 0].lines[1].get_xdata()[0] == 7  # where the forecasting stage begins
+    assert {"training tasks", "new tasks"} <= texts(style.svg(made, "curves", "c"))
+    low, high = panels[1, 0].get_ylim()
+    assert high - low >= 0.05
+    assert summary([]) is summary([{"epoch": 1, "seconds": 1.0}]) is None
+
+
+def test_peaks_are_counted_and_not_drawn_but_a_high_start_is() -> None:
+    rows = course(40)
+    rows[20]["loss"] = -3000.0
+    made, ax = style.figure(3, 2)
+    plots.curves(rows, ax, "loss")
+    assert ax.get_ylim()[0] < -3000
+    rows[0]["loss"] = rows[1]["loss"] = 3000.0
+    plots.curves(rows, ax, "loss")
+    assert ax.get_ylim()[1] > 3000
+    rows = course(40)
+    rows[20]["loss"], rows[3]["loss"] = 3000.0, -1.0
+    made, ax = style.figure(3, 2)
+    plots.curves(rows, ax, "loss", against="seconds", labels=["loss of all"])
+    assert 40 < ax.get_ylim()[1] < 50
+    assert {"not drawn: 1 of 40 values, up to 3e+03", "loss of all", "minutes"} <= texts(style.svg(made, "c", "c"))
 
 
 def test_error_by_horizon_is_logarithmic_and_survives_zeros() -> None:

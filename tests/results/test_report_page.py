@@ -108,7 +108,9 @@ def test_a_report_asks_for_nothing_from_anywhere(full: Report, tmp_path: Path) -
 def test_every_figure_is_described_and_ids_are_unique(full: Report, tmp_path: Path) -> None:
     page, _ = page_of(full, tmp_path)
     figures = page.all("svg")
-    assert len(figures) == 3 + 1 + 6 * 3 + 1  # curves that exist, horizon, six tasks, reliability
+    assert (
+        len(figures) == 2 * 3 + 1 + 6 * 3 + 1
+    )  # curves that exist, against epochs and time, horizon, six tasks, reliability
     assert all(figure["role"] == "img" and len(figure["aria-label"] or "") > 20 for figure in figures)
     assert all(image.get("alt") for image in page.all("img"))
     assert len(page.all("figcaption")) == len(page.all("figure")) == len(figures)

@@ -59,7 +59,10 @@ class RelationalInference:
         )
 
     def fit(
-        self, data: Trajectories | Float[np.ndarray, "M T N D"], known: Int[np.ndarray, "M N N"] | None = None
+        self,
+        data: Trajectories | Float[np.ndarray, "M T N D"],
+        known: Int[np.ndarray, "M N N"] | None = None,
+        new: Trajectories | Float[np.ndarray, "M T N D"] | None = None,
     ) -> RelationalInference:
         """Learns modules and structures from recordings without labels.
 
@@ -67,12 +70,14 @@ class RelationalInference:
             data: `Trajectories`, or an array `Float[M, T, N, D]` (task, frame, entity, feature); a list of equally
                 long recordings `Float[T, N, D]` will do.
             known: types `[source, target]` of edges that need not be found, -1 where not known.
+            new: tasks that are not learned from; how the run does on them stands in `history_`.
 
         Raises:
             InputError: what cannot be used, in one line.
         """
         data = _trajectories(data)
-        self.model_, loop, self.history_ = train(self.config, data, known=_known(known, data))
+        watched = None if new is None else _trajectories(new)
+        self.model_, loop, self.history_ = train(self.config, data, known=_known(known, data), new=watched)
         from bouncegrad.core.structures import structure_to_adjacency
 
         composition = self.model_.composition

@@ -9,7 +9,16 @@ import numpy as np
 from jaxtyping import Float
 
 from bouncegrad.app.model import Model
-from bouncegrad.app.protocols import HORIZONS, MODEL, ONE_STEP, ProtocolName, forecast_errors, plan
+from bouncegrad.app.protocols import (
+    CONSTANT_VELOCITY,
+    HORIZONS,
+    MODEL,
+    ONE_STEP,
+    STATIC,
+    ProtocolName,
+    forecast_errors,
+    plan,
+)
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.baselines import edge_baselines
 from bouncegrad.results.metrics import (
@@ -71,7 +80,7 @@ def evaluate(
         past = result if planned.context == context else model.infer(data, planned.context)
         errors = forecast_errors(model, data, planned, past)
     baselines = edge_baselines(data, context, types)
-    for name in ("static", "constant velocity"):
+    for name in (STATIC, CONSTANT_VELOCITY):
         baselines[name.replace(" ", "_")] = {f"mse_{h}": error_at(errors.get(name), h) for h in HORIZONS}
     numbers = {
         "edge_accuracy": edge_accuracy(data.edges, result.edges, perm),

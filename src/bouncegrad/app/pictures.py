@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bouncegrad.data.errors import InputError
@@ -11,6 +12,7 @@ from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.plots import counterfactual, forecast_fan, network, unseen_entity
 from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, save
+from bouncegrad.results.training_curves import summary
 from bouncegrad.results.unseen import Unseen
 
 SIZE = (6.0, 5.0)
@@ -65,3 +67,12 @@ def unseen_picture(found: Unseen, visible: Trajectories, whole: Trajectories | N
     unseen_entity(found, visible, task, ax, truth)
     ax.set_title(f"task {visible.tasks[task]}" + ("" if found.determined[task] else ": undetermined"), fontsize=10)
     save(made, path)
+
+
+def curves_picture(rows: Sequence[Mapping[str, object]], path: Path) -> str:
+    """The course of training, where it was recorded; what was written, in words."""
+    made = summary(rows)
+    if made is None:
+        return ""
+    save(made, path)
+    return f" and {path}"

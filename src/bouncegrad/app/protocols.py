@@ -10,7 +10,7 @@ Source: Kipf et al. 2018 and Alet et al. 2019, as their code measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -29,6 +29,7 @@ HORIZONS = (1, 5, 10, 20, 50)
 LEAST, LONGEST = 20, 50  # frames ahead that are forecast, where the recordings are long enough
 PUBLISHED, RESTARTED = 20, 10
 MODEL, ONE_STEP = "free-running", "one-step"
+STATIC, CONSTANT_VELOCITY = "static", "constant velocity"
 
 
 class Plan(NamedTuple):
@@ -74,7 +75,11 @@ def plan(protocol: ProtocolName, frames: int, context: int, lags: int) -> Plan:
 
 
 def forecast_errors(
-    model: Model, data: Trajectories, planned: Plan, result: Result
+    model: Model,
+    data: Trajectories,
+    planned: Plan,
+    result: Result,
+    only: Container[str] = (MODEL, ONE_STEP, STATIC, CONSTANT_VELOCITY),
 ) -> dict[str, Float[np.ndarray, " S"]]:
     """Mean squared errors by horizon, in the published normalisation: of the model and of what it is compared with.
 
@@ -85,6 +90,7 @@ def forecast_errors(
         data: tasks; what was not observed, there or where the forecast starts, is left out.
         planned: from where and how far.
         result: structures inferred from `planned.context` frames.
+        only: names of the forecasts that are asked for.
     """
     steps = planned.steps
     known = data.frames(0, planned.starts[-1] + 1 + steps).require_finite()
@@ -97,8 +103,8 @@ def forecast_errors(
     forecasts: dict[str, Callable[[int], Float[np.ndarray, "M S N D"]]] = {
         MODEL: lambda start: rolled(range(start, start + 1), steps)[:, 0],
         ONE_STEP: lambda start: rolled(range(start, start + steps), 1)[:, :, 0],
-        "static": lambda start: static(known, steps, start),
-        "constant velocity": lambda start: constant_velocity(known, steps, start),
+        STATIC: lambda start: static(known, steps, start),
+        CONSTANT_VELOCITY: lambda start: constant_velocity(known, steps, start),
     }
     ahead = [slice(start + 1, start + 1 + steps) for start in planned.starts]
     truth = np.concatenate([known.x[:, frames] for frames in ahead])
@@ -107,6 +113,8 @@ def forecast_errors(
     from_before = np.concatenate([mask[:, start : start + steps] for start in planned.starts])
     errors = {}
     for name, forecast in forecasts.items():
+        if name not in only:
+            continue
         path = np.concatenate([forecast(start) for start in planned.starts])
         counts = there & (from_before if name == ONE_STEP else from_start)
         found = forecast_error(truth, path, model.scaling.published(), None if known.mask is None else counts)

@@ -220,10 +220,14 @@ class Run:
         forecast = state["forecast"]
         if forecast is not None:
             end = schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
+        self.cut_rows(end)
+        return counts, forecast
+
+    def cut_rows(self, end: float) -> None:
+        """Keeps the rows before this epoch."""
         rows = [row for row in self.rows() if row["epoch"] < end]
         with replacing(self.metrics) as path:
             path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return counts, forecast
 
     def add_row(self, row: dict[str, Any]) -> None:
         """Appends one line to metrics.jsonl."""

@@ -23,6 +23,7 @@ from bouncegrad.app.run import Counts, Origin, Run, describe
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.app.starts import Starts
 from bouncegrad.app.tying import Tying
+from bouncegrad.app.validation import Validation, proposal_accuracy, some
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
@@ -31,7 +32,7 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.offsets import move_offsets
 from bouncegrad.core.search import Move
-from bouncegrad.core.structures import structure_to_adjacency
+from bouncegrad.core.structures import adjacency_to_structure, structure_to_adjacency
 from bouncegrad.core.sureness import calibrated_temperature
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.trajectories import Scaling, Trajectories
@@ -49,6 +50,7 @@ def train(
     *,
     origin: Origin | None = None,
     known: Int[np.ndarray, "M N N"] | None = None,
+    new: Trajectories | None = None,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Row, float], None] = lambda row, progress: None,
@@ -61,6 +63,7 @@ def train(
         run: where to write; None writes nothing.
         origin: the data set that `data` was taken from, if it is only a part.
         known: types `[source, target]` of edges that need not be found, -1 where not known.
+        new: tasks that the run is validated on, see `validation.py`; it does not learn from them.
         resume: go on from the checkpoint of the run.
         stop: asked between passes; true saves and ends.
         report: called with each new row of metrics and the share of the run that is done.
@@ -89,22 +92,28 @@ def train(
         few = few_tasks(len(data.tasks), config.seed)
         first = batches.tracks if few is None else batches.tracks[few]
         starts, tying = Starts(loop, first, afresh), Tying(loop, first)
-        recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report)
+        model = model_of(loop, scaling, config, data)
+        validation = None if new is None else Validation(model, data, new, loop.proposal)
+        recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report, validation)
         if run is not None and resume:
             run.require_same(origin.whole)
             recorder.counts, recorder.resumed = run.restore(loop, schedule, starts, tying)
-            recorder.rows = run.rows()
+            recorder.go_on(run.rows())
         elif run is not None:
             run.create(config, describe(data, scaling, origin))
             recorder.save()  # from here on, whatever happens, the run can be resumed
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
         forecaster = recorder.forecast(scaling, stop) if config.forecast and schedule.progress >= 1 else None
-    assert isinstance(loop.composition, GraphComposition)
-    composition = loop.composition.eval()
-    forecaster = forecaster or as_forecaster(composition)
-    model = Model(composition, forecaster, scaling, config, data.features, data.shape[1], data.dt)
-    return model, loop, recorder.rows
+    model.composition.eval()
+    return replace(model, forecaster=(forecaster or model.forecaster).eval()), loop, recorder.rows
+
+
+def model_of(loop: BounceGrad, scaling: Scaling, config: Config, data: Trajectories) -> Model:
+    """What the loop trains as a model, the modules shared."""
+    composition = loop.composition
+    assert isinstance(composition, GraphComposition)
+    return Model(composition, as_forecaster(composition), scaling, config, data.features, data.shape[1], data.dt)
 
 
 def few_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
@@ -128,9 +137,11 @@ class Recorder:
         data: Trajectories,
         run: Run | None,
         report: Callable[[Row, float], None],
+        validation: Validation | None = None,
     ) -> None:
         self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
         self.batches, self.few, self.starts, self.tying = batches, few, starts, tying
+        self.validation, self.sample = validation, some(len(data.tasks), schedule.config.seed)
         self.rows: list[Row] = []
         self.losses: list[float] = []  # of the present pass
         self.saved = schedule.seconds
@@ -183,7 +194,14 @@ class Recorder:
             self.counts.loss += self.losses[-1]
         self.counts.acceptance += float(move.accepted.float().mean())
 
-    def write_row(self) -> None:
+    def go_on(self, rows: list[Row]) -> None:
+        """After the rows that were written before."""
+        self.rows = rows
+        if self.validation is not None:
+            self.validation.spent = max((row.get("validation_seconds", 0.0) for row in rows), default=0.0)
+
+    def write_row(self, last: bool = False) -> None:
+        """One row of metrics; where a look at new tasks is due, and in the last row, with what it shows."""
         loop, schedule, counts = self.loop, self.schedule, self.counts
         shares = torch.bincount(loop.z.flatten(), minlength=loop.composition.choices) / loop.z.numel()
         took = schedule.seconds - counts.since
@@ -192,7 +210,7 @@ class Recorder:
             "progress": schedule.progress,
             "seconds": schedule.seconds,
             "loss": counts.loss / counts.visits,
-            "edge_accuracy": self.accuracy(),
+            **self.accuracies(),
             "temperature": None if math.isinf(loop.annealer.temperature) else loop.annealer.temperature,
             "acceptance": counts.acceptance / counts.visits,
             "shares": [round(float(share), 4) for share in shares],
@@ -201,30 +219,34 @@ class Recorder:
             "skipped_steps": loop.skipped,
             "names": self.starts.verdict,
         }
+        if self.validation is not None and (last or self.validation.due(schedule.seconds)):
+            row |= self.validation.look()
         self.add_row(row)
         self.counts = Counts(since=schedule.seconds)
 
-    def accuracy(self) -> float | None:
-        """Of the structures of the tasks in training as they stand, up to one global relabelling."""
+    def accuracies(self) -> Row:
+        """Of the structures of the tasks in training as they stand, up to one global relabelling, and of proposals."""
         if self.data.edges is None:
-            return None
-        composition = self.composition
+            return {"edge_accuracy": None, "proposal_accuracy": None}
+        composition, few = self.composition, self.sample
         edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).numpy()
         truth = self.data.edges
         if self.batches.few is not None:
             truth, edges = truth[self.few], edges[self.few]
         perm = relabelling(truth, edges, composition.choices, pinned=composition.pinned)
-        return edge_accuracy(truth, edges, perm)
+        true = adjacency_to_structure(torch.from_numpy(self.data.edges[few]), composition.pairs)
+        proposed = proposal_accuracy(self.loop.proposal, self.batches.tracks[few], self.loop.z[few], true, perm)
+        return {"edge_accuracy": edge_accuracy(truth, edges, perm), "proposal_accuracy": proposed}
 
     def finish(self) -> None:
         """The last row and what is done to trained modules, unless the run was stopped, and the last checkpoint."""
         if self.ran and self.schedule.progress >= 1:
-            if self.counts.visits:
-                self.write_row()
             move_offsets(self.composition, self.batches.tracks)
             generator = torch.Generator().manual_seed(self.schedule.config.seed)
             found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
             self.composition.temperature.fill_(found)
+            if self.counts.visits:
+                self.write_row(last=True)
         self.save()
 
     def forecast(self, scaling: Scaling, stop: Callable[[], bool]) -> Forecaster:
@@ -232,9 +254,17 @@ class Recorder:
         features, tracks, config = self.data.features, self.batches.tracks, self.schedule.config
         with self.run.consistent() if self.run is not None and self.resumed else nullcontext():
             self.stage = ForecastStage(config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed)
-        self.stage.run(self.add_row, self.save)
+        self.stage.run(self.add_stage_row, self.save)
         self.save()
         return self.stage.forecaster.eval()
+
+    def add_stage_row(self, row: Row) -> None:
+        """The same of the forecasting stage."""
+        assert self.stage is not None
+        if self.validation is not None and (row["progress"] >= 1 or self.validation.due(row["seconds"])):
+            row = row | self.validation.look(self.stage.forecaster)
+            self.stage.seconds += self.validation.latest
+        self.add_row(row)
 
     def add_row(self, row: Row) -> None:
         """Keeps and reports one row of metrics."""

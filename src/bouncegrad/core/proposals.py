@@ -130,10 +130,13 @@ class Learned:
         self.optimizer = torch.optim.SGD(encoder.parameters(), lr=learning_rate, momentum=0.9)
         self.guard = Guard()
 
-    @torch.no_grad()
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-        probability = mixed(self.encoder(batch.tracks, z).softmax(-1), self.uniform)
-        return self.move(z, probability, self.groups, generator)
+        return self.move(z, self.probability(batch.tracks, z), self.groups, generator)
+
+    @torch.no_grad()
+    def probability(self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B S"]) -> Float[Tensor, "B S K"]:
+        """What slots are filled anew from."""
+        return mixed(self.encoder(tracks, z).softmax(-1), self.uniform)
 
     def learn(self, batch: Batch, move: Move) -> None:
         """One gradient step on the tasks whose proposal was accepted, from the structures that it was made from.

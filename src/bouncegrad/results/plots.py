@@ -2,6 +2,7 @@
 
 from bouncegrad.results.plots_curves import curves, error_by_horizon, reliability
 from bouncegrad.results.plots_forecast import counterfactual, forecast_fan
+from bouncegrad.results.plots_functions import function_fit
 from bouncegrad.results.plots_graph import graph, matrix, network
 from bouncegrad.results.plots_tracks import tracks
 from bouncegrad.results.plots_unseen import unseen_entity
@@ -11,6 +12,7 @@ __all__ = [
     "curves",
     "error_by_horizon",
     "forecast_fan",
+    "function_fit",
     "graph",
     "matrix",
     "network",

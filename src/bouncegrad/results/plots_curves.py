@@ -1,4 +1,4 @@
-"""Numbers against epochs, horizons and confidence."""
+"""Numbers against epochs, time, horizons and confidence."""
 
 from __future__ import annotations
 
@@ -12,38 +12,58 @@ from matplotlib.ticker import MaxNLocator
 from bouncegrad.results.metrics import Calibration
 from bouncegrad.results.style import COLOURS, DASHES, INK, MARKERS, MUTED, legend, plain
 
+FEW = 12  # values, which are marked one by one
+FAR = 5.0  # spreads above nearly all others, from where a single peak is not drawn
 
-def curves(rows: Sequence[Mapping[str, object]], ax: Axes, *keys: str) -> Axes:
-    """Draws metrics of a run against the epoch, one line per key.
+
+def curves(
+    rows: Sequence[Mapping[str, object]],
+    ax: Axes,
+    *keys: str,
+    against: str = "epoch",
+    labels: Sequence[str] = (),
+) -> Axes:
+    """Draws metrics of a run against the epoch or the time, one line per key.
 
     Rows that lack a key, or hold None or no finite number, are skipped; positive values over more than a factor of 30
-    get a logarithmic axis.
+    get a logarithmic axis. Single peaks far above all else are not drawn but counted. Where modules that forecast begin
+    to learn, there is a dotted line, if something was measured before and after.
 
     Args:
-        rows: the rows of `metrics.jsonl`, each with the key `epoch`.
+        rows: the rows of `metrics.jsonl`, each with the keys `epoch` and `seconds`.
+        against: epoch, or seconds, which are drawn as minutes where there are more than two.
+        labels: names of the lines; by default the keys in words.
     """
     plain(ax, grid="y")
     everything: list[float] = []
+    places: list[float] = []
+    words = list(labels) or [key.replace("_", " ") for key in keys]
+    unit, per_unit = axis_of(rows, against)
     for i, key in enumerate(keys):
-        epochs, values = series(rows, key)
-        everything += values
+        at, values = series(rows, key, against)
+        everything, places = everything + values, places + at
         ax.plot(
-            epochs,
+            [x / per_unit for x in at],
             values,
             color=COLOURS[i % len(COLOURS)],
             linestyle=DASHES[i % len(DASHES)],
             linewidth=1.5,
-            marker="o" if len(values) == 1 else None,
-            markersize=4,
-            label=key.replace("_", " "),
+            marker="o" if len(values) < FEW else None,
+            markersize=3.5,
+            label=words[i],
         )
     if everything and min(everything) > 0 and max(everything) > 30 * min(everything):
         ax.set_yscale("log")
         plain(ax)
-    ax.set_xlabel("epoch")
-    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    else:
+        leave_out_peaks(everything, ax)
+    ax.set_xlabel(unit)
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=against == "epoch"))
+    begins = next((row.get(against) for row in rows if row.get("stage") == "forecast"), None)
+    if isinstance(begins, int | float) and places and min(places) < begins < max(places):
+        ax.axvline(begins / per_unit, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     if len(keys) == 1:
-        ax.set_ylabel(keys[0].replace("_", " "))
+        ax.set_ylabel(words[0])
     else:
         legend(ax)
     if not everything:
@@ -51,15 +71,39 @@ def curves(rows: Sequence[Mapping[str, object]], ax: Axes, *keys: str) -> Axes:
     return ax
 
 
-def series(rows: Sequence[Mapping[str, object]], key: str) -> tuple[list[float], list[float]]:
-    """Epochs and values of one key, where there are any."""
-    epochs, values = [], []
+def leave_out_peaks(values: Sequence[float], ax: Axes) -> None:
+    """Ends the axis below peaks of one value that are far above nearly all others, and says how many there are."""
+    if len(values) < FEW:
+        return
+    low, high = np.percentile(values, [5, 90])
+    top = high + FAR * (high - low)
+    far = np.array(values) > top
+    alone = far[1:-1] & ~far[:-2] & ~far[2:]
+    if high > low and 0 < far.sum() == alone.sum():
+        inside = [value for value in values if value <= top]
+        room = 0.05 * (max(inside) - min(inside))
+        ax.set_ylim(min(inside) - room, max(inside) + room)
+        said = f"not drawn: {far.sum()} of {len(values)} values, up to {max(values):.3g}"
+        ax.text(0.99, 0.97, said, transform=ax.transAxes, ha="right", va="top", color=MUTED, fontsize=8)
+
+
+def axis_of(rows: Sequence[Mapping[str, object]], against: str) -> tuple[str, float]:
+    """What is written at the axis, and how much one of its units is."""
+    if against != "seconds":
+        return against, 1.0
+    longest = max((float(s) for row in rows if isinstance(s := row.get("seconds"), int | float)), default=0.0)
+    return ("minutes", 60.0) if longest > 120 else ("seconds", 1.0)
+
+
+def series(rows: Sequence[Mapping[str, object]], key: str, against: str = "epoch") -> tuple[list[float], list[float]]:
+    """Epochs (or what it is drawn against) and values of one key, where there are any."""
+    at, values = [], []
     for row in rows:
-        epoch, value = row.get("epoch"), row.get(key)
-        if isinstance(epoch, int | float) and isinstance(value, int | float) and np.isfinite(value):
-            epochs.append(float(epoch))
+        x, value = row.get(against), row.get(key)
+        if isinstance(x, int | float) and isinstance(value, int | float) and np.isfinite(value):
+            at.append(float(x))
             values.append(float(value))
-    return epochs, values
+    return at, values
 
 
 def reliability(calibration: Calibration, ax: Axes) -> Axes:

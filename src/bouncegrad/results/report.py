@@ -16,6 +16,7 @@ from bouncegrad.data.files import replacing
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import report_figures as figures
 from bouncegrad.results.metrics import calibration, confusion, relabelling
+from bouncegrad.results.plots_functions import FunctionFit
 from bouncegrad.results.result import Result
 
 NOT_AVAILABLE = "not available"
@@ -41,13 +42,14 @@ class Report:
         command: the command line that repeats it.
         facts: (name, value) pairs: data, preset, seed, hardware, time ...
         numbers: the metrics, each with its meaning and the baselines beside it.
-        curves: the rows of `metrics.jsonl`: epoch, seconds, loss, edge_accuracy or None, temperature, acceptance.
+        curves: the rows of `metrics.jsonl`, see `training_curves.py`.
         data: the tasks that `result` is about, in the same order, with the truth if it is known.
         result: what was inferred.
         perm: `perm[inferred type] = true type`; by default the best one for this data.
         without_type: the inferred type that means "no interaction" and is not drawn; by default type 0 after `perm`
             where the truth is known, and none where it is not.
         errors: mean squared forecast error by horizon, by name of the forecast, in the published normalisation.
+        fits: regression tasks, in place of recordings and graphs.
         draw: how many tasks are drawn.
 
     Raises:
@@ -65,6 +67,7 @@ class Report:
     perm: tuple[int, ...] | None = None
     without_type: int | None = None
     errors: Mapping[str, Float[np.ndarray, " S"]] = field(default_factory=dict)
+    fits: tuple[FunctionFit, ...] | None = None
     draw: int = 6
 
     def __post_init__(self) -> None:
@@ -100,6 +103,7 @@ def write_report(content: Report, path: str | Path) -> None:
         number_tables=_number_tables(content.numbers),
         curves=figures.training(content.curves),
         horizon=figures.horizon(content.errors),
+        functions=figures.functions(content.fits or (), content.draw),
         tasks=figures.tasks(content.data, content.result, content.perm, content.without_type, content.draw),
         **_trust(content),
     )

@@ -13,8 +13,10 @@ from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import plots
 from bouncegrad.results.metrics import Calibration, off_diagonal
 from bouncegrad.results.plots_curves import series
+from bouncegrad.results.plots_functions import FunctionFit
 from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, svg
+from bouncegrad.results.training_curves import BOTH, draw, recorded
 
 
 class Drawn(NamedTuple):
@@ -36,21 +38,21 @@ class TaskCard(NamedTuple):
 
 
 def training(rows: Sequence[Mapping[str, Any]]) -> tuple[Drawn, ...]:
-    """One curve per metric that the run has recorded."""
-    captions = {
-        "loss": "Training loss.",
-        "edge_accuracy": "Edge accuracy, up to one relabelling of types; only watched, never used in training.",
-        "temperature": "Temperature of the search.",
-        "acceptance": "Share of edges that a move changed (heat bath), or of proposals that were accepted.",
-    }
+    """Two panels for every quantity that the run has recorded: against epochs, and against time."""
     drawn = []
-    for key, caption in captions.items():
-        epochs, values = series(rows, key)
-        if values:
-            made, ax = figure(3.9, 2.5)
-            plots.curves(rows, ax, key)
-            label = f"{caption} From {values[0]:.4g} at epoch {epochs[0]:g} to {values[-1]:.4g} at epoch {epochs[-1]:g}"
-            drawn.append(Drawn(Markup(svg(made, label, f"curve-{key}")), caption))
+    for quantity in recorded(rows):
+        for against in BOTH:
+            made, ax = figure(3.9, 2.2)
+            draw(rows, quantity, ax, against)
+            course = []
+            for key, tasks in quantity.keys.items():
+                at, values = series(rows, key, against)
+                course.append(
+                    f"{tasks} from {values[0]:.4g} at {against} {at[0]:.4g} to {values[-1]:.4g} at {at[-1]:.4g}"
+                )
+            label = f"{quantity.name} against {against}: {'; '.join(course)}".replace(":  from", ": from")
+            prefix = f"curve-{quantity.name.replace(' ', '-')}-{against}"
+            drawn.append(Drawn(Markup(svg(made, label, prefix)), quantity.meaning))
     return tuple(drawn)
 
 
@@ -72,6 +74,22 @@ def reliability_figure(calibrated: Calibration) -> Drawn:
     bins = zip(calibrated.confidence, calibrated.accuracy, strict=True)
     label = "Share of edges that are right by probability: " + ", ".join(f"{a:.2f} at {c:.2f}" for c, a in bins)
     return Drawn(Markup(svg(made, label, "reliability")), "The number at a mark counts its edges.")
+
+
+def functions(fits: Sequence[FunctionFit], count: int) -> tuple[Drawn, ...]:
+    """A few regression tasks, half of them typical, half surprising."""
+    if not fits:
+        return ()
+    drawn = []
+    for i, reason in choose_tasks(np.array([fit.error_after for fit in fits]), count):
+        fit = fits[i]
+        made, ax = figure(3.9, 2.7)
+        plots.function_fit(fit, ax)
+        before = "" if fit.error_before is None else f"{fit.error_before:.3g} before adaptation, "
+        caption = f"Task {fit.task}. Error at held-out points: {before}{fit.error_after:.3g}"
+        caption += f"{' after' if before else ''}. {reason.capitalize()}."
+        drawn.append(Drawn(Markup(svg(made, caption, f"function-{i}")), caption))
+    return tuple(drawn)
 
 
 def choose_tasks(loss: Float[np.ndarray, " M"], count: int) -> list[tuple[int, str]]:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from bouncegrad.app.arguments import Parser, add_data_options
 from bouncegrad.app.commands.evaluate import test_tasks
+from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Run
 
 
 def main(words: list[str]) -> None:
-    """Evaluates a run and writes its page."""
+    """Evaluates a run, writes its page, and beside it the course of training as a picture."""
+    if any(map(regression.is_run, words)):
+        return regression.report(words)
     parser = Parser("report")
     parser.add_argument("run", type=str, help="run folder of a trained model")
     parser.add_argument("--data", type=str | None, help="tasks to evaluate on (default: the data of the run)")
@@ -21,6 +24,7 @@ def main(words: list[str]) -> None:
 
     from bouncegrad.app.evaluation import evaluate
     from bouncegrad.app.model import Model
+    from bouncegrad.app.pictures import curves_picture
     from bouncegrad.app.reporting import run_report
 
     run, model = Run(args.run), Model.load(args.run)
@@ -31,4 +35,4 @@ def main(words: list[str]) -> None:
     data, split = test_tasks(run, args.data or about["source"], args)
     out = Path(args.out or run.folder / "report.html")
     run_report(run, " ".join(["bouncegrad report", *words]), data, evaluate(model, data, args.context, split), out)
-    print(f"wrote {out}")
+    print(f"wrote {out}{curves_picture(run.rows(), out.parent / 'curves.png')}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 from jaxtyping import Int
@@ -18,7 +18,8 @@ from bouncegrad.app.arguments import Parser, add_data_options, add_known_option,
 from bouncegrad.app.config import PRESETS, Config, preset
 from bouncegrad.app.progress import bar, training_numbers
 from bouncegrad.app.regression import command as regression
-from bouncegrad.app.run import Origin, Run
+from bouncegrad.app.run import Origin, Run, fingerprint
+from bouncegrad.app.tensorboard import events, has_events
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 
@@ -35,6 +36,13 @@ def parser() -> Parser:
         "options of their own: --preset sines-maml --help",
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out, with its own settings")
+    parser.add_argument(
+        "--new",
+        type=str | None,
+        help="tasks that the run is validated on while it trains (file or folder; of the training data only held-out "
+        "tasks, or the part valid, are used)",
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="write the metrics for TensorBoard, too")
     add_known_option(parser)
     add_data_options(parser, train=True)
     parser.add_argument("--config", action="config", help="YAML file of settings; options after it win")
@@ -64,6 +72,7 @@ def main(words: list[str]) -> int:
         held_out = hold_out(whole, config)
     kept = np.setdiff1d(np.arange(len(whole.tasks)), held_out or [])
     data = whole.select(kept) if held_out else whole
+    new = None if args.new is None else new_tasks(args, whole, held_out)
     known = load_known(args, whole)
     known = known if known is None else known[kept]
     if args.resume:
@@ -73,7 +82,9 @@ def main(words: list[str]) -> int:
     if stated:
         print(f"stated beforehand: {', '.join(stated)}")
     again = resume_command(args.data, run) + (f" --part {args.part}" if args.part else "")
-    return train_in(run, config, data, Origin(whole, held_out, reading(args)), again, known, resume=args.resume)
+    origin = Origin(whole, held_out, reading(args) | {"new": args.new})
+    tensorboard = args.tensorboard or (args.resume and has_events(run))
+    return train_in(run, config, data, origin, again, known, new, resume=args.resume, tensorboard=tensorboard)
 
 
 def with_preset(words: list[str]) -> list[str]:
@@ -126,6 +137,21 @@ def hold_out(whole: Trajectories, config: Config) -> list[int]:
     return [i for i, name in enumerate(whole.tasks) if name in names]
 
 
+def new_tasks(args: Namespace, whole: Trajectories, held_out: list[int] | None) -> Trajectories:
+    """The tasks that the run is validated on.
+
+    Raises:
+        InputError: they are the training tasks.
+    """
+    other = Namespace(**(vars(args) | {"part": None, "edges": args.edges if args.new == args.data else None}))
+    new, _ = load_data(args.new, other, "valid")
+    if fingerprint(new) != fingerprint(whole):
+        return new
+    if not held_out:
+        raise InputError(f"option new: {args.new} are the training tasks, of which none is held out; give other tasks")
+    return whole.select(held_out)
+
+
 def resume_command(data: str | Path, run: Run) -> str:
     """What to type to go on with an interrupted run; how the data was read is kept in the run."""
     return f"bouncegrad train --resume --data {shlex.quote(str(data))} --out {shlex.quote(str(run.folder))}"
@@ -138,22 +164,30 @@ def train_in(
     origin: Origin,
     again: str,
     known: Int[np.ndarray, "M N N"] | None = None,
+    new: Trajectories | None = None,
     *,
     resume: bool = False,
+    tensorboard: bool = False,
 ) -> int:
     """Trains into a run folder, with progress, and survives Ctrl-C with a checkpoint; `again` says how to go on."""
     from bouncegrad.app.training import train
 
-    with bar("training") as show, stop_signal() as stopped:
+    def report(row: dict[str, Any], progress: float) -> None:
+        show(progress, training_numbers(row))
+        if board is not None:
+            board(row)
+
+    with events(run, tensorboard) as board, bar("training") as show, stop_signal() as stopped:
         _, loop, rows = train(
             config,
             data,
             run,
             origin=origin,
             known=known,
+            new=new,
             resume=resume,
             stop=stopped,
-            report=lambda row, progress: show(progress, training_numbers(row)),
+            report=report,
         )
     if stopped():
         print(f"stopped; go on with: {again}")
@@ -164,6 +198,8 @@ def train_in(
         last = found[-1]
         known = last["edge_accuracy"]
         accuracy = "not available, no truth" if known is None else f"{known:.4f} on the training tasks"
+        if (found_anew := last.get("new_edge_accuracy")) is not None:
+            accuracy += f", {found_anew:.4f} on new ones"
         print(f"{last['epoch']} epochs in {last['seconds']:.0f} s, loss {last['loss']:.4f}, edge accuracy {accuracy}")
         if last["names"]:
             print(f"names of the types: {last['names']}")

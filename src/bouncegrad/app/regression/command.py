@@ -7,11 +7,14 @@ import shlex
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from bouncegrad.app.arguments import Parser
 from bouncegrad.app.progress import bar
 from bouncegrad.app.regression import PRESETS
 from bouncegrad.app.regression.settings import RegressionConfig
+from bouncegrad.app.run import Run
+from bouncegrad.app.tensorboard import events, has_events
 from bouncegrad.data.errors import InputError
 
 
@@ -29,11 +32,15 @@ def is_run(word: str) -> bool:
 
 
 def train(words: list[str], name: str) -> int:
-    """Trains into a run folder; after Ctrl-C it stops at the end of a pass, and can go on from there."""
+    """Trains into a run folder; after Ctrl-C it stops at the end of a pass, and can go on from there.
+
+    Killed, it can go on from half a minute before.
+    """
     parser = Parser("train", usage=f"bouncegrad train --preset {name} --out OUT", default_env=False)
     parser.add_argument("--preset", type=str, help="a named experiment; options on the command line win")
     parser.add_argument("--out", type=str | None, help="run folder to write")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--tensorboard", action="store_true", help="write the metrics for TensorBoard, too")
     parser.add_argument("--config", action="config", help="YAML file of settings; options after it win")
     parser.add_class_arguments(RegressionConfig, None, help="settings (see also --print_config)")
     args = parser.parse_args(["--config", str(PRESETS[name]), *words])
@@ -45,9 +52,17 @@ def train(words: list[str], name: str) -> int:
     from bouncegrad.app.regression import run  # here, so that help does not load torch
 
     folder = Path(args.out)
-    training = (run.again if args.resume else run.begin)(folder, config)
-    with bar("training") as show, stop_signal() as stopped:
-        ended = training.run(show, stopped)
+    metrics = Run(folder)
+
+    def add_row(row: dict[str, Any]) -> None:
+        metrics.add_row(row)
+        if board is not None:
+            board(row)
+
+    tensorboard = args.tensorboard or (args.resume and has_events(metrics))
+    with events(metrics, tensorboard) as board, bar("training") as show, stop_signal() as stopped:
+        training = (run.again if args.resume else run.begin)(folder, config)
+        ended = training.run(show, stopped, add_row=add_row, save=lambda: run.pause(training, folder))
     if not ended:
         run.pause(training, folder)
         print(f"stopped; go on with: bouncegrad train {shlex.join(words)}{'' if args.resume else ' --resume'}")
@@ -74,6 +89,24 @@ def evaluate(words: list[str]) -> None:
 
     numbers = run.evaluate(Path(args.run), args.inner_steps)
     print(json.dumps(numbers) if args.json else table(numbers))
+
+
+def report(words: list[str]) -> None:
+    """Writes the page of a run, and beside it the course of training as a picture."""
+    parser = Parser("report")
+    parser.add_argument("run", type=str, help="run folder of a run on regression tasks")
+    parser.add_argument("--out", type=str | None, help="file to write (default: RUN/report.html)")
+    args = parser.parse_args(words)
+
+    from bouncegrad.app.pictures import curves_picture
+    from bouncegrad.app.regression import run
+    from bouncegrad.app.regression.reporting import run_report
+
+    folder = Path(args.run)
+    out = Path(args.out or folder / "report.html")
+    with run.consistent(folder):
+        run_report(folder, run.opened(folder), shlex.join(["bouncegrad", "report", *words]), out)
+    print(f"wrote {out}{curves_picture(Run(folder).rows(), out.parent / 'curves.png')}")
 
 
 def table(numbers: dict[str, float]) -> str:

@@ -1,6 +1,6 @@
-"""The folder of a run on regression tasks: config.yaml, and modules.pt and errors.json when it is done.
+"""The folder of a run on regression tasks: config.yaml, metrics.jsonl, and modules.pt and errors.json when it is done.
 
-A run that was stopped has a checkpoint.pt instead.
+A run that is not done has a checkpoint.pt instead.
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import yaml
+from jaxtyping import Int
+from torch import Tensor
 
 from bouncegrad.app.regression.building import build_modules, build_tasks
 from bouncegrad.app.regression.settings import RegressionConfig
 from bouncegrad.app.regression.training import Errors, Trained, Training, measured
-from bouncegrad.core.points import every_task
+from bouncegrad.app.run import Run
+from bouncegrad.core.compositions.functions import FunctionComposition
+from bouncegrad.core.points import RegressionBatch, every_task
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 
@@ -28,7 +32,7 @@ DAMAGE = (OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError, U
 
 
 def begin(folder: Path, config: RegressionConfig) -> Training:
-    """A run from the start; writes its settings as resolved.
+    """A run from the start; writes its settings as resolved, and from here on it can be resumed.
 
     Raises:
         InputError: the folder holds something already, or cannot be written.
@@ -38,11 +42,12 @@ def begin(folder: Path, config: RegressionConfig) -> Training:
     training = Training(config)
     with replacing(folder / "config.yaml") as path:
         path.write_text(yaml.safe_dump(training.config.to_mapping(), sort_keys=False))
+    pause(training, folder)
     return training
 
 
 def again(folder: Path, config: RegressionConfig) -> Training:
-    """A run that was stopped, with its own settings.
+    """A run that was stopped, with its own settings; rows of metrics after its checkpoint are cut.
 
     Raises:
         InputError: the folder holds no stopped run, or one with other settings.
@@ -54,6 +59,8 @@ def again(folder: Path, config: RegressionConfig) -> Training:
         training.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu"))
     if config.resolve() != training.config:
         raise InputError(f"{folder}: was begun with other settings; give the same ones again, or choose another --out")
+    # With steps still to be summed up, the row of this very pass is yet to be written.
+    Run(folder).cut_rows(training.epoch + (training.counts.visits == 0))
     return training
 
 
@@ -77,12 +84,33 @@ def save(done: Trained, folder: Path) -> None:
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
+class Done(NamedTuple):
+    """A run that is done: settings as resolved, modules; visits to all training and all new tasks, their structures."""
+
+    config: RegressionConfig
+    modules: FunctionComposition
+    visits: tuple[RegressionBatch, RegressionBatch]
+    z: tuple[Int[Tensor, "M S"], Int[Tensor, "M_new S"]]
+
+
 def evaluate(folder: Path, inner_steps: int | None = None) -> dict[str, Any]:
     """The four errors, measured anew from what is in the folder.
 
     Args:
         folder: of a run that is done.
         inner_steps: gradient steps of each task on its fitted points; 0 adapts nothing, None as the run has it.
+    """
+    with consistent(folder):
+        done = opened(folder)
+        config = done.config if inner_steps is None else replace(done.config, test_inner_steps=inner_steps)
+        return numbers(measured(*done._replace(config=config)), config)
+
+
+def opened(folder: Path) -> Done:
+    """What is in the folder.
+
+    Args:
+        folder: of a run that is done.
 
     Raises:
         InputError: the run is not done, or a file is missing or damaged.
@@ -96,10 +124,7 @@ def evaluate(folder: Path, inner_steps: int | None = None) -> dict[str, Any]:
         saved = torch.load(folder / MODULES, weights_only=True, map_location="cpu")
         modules.load_state_dict(saved["modules"])
         z_training, z_new = saved["z"]
-        if inner_steps is not None:
-            config = replace(config, test_inner_steps=inner_steps)
-        errors = measured(config, modules, (every_task(training), every_task(new)), (z_training, z_new))
-        return numbers(errors, config)
+        return Done(config, modules, (every_task(training), every_task(new)), (z_training, z_new))
 
 
 def settings_of(folder: Path) -> RegressionConfig:

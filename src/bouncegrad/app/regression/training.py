@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import torch
@@ -13,15 +14,19 @@ from torch import Tensor
 
 from bouncegrad.app.regression.building import build_adapted, build_loop, build_modules, build_tasks
 from bouncegrad.app.regression.settings import RegressionConfig
+from bouncegrad.app.run import Counts
 from bouncegrad.core.annealing import Clock
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.compositions.functions import FunctionComposition
 from bouncegrad.core.points import RandomTasks, RegressionBatch, every_task
+from bouncegrad.core.search import Move
 from bouncegrad.data.regression import RegressionTasks
 
 LAST_RATE = 0.02
 TASKS_AT_ONCE = 256
+STEPS_A_ROW = 64
+SECONDS_A_CHECKPOINT = 30.0
 
 
 class Errors(NamedTuple):
@@ -80,6 +85,7 @@ class Training:
         self.modules = build_modules(self.config, old.x.shape[2], old.y.shape[2], self.generator)
         self.loop = self.loop_over(self.visits, test=False)
         self.steps = Steps(self.config, -(-len(old.names) // self.config.batch))
+        self.counts = Counts()
 
     def loop_over(self, visits: RegressionBatch, *, test: bool) -> BounceGrad:
         """The loop over these tasks, from random structures."""
@@ -87,15 +93,65 @@ class Training:
         variance = variance if variance > 0 else 1.0  # outputs that are all alike, or a single one, have no unit
         return build_loop(self.config, self.modules, len(visits.tasks), variance, self.generator, test=test)
 
-    def run(self, report: Callable[[float], None], stop: Callable[[], bool] = lambda: False) -> bool:
-        """Goes on to the end, or to the end of a pass after which it is told to stop; whether it is done."""
+    def run(
+        self,
+        report: Callable[[float], None],
+        stop: Callable[[], bool] = lambda: False,
+        *,
+        add_row: Callable[[dict[str, Any]], None] = lambda row: None,
+        save: Callable[[], None] = lambda: None,
+    ) -> bool:
+        """Goes on to the end, or to the end of a pass after which it is told to stop; whether it is done.
 
-        def counted(*_: object) -> None:
+        Args:
+            report: called after every meta-step with the share that is done.
+            stop: asked between passes.
+            add_row: takes metrics, between passes.
+            save: called between passes, every half minute.
+        """
+
+        def counted(clock: Clock, batch: RegressionBatch, move: Move, loss: Tensor | None) -> None:
+            assert loss is not None
             self.steps.done += 1
+            self.counts.visits += 1
+            self.counts.loss += float(loss.mean())
+            self.counts.acceptance += float(move.accepted.float().mean())
             report(self.steps.progress)
 
-        self.loop.run(self.steps.clocks(self.loop, stop), RandomTasks(self.visits, self.config.batch), counted)
+        def clocks() -> Iterator[Clock]:
+            saved = self.steps.seconds
+            for clock in self.steps.clocks(self.loop, stop):
+                if self.counts.visits >= STEPS_A_ROW:
+                    add_row(self.row())
+                if self.steps.seconds - saved > SECONDS_A_CHECKPOINT:
+                    save()
+                    saved = self.steps.seconds
+                yield clock
+
+        self.loop.run(clocks(), RandomTasks(self.visits, self.config.batch), counted)
+        if self.steps.progress >= 1 and self.counts.visits:
+            add_row(self.row())
         return self.steps.progress >= 1
+
+    @property
+    def epoch(self) -> int:
+        """Passes so far."""
+        return self.steps.done // self.steps.per_pass
+
+    def row(self) -> dict[str, Any]:
+        """Metrics since the last row, under the names of runs on recordings; null where nothing is searched."""
+        counts, searched = self.counts, self.config.modular
+        self.counts = Counts()
+        return {
+            "epoch": self.epoch,
+            "progress": self.steps.progress,
+            "seconds": self.steps.seconds,
+            "loss": counts.loss / counts.visits,
+            "temperature": self.loop.annealer.temperature if searched else None,
+            "acceptance": counts.acceptance / counts.visits if searched else None,
+            "learning_rate": self.loop.optimizer.param_groups[0]["lr"] if self.loop.optimizer else None,
+            "skipped_steps": self.loop.skipped,
+        }
 
     def finish(self) -> Trained:
         """Searches the new tasks' structures, and measures."""
@@ -108,13 +164,15 @@ class Training:
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps, between two passes."""
-        return {"loop": self.loop.state_dict(), "done": self.steps.done, "seconds": self.steps.seconds}
+        steps = {"done": self.steps.done, "seconds": self.steps.seconds}
+        return steps | {"loop": self.loop.state_dict(), "counts": asdict(self.counts)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from there."""
         self.loop.load_state_dict(state["loop"])
         self.steps.done = state["done"]
         self.steps.started = time.monotonic() - state["seconds"]
+        self.counts = Counts(**state["counts"])
 
 
 class Steps:

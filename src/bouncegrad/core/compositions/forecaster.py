@@ -188,4 +188,4 @@ def spread_loss(error: Tensor, log_variance: Tensor) -> Tensor:
 def as_forecaster(trained: GraphComposition) -> Forecaster:
     """Modules that were trained to infer, where none were trained to forecast."""
     names = torch.arange(trained.choices)
-    return Forecaster(trained, torch.ones(trained.features), names, None, torch.Generator()).eval()
+    return Forecaster(trained, torch.ones(trained.features), names, None, torch.Generator())
