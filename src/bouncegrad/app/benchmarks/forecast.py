@@ -77,7 +77,7 @@ class Row:
 
 ROWS = (
     Row("springs5", "springs", 1000, 10, {"forecast": 0.8, "substeps": 1}),
-    Row("charged5", "charged", 10_000, 72, {"forecast": 0.9, "substeps": 4}),
+    Row("charged5", "charged", 10_000, 100, {"forecast": 0.9, "substeps": 4}),
 )
 
 
