@@ -219,3 +219,26 @@ def test_results_know_neither_the_core_nor_the_app() -> None:
         assert "bouncegrad.app" not in text, path.name
         assert "import torch" not in text, path.name
         assert "pyplot" not in text, path.name
+
+
+def test_types_that_the_truth_does_not_tell_apart_count_together():
+    truth = np.array([[[0, 1, 1], [0, 0, 0], [0, 0, 0]]])
+    probability = np.zeros((1, 3, 3, 3))
+    probability[..., 0] = 0.9 * (1 - np.eye(3))
+    probability[0, 0, 1], probability[0, 0, 2] = (0.1, 0.9, 0.0), (0.1, 0.0, 0.9)
+    assert metrics.auroc(truth, probability, (0, 1, 2)) == 1.0
+
+
+def test_edges_that_are_not_known_count_nowhere():
+    truth = np.array([[[0, 1, -1], [0, 0, -1], [-1, -1, 0]]])
+    probability = np.zeros((1, 3, 3, 2))
+    probability[..., 0] = 1 - np.eye(3)
+    probability[0, 0, 1] = probability[0, 2, 0] = 0.0, 1.0
+    edges = probability.argmax(-1)
+    assert metrics.confusion(truth, edges, 2).tolist() == [[1, 0], [0, 1]]
+    assert metrics.edge_accuracy(truth, edges, (0, 1)) == 1.0
+    assert metrics.auroc(truth, probability, (0, 1)) == 1.0
+    assert metrics.calibration(truth, probability, (0, 1)).expected_error == 0.0
+    nothing = np.where(np.eye(3, dtype=bool), 0, -1)[None]
+    assert metrics.confusion(nothing, edges, 2) is None
+    assert metrics.auroc(nothing, probability, (0, 1)) is None

@@ -136,8 +136,8 @@ def auroc(
     """Probability that an edge which has a type scores higher than one which has not; ties count one half.
 
     A score per edge (`Float[M, N, N]`) is compared with "any type but 0". A probability per type
-    (`Float[M, N, N, K]`) is renamed by `perm`; then type 1 is ranked against type 0 where the truth has these two,
-    and the mean over the true types, each against the rest, is taken where it has more.
+    (`Float[M, N, N, K]`) is renamed by `perm`; then "any type but 0" is ranked where the truth has types 0 and 1, and
+    the mean over the true types, each against the rest, is taken where it has more.
 
     Returns:
         In [0, 1], 0.5 for a constant score; None if the truth is unknown or all edges are of one type.
@@ -152,8 +152,8 @@ def auroc(
         wanted = [(true > 0, flat[:, 0])]
     else:
         names = np.asarray(perm if perm is not None else range(flat.shape[1]))
-        kinds = [1] if true.max() <= 1 else np.unique(true).tolist()
-        wanted = [(true == kind, flat[:, names == kind].sum(1)) for kind in kinds]
+        wanted = [(true == kind, flat[:, names == kind].sum(1)) for kind in np.unique(true).tolist()]
+        wanted = [(true > 0, flat[:, names != 0].sum(1))] if true.max() <= 1 else wanted
     values = [_rank_auroc(positive, value) for positive, value in wanted]
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
