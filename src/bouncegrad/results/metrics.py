@@ -145,9 +145,9 @@ def auroc(
     if truth is None:
         return None
     pairs = known_edges(truth)
-    true, flat = truth[pairs], score[pairs].reshape(pairs.sum(), -1)
-    if not len(true):
+    if not pairs.any():
         return None
+    true, flat = truth[pairs], score[pairs].reshape(pairs.sum(), -1)
     if score.ndim == 3:
         wanted = [(true > 0, flat[:, 0])]
     else:
@@ -198,6 +198,8 @@ def calibration(
     if truth is None or perm is None:
         return None
     pairs = known_edges(truth)
+    if not pairs.any():
+        return None
     flat = np.asarray(probability)[pairs]
     sure = flat.max(1)
     right = np.asarray(perm)[flat.argmax(1)] == truth[pairs]
