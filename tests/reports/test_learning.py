@@ -40,6 +40,16 @@ def test_r14_where_nobody_interacts_edges_are_of_the_pinned_type(models):
     assert median((model.infer(free).edges[:, OFF] == 0).mean() for model in models) >= 0.90
 
 
+def test_r02_a_link_that_ends_is_in_the_first_window_alone(models):
+    with np.load(fixture_path("switch3.npz")) as file:
+        data = Trajectories(file["state"], edges=file["edges_first"], source="switch3")
+    for model in models:
+        edges = model.infer(data, window=50).edges.reshape(24, 2, 3, 3)
+        assert (edges[:, 0, [0, 1], [1, 0]] == 1).mean() >= 0.90
+        assert (edges[:, 1, [0, 1], [1, 0]] == 0).mean() >= 0.90
+        assert (edges[:, :, [0, 1, 2, 2], [2, 2, 0, 1]] == 0).mean() >= 0.90
+
+
 def test_r43_a_batch_is_inferred_as_one_by_one_only_faster(models, springs4):
     few = springs4.select(range(64))
 

@@ -52,6 +52,7 @@ class Config:
         entity_types: an edge's type follows from the types of its two ends, of which there are this many; as with
             charges, where `edge_types: 2, entity_types: 2` are like and unlike.
         shared_graph: all tasks have the same graph, and their evidence is pooled.
+        window: frames after which a graph may be another one: recordings are cut into windows of so many changes.
         pinned: type 0 means "no interaction" and sends nothing.
         sparsity: share of edges that are of the pinned type 0, before any data; 0.9 by default where it is pinned.
         loss: likelihood (one step, with learned variances) or rollout (squared error over `steps` frames).
@@ -111,6 +112,7 @@ class Config:
     symmetric: bool = False
     entity_types: int | None = None
     shared_graph: bool = False
+    window: int | None = None
     pinned: bool = False
     sparsity: float | None = None
     loss: Literal["likelihood", "rollout"] | None = None
@@ -181,6 +183,9 @@ class Config:
         )
         floored = self.temperature is None or self.floor <= self.temperature
         check("floor", floored, f"give at most the first temperature, {self.temperature}")
+        check("window", self.window is None or self.window >= 1, "give a whole number from 1")
+        both = self.window is not None and self.shared_graph
+        check("window", not both, "windows have graphs of their own, --shared_graph has one for all")
         check("symmetric", not self.symmetric or self.entity_types is None, "entity types alone say more")
         check("candidates", not isinstance(self.candidates, int) or self.candidates >= 1, "give a whole number from 1")
         for name in ("symmetric", "entity_types"):

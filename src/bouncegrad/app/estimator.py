@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from bouncegrad.app.config import Config
 from bouncegrad.app.model import Model
 from bouncegrad.app.training import train
+from bouncegrad.app.windowed import infer_windows
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
@@ -89,12 +90,16 @@ class RelationalInference:
         data: Trajectories | Float[np.ndarray, "M T N D"],
         context: int | None = None,
         known: Int[np.ndarray, "M N N"] | None = None,
+        window: int | None = None,
     ) -> Result:
         """Edges and their probabilities for new tasks, from the first `context` frames (None: all) alone.
 
-        `known` holds types `[source, target]` of edges that need not be found, -1 where not known.
+        `known` holds types `[source, target]` of edges that need not be found, -1 where not known. With `window` every
+        so many frames have a graph of their own, as tasks of the result; see `infer_windows`.
         """
         model, new = self._fitted(), self._named(data)
+        if window is not None:
+            return infer_windows(model, new, window, context, _known(known, new))
         return model.infer(new, context, _known(known, new))
 
     def predict(

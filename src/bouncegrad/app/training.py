@@ -36,6 +36,7 @@ from bouncegrad.core.structures import adjacency_to_structure, structure_to_adja
 from bouncegrad.core.sureness import calibrated_temperature
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.windows import windows
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 
 VISITS_A_ROW = 64  # batches between two lines of metrics
@@ -72,6 +73,9 @@ def train(
         The model, the loop as it stands and the rows of metrics.
     """
     origin = origin or Origin(data)
+    if config.window is not None:
+        known = None if known is None else known.repeat(-(-(data.shape[1] - 1) // config.window), 0)
+        data = windows(data, config.window)
     require_moderate(data.require_told(config.lags + 2).require_finite())
     require_quantities(data, config.quantities)
     scaling = Scaling.fit(data)

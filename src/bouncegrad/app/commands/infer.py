@@ -14,10 +14,14 @@ def main(words: list[str]) -> None:
     parser = Parser("infer")
     add_drawn_options(parser)
     add_known_option(parser)
+    parser.add_argument(
+        "--window", type=int, help="one graph for every so many frames, neighbours in mind (default: one for all)"
+    )
     args = parser.parse_args(words)
 
     from bouncegrad.app.model import Model
     from bouncegrad.app.pictures import graph_picture, task_number
+    from bouncegrad.app.windowed import infer_windows
     from bouncegrad.results.export import write_edges_csv
     from bouncegrad.results.result import DETERMINED
 
@@ -26,7 +30,12 @@ def main(words: list[str]) -> None:
     data, part = load_data(args.data, args, "test")
     task = task_number(data, args.task)
     start = time.perf_counter()
-    result = model.infer(data, args.context, load_known(args, data))
+    known = load_known(args, data)
+    if args.window is None:
+        result = model.infer(data, args.context, known)
+    else:
+        result = infer_windows(model, data, args.window, args.context, known)
+        task *= len(result.tasks) // len(data.tasks)  # its first window
     seconds = time.perf_counter() - start
     folder = new_folder(args.out)
     result.save(folder / "result.npz")
@@ -34,14 +43,15 @@ def main(words: list[str]) -> None:
     pinned = model.config.pinned
     graph_picture(result, task, folder / "graph.svg", 0 if pinned else None)
     files = [str(folder / name) for name in ("edges.csv", "result.npz", "graph.svg")]
-    m, _, n, _ = data.shape
+    m, n = result.edges.shape[:2]
     open_share = float(result.undetermined.sum() / (m * n * (n - 1)))
     if args.json:
         about = {"tasks": m, "entities": n, "context_frames": result.context, "part": part, "seconds": seconds}
         about["undetermined"] = open_share
         print(json.dumps(about | {"priors": list(result.priors), "files": files}))
         return
-    print(f"{m} tasks of {n} entities from {result.context} frames each, {seconds:.1f} s")
+    what = "tasks" if args.window is None else "windows"
+    print(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
     if open_share:
         print(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
     if not pinned:
