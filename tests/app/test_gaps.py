@@ -12,7 +12,9 @@ from bouncegrad.app.evaluation import evaluate
 from bouncegrad.app.training import train
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results import report_figures
 from bouncegrad.results.export import edge_table
+from bouncegrad.results.result import Result
 
 CONFIG = Config(epochs=30, threads=1, seed=1, forecast=0.3, horizon=3)
 CONTEXT = 20
@@ -75,3 +77,15 @@ def test_edges_of_entities_that_are_not_there_have_no_truth():
     edges = hidden_behind(0.0).edges
     assert (edges[3:6, 3, :3] == -1).all()
     assert (edges[:3] >= 0).all()
+
+
+def test_graphs_are_of_those_who_are_there():
+    data = hidden_behind(np.nan)
+    result = Result.from_probability(np.eye(2)[data.edges.clip(0)] * (1 - np.eye(4))[..., None], np.zeros(12), 30)
+    for task, entities in ((3, 3), (7, 4)):
+        made = report_figures.tasks(data.select([task]), result_of(result, task), (0, 1), 0, 1)[0]
+        assert made.right == made.edges == entities * (entities - 1)
+
+
+def result_of(result: Result, task: int) -> Result:
+    return Result.from_probability(result.probability[[task]], result.loss[[task]], result.context)

@@ -52,19 +52,20 @@ def graph(
     `edge-SOURCE-TARGET-type-K`, by index.
 
     Args:
-        edges: edge types, `[source, target]`.
+        edges: edge types, `[source, target]`; -1 is none.
         probability: of every type of every edge; the arrow of a sure edge is wider.
         type_names: names for the legend, by default 0, 1, ...
         without_type: the type that is not drawn because it means "no interaction"; None draws all.
-        truth: true types under the same names; an edge that differs gets a dashed red band and its true type.
+        truth: true types under the same names, -1 where unknown; an edge that differs gets a dashed red band and its
+            true type.
         positions: where the entities stand; by default on a circle, first on top, clockwise.
     """
     bare(ax)
     n = len(edges)
     place = _circle(n) if positions is None else _unit_square(positions)
     pairs = [(s, t) for t in range(n) for s in range(n) if s != t]
-    drawn = {pair for pair in pairs if edges[pair] != without_type}
-    wrong = {pair for pair in pairs if truth is not None and truth[pair] != edges[pair]}
+    drawn = {pair for pair in pairs if edges[pair] not in (without_type, -1)}
+    wrong = {pair for pair in pairs if truth is not None and truth[pair] not in (edges[pair], -1)}
     for s, t in sorted(drawn | wrong):
         bend = 0.16 if (t, s) in drawn | wrong else 0.0
         if (s, t) in wrong:
@@ -191,12 +192,13 @@ def matrix(
     Edges that differ from `truth` are crossed.
     """
     plain(ax)
-    kinds = sorted({int(k) for k in edges[~np.eye(len(edges), dtype=bool)]})
+    hidden = np.eye(len(edges), dtype=bool) | (edges < 0)
+    kinds = sorted({int(k) for k in edges[~hidden]})
     colours = [to_rgba(type_style(k)[0], 0.25 if k == 0 else 0.9) for k in kinds]
-    shown = np.ma.masked_where(np.eye(len(edges), dtype=bool), np.searchsorted(kinds, edges))
+    shown = np.ma.masked_where(hidden, np.searchsorted(kinds, edges))
     ax.imshow(shown, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(kinds) - 0.5, interpolation="nearest")
     if truth is not None:
-        ax.plot(*np.nonzero(truth != edges)[::-1], "x", color=INK, markersize=3, markeredgewidth=0.8)
+        ax.plot(*np.nonzero((truth != edges) & (truth >= 0))[::-1], "x", color=INK, markersize=3, markeredgewidth=0.8)
     ticks = np.unique(np.linspace(0, len(names) - 1, min(len(names), 12)).round().astype(int))
     ax.set_xticks(ticks, [names[i] for i in ticks], rotation=90)
     ax.set_yticks(ticks, [names[i] for i in ticks])

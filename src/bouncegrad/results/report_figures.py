@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import plots
-from bouncegrad.results.metrics import Calibration, off_diagonal
+from bouncegrad.results.metrics import Calibration, known_edges, off_diagonal
 from bouncegrad.results.plots_curves import series
 from bouncegrad.results.plots_functions import FunctionFit
 from bouncegrad.results.result import Result
@@ -135,38 +135,48 @@ def _card(
         entities = ", ".join(data.entities[:12])
         label = f"Tracks of task {data.tasks[task]}: {data.shape[1]} frames of {entities}"
         drawn.append(Drawn(Markup(svg(made, label, f"tracks-{task}")), "tracks"))
+    pairs = 0
     if result is not None:
-        truth = None if data is None or data.edges is None or perm is None else data.edges[task]
-        drawn.append(_inferred(result, task, truth, perm, without_type))
+        # Who is not in this task has no place in its graph.
+        mask = None if data is None else data.mask
+        here = np.arange(len(result.entities)) if mask is None else np.flatnonzero(mask[task].any(0))
+        among = np.ix_(here, here)
+        truth = None if data is None or data.edges is None or perm is None else data.edges[task][among]
+        drawn.append(_inferred(result, task, here, truth, perm, without_type))
+        pairs = len(here) * (len(here) - 1)
         if truth is not None:
-            right = int((_renamed(result.edges[task], perm) == truth)[off_diagonal(len(truth))].sum())
+            pairs = int(known_edges(truth).sum())
+            right = int((_renamed(result.edges[task][among], perm) == truth)[known_edges(truth)].sum())
+            names = [result.entities[i] for i in here]
             made, ax = figure(2.8, 3.0)
-            plots.network(truth, result.entities, None, ax)
-            label = f"True graph of task {result.tasks[task]}. {_in_words(truth, result.entities)}"
+            plots.network(truth, names, None, ax)
+            label = f"True graph of task {result.tasks[task]}. {_in_words(truth, names)}"
             drawn.append(Drawn(Markup(svg(made, label, f"true-{task}")), "true"))
-    names = data.tasks if data is not None else result.tasks if result is not None else ()
-    n = len(result.entities) if result is not None else 0
+    tasks = data.tasks if data is not None else result.tasks if result is not None else ()
     loss = None if result is None else float(result.loss[task])
-    return TaskCard(names[task], reason, loss, right, n * (n - 1), tuple(drawn))
+    return TaskCard(tasks[task], reason, loss, right, pairs, tuple(drawn))
 
 
 def _inferred(
     result: Result,
     task: int,
+    here: Int[np.ndarray, " N"],
     truth: Int[np.ndarray, "N N"] | None,
     perm: Sequence[int] | None,
     without_type: int | None,
 ) -> Drawn:
     """The inferred graph, under the names of the truth where that is known."""
     made, ax = figure(2.8, 3.0)
-    edges, probability, names = result.edges[task], result.probability[task], result.type_names
+    among, names, entities = np.ix_(here, here), result.type_names, [result.entities[i] for i in here]
+    edges, found = result.edges[task][among], result.probability[task][among]
+    probability = found
     if truth is not None and perm is not None:
         edges = _renamed(edges, perm)
         probability = np.zeros((*edges.shape, max(perm) + 1))
-        probability[..., list(perm)] = result.probability[task]
+        probability[..., list(perm)] = found
         names, without_type = tuple(str(k) for k in range(max(perm) + 1)), 0
-    plots.network(edges, result.entities, probability, ax, names, without_type=without_type, truth=truth)
-    label = f"Inferred graph of task {result.tasks[task]}. {_in_words(edges, result.entities)}"
+    plots.network(edges, entities, probability, ax, names, without_type=without_type, truth=truth)
+    label = f"Inferred graph of task {result.tasks[task]}. {_in_words(edges, entities)}"
     return Drawn(Markup(svg(made, label, f"inferred-{task}")), "inferred")
 
 
@@ -180,7 +190,7 @@ def _in_words(edges: Int[np.ndarray, "N N"], names: Sequence[str]) -> str:
     """How many edges of each type, and which, as far as a listener can follow."""
     parts = []
     pairs = off_diagonal(len(edges))
-    for k in np.unique(edges[pairs]):
+    for k in np.unique(edges[pairs & (edges >= 0)]):
         at = np.argwhere((edges == k) & pairs)
         which = ", ".join(f"{names[s]} to {names[t]}" for s, t in at) if len(at) <= 12 else ""
         parts.append(f"{len(at)} of type {k}{': ' if which else ''}{which}")
