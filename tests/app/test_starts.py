@@ -24,6 +24,9 @@ def test_agreement_of_directions_is_measured_beyond_chance():
     assert agreement_of_directions(random, 3) == pytest.approx(0.0, abs=0.05)
     assert agreement_of_directions(upper(5), 2) == pytest.approx(-1.0)
     assert agreement_of_directions(0 * upper(5), 2) == 0.0
+    padded = np.pad(random, ((0, 0), (0, 3), (0, 3)), constant_values=-1)
+    assert agreement_of_directions(padded, 3) == agreement_of_directions(random, 3)
+    assert agreement_of_directions(np.full((2, 3, 3), -1), 3) == 0.0
 
 
 @pytest.fixture

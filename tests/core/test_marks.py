@@ -8,7 +8,7 @@ import torch
 from bouncegrad.core.batches import Batch, RandomFrames, whole_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster
 from bouncegrad.core.inference import infer
-from bouncegrad.core.marks import counted, present, told, with_marks
+from bouncegrad.core.marks import counted, pairs_told, present, with_marks
 from bouncegrad.core.structures import random_structure
 from tests.core.conftest import small_graph
 
@@ -54,7 +54,7 @@ def test_evidence_is_that_of_the_task_alone_and_none_of_what_is_not_there(lags) 
     assert torch.allclose(found.probability[:, among], expected.probability, atol=1e-5)
     assert torch.allclose(found.loss, expected.loss, atol=1e-5)
     assert (found.probability[:, ~among] - 0.5).abs().max() < 1e-6
-    assert torch.equal(told(tracks, FEATURES, graph.pairs, lags), among.expand(4, -1))
+    assert torch.equal(pairs_told(tracks, FEATURES, graph.pairs, lags), among.expand(4, -1))
 
 
 def test_rollouts_and_their_errors_are_those_of_the_task_alone() -> None:

@@ -33,7 +33,6 @@ from bouncegrad.core.offsets import move_offsets, silent_type
 from bouncegrad.core.optimizers import Muon
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.search import Kept, Move
-from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.spread import widening
 from bouncegrad.data.trajectories import Scaling
 
@@ -217,5 +216,5 @@ def most_probable(loop: BounceGrad, tracks: Float[Tensor, "M T N D"], seed: int)
     if not isinstance(loop.search, HeatBath):
         return loop.z
     assert isinstance(loop.composition, GraphComposition)
-    shared = isinstance(loop.search, SharedGraph)
-    return infer(loop.composition, tracks, seed, loop.search.coupling, loop.search.prior, shared).z
+    search = loop.search
+    return infer(loop.composition, tracks, seed, search.coupling, search.prior, search.shared).z

@@ -24,7 +24,7 @@ from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import infer
-from bouncegrad.core.shared_graph import SharedGraph
+from bouncegrad.core.marks import pairs_told
 from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.results.metrics import edge_accuracy, off_diagonal, relabelling
 
@@ -53,8 +53,10 @@ class Starts:
         self.settled = True
         if not isinstance(search, HeatBath):
             return False
-        found = infer(composition, self.tracks, shared=isinstance(search, SharedGraph))
-        edges = structure_to_adjacency(found.z, composition.pairs, composition.entities)
+        found = infer(composition, self.tracks, shared=search.shared)
+        told = pairs_told(self.tracks, composition.features, composition.pairs, composition.lags)
+        z = found.z.masked_fill(~told, -1)  # pairs that were never seen together agree on nothing
+        edges = structure_to_adjacency(z, composition.pairs, composition.entities)
         directions = agreement_of_directions(edges.numpy(), composition.choices)
         agree = [agreement(edges, other["edges"], composition.choices) for other in self.ended]
         self.verdict = f"start {len(self.ended) + 1}: both directions agree {directions:.2f} beyond chance"
@@ -91,14 +93,18 @@ class Starts:
 def agreement_of_directions(edges: Int[np.ndarray, "M N N"], types: int) -> float:
     """How often both directions of a pair share a type, beyond chance: 1 always, 0 as often as by chance (kappa).
 
+    Pairs of which a direction is -1, not known, are left out.
+
     Example:
         >>> agreement_of_directions(np.array([[[0, 1, 0], [1, 0, 0], [0, 0, 0]]]), 2)
         1.0
     """
-    pairs = off_diagonal(edges.shape[1])
-    shares = np.bincount(edges[:, pairs].ravel(), minlength=types) / (len(edges) * pairs.sum())
+    known = off_diagonal(edges.shape[1]) & (edges >= 0) & (edges.swapaxes(1, 2) >= 0)
+    if not known.any():
+        return 0.0
+    shares = np.bincount(edges[known], minlength=types) / known.sum()
     chance = float((shares**2).sum())
-    same = float((edges == edges.swapaxes(1, 2))[:, pairs].mean())
+    same = float((edges == edges.swapaxes(1, 2))[known].mean())
     return (same - chance) / (1 - chance) if chance < 1 else 0.0
 
 
@@ -106,5 +112,4 @@ def agreement(one: Int[Tensor, "M N N"], other: Int[Tensor, "M N N"], types: int
     """Share of edges with the same type, after the one renaming that agrees best."""
     a, b = one.numpy(), other.numpy()
     share = edge_accuracy(a, b, relabelling(a, b, types))
-    assert share is not None
-    return share
+    return 0.0 if share is None else share

@@ -18,7 +18,6 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import EntityTypes, Independent
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import infer
-from bouncegrad.core.shared_graph import SharedGraph
 
 TASKS, MOST_TYPES = 16, 4
 
@@ -52,11 +51,11 @@ class Tying:
         composition = self.loop.composition
         assert isinstance(composition, GraphComposition)
         pinned, count = composition.pinned, composition.edge.modules_count
+        shared = isinstance(self.loop.search, HeatBath) and self.loop.search.shared
         orders = list(permutations(range(count))) if count <= MOST_TYPES else [tuple(range(count))]
 
         def loss(order: tuple[int, ...]) -> float:
             self.rename(order)
-            shared = isinstance(self.loop.search, SharedGraph)
             found = float(infer(composition, self.tracks, coupling=self.coupling, shared=shared).loss.mean())
             self.rename(tuple(sorted(range(count), key=order.__getitem__)))
             return found

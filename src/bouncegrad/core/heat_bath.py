@@ -41,7 +41,12 @@ class HeatBath:
         shared_noise: every task gets the same random numbers, so that a task's answer does not depend on its batch.
         coupling: what ties edges to each other.
         prior: log-probability of every type of every slot (see `priors.py`); None: all alike.
+
+    Attributes:
+        shared: whether all tasks have one graph, see `shared_graph.py`.
     """
+
+    shared = False
 
     def __init__(
         self,

@@ -66,7 +66,7 @@ def mean_of(values: Float[Tensor, "B *rest N D"], counts: Float[Tensor, "B *rest
     return total / (counts.flatten(1).sum(1) * values.shape[-1]).clamp(min=1)
 
 
-def told(
+def pairs_told(
     frames: Float[Tensor, "M T N D+marks"], features: int, pairs: Int[Tensor, "2 E"], lags: int = 0
 ) -> Bool[Tensor, "M E"]:
     """Whether a recording tells anything of a pair: the source was there when the target's change was seen."""

@@ -31,6 +31,8 @@ class SharedGraph(HeatBath):
     Args: as of `HeatBath`; what is known of single edges of any task is known of all.
     """
 
+    shared = True
+
     def __init__(
         self,
         decay: float = 0.7,
