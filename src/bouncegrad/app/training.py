@@ -41,6 +41,7 @@ from bouncegrad.results.metrics import edge_accuracy, relabelling
 
 VISITS_A_ROW = 64  # batches between two lines of metrics
 SECONDS_A_CHECKPOINT = 30.0
+LARGEST_KEPT = 2**25 - 2**13  # bytes: the largest block that glibc learns from
 Row = dict[str, Any]
 
 
@@ -295,6 +296,9 @@ def threads(count: int | None) -> Iterator[None]:
     """Runs with this many threads in matrix products, then as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
+    # glibc returns what is freed to the system past twice the largest block it was ever given back, and wide networks
+    # then fault every page of their activations in anew, a quarter of a step. So it is given a large one.
+    torch.empty(LARGEST_KEPT, dtype=torch.uint8)
     try:
         yield
     finally:

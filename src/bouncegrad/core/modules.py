@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -65,11 +65,11 @@ class ModulePool(nn.Module):
             return self.all(x)[which, torch.arange(len(x), device=x.device)]
         order = torch.argsort(which, stable=True)
         counts = torch.bincount(which, minlength=self.modules_count).tolist()
-        groups = x[order].split(counts)
-        y = torch.cat([self.one(group, k) for k, group in enumerate(groups)])
         back = torch.empty_like(order)
         back[order] = torch.arange(len(order), device=order.device)
-        return y[back]
+        groups = Permuted.apply(x, order, back).split(counts)
+        y = torch.cat([self.one(group, k) for k, group in enumerate(groups)])
+        return Permuted.apply(y, back, order)
 
     def one(self, x: Float[Tensor, "R inputs"], k: int) -> Float[Tensor, "R outputs"]:
         """Every row through module k."""
@@ -95,7 +95,26 @@ class ModulePool(nn.Module):
         """The layers from `first` on; rows of `x[k]` go through module k."""
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if layer >= first:
-                x = torch.baddbmm(bias, x, weight)
+                x = torch.bmm(x, weight).add_(bias)  # in place is faster than `baddbmm`, which copies the bias first
                 if layer < len(self.weights) - 1:
                     x = self.activation(x, inplace=not torch.is_grad_enabled())
         return x
+
+
+class Permuted(torch.autograd.Function):
+    """`x[order]`; the gradient is gathered by the inverse, where that of an index would be scattered row by row."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, order: Tensor, back: Tensor) -> Tensor:
+        return x[order]
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[1:])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        order, back = ctx.saved_tensors
+        return Permuted.apply(gradient, back, order), None, None

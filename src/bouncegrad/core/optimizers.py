@@ -80,5 +80,5 @@ def polar(matrix: Float[Tensor, "K rows columns"]) -> Float[Tensor, "K rows colu
     a, b, c = QUINTIC
     for _ in range(STEPS):
         gram = x @ x.mT
-        x = a * x + torch.baddbmm(gram, gram, gram, beta=b, alpha=c) @ x
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x

@@ -8,12 +8,13 @@ from statistics import fmean, median
 from typing import Any
 
 import torch
+import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from bouncegrad.app.benchmarks.accuracy import NEW_SEED
 from bouncegrad.app.benchmarks.machine import machine
 from bouncegrad.app.building import build
-from bouncegrad.app.config import Config
+from bouncegrad.app.config import Config, preset
 from bouncegrad.app.model import Model
 from bouncegrad.app.training import threads, train
 from bouncegrad.core.bouncegrad import BounceGrad
@@ -25,7 +26,7 @@ WANTED = (0.892, 0.95, 0.98)
 LIMITS = (0.15, 0.25, 0.35, 0.5, 1.0, 2.0, 5.0)  # minutes
 TASKS, NEW_TASKS, MANY = 1000, 200, 2000
 WIDE = {"edge_hidden": (256, 256), "node_hidden": (256, 256, 256), "message": 256, "activation": "relu", "batch": 128}
-REPEATS = 12
+REPEATS, LONGEST = 12, 8.0  # calls, or seconds
 
 
 def run(seeds: Sequence[int]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -41,8 +42,11 @@ def run(seeds: Sequence[int]) -> Iterator[tuple[str, dict[str, Any]]]:
             f"the same, mean of {len(seeds)} seeds",
             {key: mean_of([found[key] for found in every]) for key in every[0]},
         )
-    for name, settings in (("default networks", {}), ("published 256-wide networks", WIDE)):
-        yield f"training step, {name}", step_rate(data, settings)
+    steps = {"default": {}, "published 256-wide networks": WIDE, "published networks, search and rollouts": published()}
+    for name, settings in steps.items():
+        for count in (1, None):
+            rate = step_rate(data, settings | {"threads": count})
+            yield f"training step, {name}, {'all threads' if count is None else 'one thread'}", rate
     yield "inference, charged5", inference_rate(model, simulate("charged", MANY, seed=seeds[0] + NEW_SEED))
     yield "machine", machine()
 
@@ -68,6 +72,12 @@ def mean_of(seconds: Sequence[float | None]) -> float | None:
     """None where one was not reached."""
     known = [found for found in seconds if found is not None]
     return round(fmean(known), 1) if len(known) == len(seconds) else None
+
+
+def published() -> dict[str, Any]:
+    """Settings of the preset charged5-paper."""
+    settings = yaml.safe_load(preset("charged5-paper").read_text())
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 def step_rate(data: Trajectories, settings: dict[str, Any]) -> dict[str, float]:
@@ -114,8 +124,8 @@ def inference_rate(model: Model, new: Trajectories) -> dict[str, float]:
 
 def seconds_of(work: Callable[[], object]) -> float:
     """Median time of a call, after two to warm up."""
-    took = []
-    for _ in range(REPEATS + 2):
+    took: list[float] = []
+    while len(took) < REPEATS + 2 and (len(took) < 5 or sum(took) < LONGEST):
         start = time.perf_counter()
         work()
         took.append(time.perf_counter() - start)
