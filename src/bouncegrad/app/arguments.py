@@ -130,6 +130,11 @@ def add_drawn_options(parser: Parser, data: str = "file or folder of recordings"
     add_data_options(parser)
 
 
+def add_device_option(parser: Parser) -> None:
+    """Where modules are evaluated."""
+    parser.add_argument("--device", type=str, default="cpu", help="cpu, cuda (a graphics card), or auto: what is there")
+
+
 def add_known_option(parser: Parser) -> None:
     """Edges that the user knows."""
     parser.add_argument(

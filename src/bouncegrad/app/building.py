@@ -58,9 +58,9 @@ def build(
     assert config.learning_rate is not None
     assert config.steps is not None
     assert config.evidence is not None
-    generator = torch.Generator().manual_seed(config.seed)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(config.seed)
     m, _, n, _ = data.shape
-    pairs = torch.from_numpy(candidate_pairs(config.candidates, data))
+    pairs = torch.as_tensor(candidate_pairs(config.candidates, data))
     composition = build_composition(config, n, data.features, scaling, generator).on(n, pairs)
     if known is not None and config.search != "heat-bath":
         raise InputError("known edges: only --search heat-bath keeps them; leave out one of the two")
@@ -190,5 +190,5 @@ def build_prior(
                 f"known edges: type {known.max()}, but there are {config.edge_types} edge types; give types from 0 to "
                 f"{config.edge_types - 1}, or a larger --edge_types"
             )
-        parts.append(known_edges(adjacency_to_structure(torch.from_numpy(known), pairs), config.edge_types))
+        parts.append(known_edges(adjacency_to_structure(torch.as_tensor(known), pairs), config.edge_types))
     return sum(parts[1:], parts[0]) if parts else None

@@ -94,6 +94,7 @@ class Config:
         holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
         seed: seed of every random draw.
         threads: threads of matrix products; all cores by default.
+        device: cpu, cuda (a graphics card), or auto: a graphics card where there is one.
     """
 
     edge_types: int = 2
@@ -142,6 +143,7 @@ class Config:
     holdout: float = 0.25
     seed: int = 0
     threads: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
 
     def __post_init__(self) -> None:
         def check(name: str, good: bool, remedy: str) -> None:

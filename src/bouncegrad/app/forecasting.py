@@ -75,7 +75,7 @@ class ForecastStage:
         begin = time.perf_counter()
         self.z = most_probable(loop, tracks, config.seed) if state is None else state["z"]
         self.horizon = min(config.horizon, tracks.shape[1] - 1 - config.lags)
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.generator = torch.Generator(tracks.device).manual_seed(config.seed)
         silent = silent_type(composition, tracks)
         forecaster = build_forecaster(config, composition.entities, features, scaling, silent, self.generator)
         self.forecaster = forecaster.on(composition.entities, composition.pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -63,14 +63,21 @@ class Model:
         with run.consistent():
             _, frames, entities, _ = about["shape"]
             scaling, features = run.scaling(), tuple(about["features"])
-            composition = build_composition(config, entities, features, scaling, torch.Generator())
+            generator = torch.Generator(torch.get_default_device())
+            composition = build_composition(config, entities, features, scaling, generator)
             state = run.state()
             composition.load_state_dict(state["composition"])
             forecaster = as_forecaster(composition)
             if (stage := state["forecast"]) is not None:
-                forecaster = build_forecaster(config, entities, features, scaling, stage["silent"], torch.Generator())
+                forecaster = build_forecaster(config, entities, features, scaling, stage["silent"], generator)
                 forecaster.load_state_dict(stage["loop"]["composition"])
         return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, float(about["dt"]))
+
+    def cpu(self) -> Model:
+        """The same, its modules brought back from wherever they were trained."""
+        graph, forecaster = self.composition.cpu(), self.forecaster.cpu()
+        entities, pairs = graph.entities, graph.pairs.cpu()
+        return replace(self, composition=graph.on(entities, pairs), forecaster=forecaster.on(entities, pairs))
 
     def infer(
         self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
@@ -93,13 +100,13 @@ class Model:
         coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
         tracks, shared = scaled_tracks(seen, self.scaling), self.config.shared_graph
         found = infer(on, tracks, self.config.seed, coupling, prior, shared)
-        pairs = on.pairs.numpy()
+        pairs = on.pairs.cpu().numpy()
         probability = np.zeros((m, n, n, self.config.edge_types))
         probability[..., 0] = 1 - np.eye(n)
-        probability[:, pairs[0], pairs[1]] = found.probability.numpy()
+        probability[:, pairs[0], pairs[1]] = found.probability.cpu().numpy()
         return Result.from_probability(
             probability,
-            found.loss.numpy().astype(np.float64),
+            found.loss.cpu().numpy().astype(np.float64),
             t,
             tasks=data.tasks,
             entities=data.entities,
@@ -109,7 +116,7 @@ class Model:
 
     def on(self, seen: Trajectories) -> GraphComposition:
         """The modules on the candidate pairs of these recordings."""
-        pairs = torch.from_numpy(candidate_pairs(self.config.candidates, seen))
+        pairs = torch.as_tensor(candidate_pairs(self.config.candidates, seen))
         return self.composition.on(seen.shape[2], pairs)
 
     def seen(self, data: Trajectories, context: int | None) -> Trajectories:

@@ -62,7 +62,7 @@ def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequ
         tracks = torch.stack([with_marks(part, on.features) for part in cut], 1)
         origin = np.where(data.mask[:, list(frames), :, None], origin, np.nan)
     states = forecaster.graph.with_history(tracks)[:, :, 0]
-    z = adjacency_to_structure(torch.from_numpy(result.edges), on.pairs)
+    z = adjacency_to_structure(torch.as_tensor(result.edges), on.pairs)
     return Start(forecaster, states, unmarked(tracks[:, :, -1], on.features), origin, z)
 
 
@@ -83,9 +83,9 @@ def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result)
     """
     require_steps(steps)
     start = start_of(model, seen, result)
-    source, target = start.forecaster.graph.pairs.numpy()
-    until = torch.from_numpy(result.probability[:, source, target].cumsum(-1)[..., :-1])
-    generator = torch.Generator().manual_seed(model.config.seed)
+    source, target = start.forecaster.graph.pairs.cpu().numpy()
+    until = torch.as_tensor(result.probability[:, source, target].cumsum(-1)[..., :-1])
+    generator = torch.Generator(start.z.device).manual_seed(model.config.seed)
     drawn = torch.rand(SAMPLES, 1, start.z.shape[1], 1, generator=generator, dtype=torch.float64)
     state = generator.get_state()
     at_once = max(1, NUMBERS_AT_ONCE // (SAMPLES * steps * start.states[0].numel()))
@@ -139,7 +139,7 @@ def in_units(model: Model, start: Start, path: Float[Tensor, "M C S N D"]) -> Fl
 
     Adding the scaled change to the first state in double precision keeps small motions of far-away coordinates.
     """
-    moved = (path.double() - start.last[:, :, None].double()).numpy() * np.array(model.scaling.scale)
+    moved = (path.double() - start.last[:, :, None].double()).cpu().numpy() * np.array(model.scaling.scale)
     return start.origin[:, :, None] + moved
 
 

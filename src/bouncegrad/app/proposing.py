@@ -81,7 +81,7 @@ def true_structures(
             f"setting proposal: true edges have type {truth.max()}, but there are {config.edge_types} edge types; give "
             f"--edge_types {truth.max() + 1}"
         )
-    return adjacency_to_structure(torch.from_numpy(truth), composition.pairs)
+    return adjacency_to_structure(torch.as_tensor(truth), composition.pairs)
 
 
 def build_annealer(config: Config) -> Annealer:

@@ -173,7 +173,7 @@ class Run:
         path = self._need("checkpoint.pt")
         try:
             with warnings.catch_warnings(action="ignore"):  # torch wonders about foreign pickles before it refuses
-                state = torch.load(path, weights_only=True, map_location="cpu")
+                state = torch.load(path, weights_only=True, map_location=torch.get_default_device())
             version = int(state["format"])
         except Exception:
             raise InputError(f"{path}: is no checkpoint of bouncegrad or is damaged; train anew") from None

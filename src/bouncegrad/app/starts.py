@@ -57,7 +57,7 @@ class Starts:
         told = pairs_told(self.tracks, composition.features, composition.pairs, composition.lags)
         z = found.z.masked_fill(~told, -1)  # pairs that were never seen together agree on nothing
         edges = structure_to_adjacency(z, composition.pairs, composition.entities)
-        directions = agreement_of_directions(edges.numpy(), composition.choices)
+        directions = agreement_of_directions(edges.cpu().numpy(), composition.choices)
         agree = [agreement(edges, other["edges"], composition.choices) for other in self.ended]
         self.verdict = f"start {len(self.ended) + 1}: both directions agree {directions:.2f} beyond chance"
         self.verdict += f", starts agree on {max(agree):.0%} of the edges" if agree else ""
@@ -110,6 +110,6 @@ def agreement_of_directions(edges: Int[np.ndarray, "M N N"], types: int) -> floa
 
 def agreement(one: Int[Tensor, "M N N"], other: Int[Tensor, "M N N"], types: int) -> float:
     """Share of edges with the same type, after the one renaming that agrees best."""
-    a, b = one.numpy(), other.numpy()
+    a, b = one.cpu().numpy(), other.cpu().numpy()
     share = edge_accuracy(a, b, relabelling(a, b, types))
     return 0.0 if share is None else share

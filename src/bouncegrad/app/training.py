@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from bouncegrad.app.building import ALIKE, build
 from bouncegrad.app.config import FEW, Config
+from bouncegrad.app.devices import computing
 from bouncegrad.app.forecasting import ForecastStage
 from bouncegrad.app.memory import require_memory, training_bytes
 from bouncegrad.app.model import Model, require_moderate, require_quantities
@@ -41,7 +42,6 @@ from bouncegrad.results.metrics import edge_accuracy, relabelling
 
 VISITS_A_ROW = 64  # batches between two lines of metrics
 SECONDS_A_CHECKPOINT = 30.0
-LARGEST_KEPT = 2**25 - 2**13  # bytes: the largest block that glibc learns from
 Row = dict[str, Any]
 
 
@@ -85,7 +85,7 @@ def train(
     tasks = min(config.batch, len(data.tasks))
     what = f"{data.source}: training on {tasks} tasks at once with {pairs:,} pairs each"
     require_memory(training_bytes(config, data.shape, pairs), what)
-    with threads(config.threads):
+    with computing(config.device, config.threads):
         truth = data.edges if config.proposal == "truth" else None
         loop, batches = build(config, data.without_edges(), scaling, known, truth)
         schedule = Schedule(config, len(data.tasks), stop)
@@ -111,7 +111,8 @@ def train(
         recorder.finish()
         forecaster = recorder.forecast(scaling, stop) if config.forecast and schedule.progress >= 1 else None
     model.composition.eval()
-    return replace(model, forecaster=(forecaster or model.forecaster).eval()), loop, recorder.rows
+    loop.z = loop.z.cpu()
+    return replace(model, forecaster=(forecaster or model.forecaster).eval()).cpu(), loop, recorder.rows
 
 
 def model_of(loop: BounceGrad, scaling: Scaling, config: Config, data: Trajectories) -> Model:
@@ -125,7 +126,8 @@ def few_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
     """The tasks that are visited while structures cool; None: all."""
     if tasks <= FEW:
         return None
-    return torch.randperm(tasks, generator=torch.Generator().manual_seed(seed))[:FEW]
+    order = torch.randperm(tasks, generator=torch.Generator().manual_seed(seed), device="cpu")
+    return order[:FEW].to(torch.get_default_device())
 
 
 class Recorder:
@@ -234,12 +236,13 @@ class Recorder:
         if self.data.edges is None:
             return {"edge_accuracy": None, "proposal_accuracy": None}
         composition, few = self.composition, self.sample
-        edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).numpy()
+        edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).cpu().numpy()
         truth = self.data.edges
         if self.batches.few is not None:
-            truth, edges = truth[self.few], edges[self.few]
+            visited = self.batches.few.cpu().numpy()
+            truth, edges = truth[visited], edges[visited]
         perm = relabelling(truth, edges, composition.choices, pinned=composition.pinned)
-        true = adjacency_to_structure(torch.from_numpy(self.data.edges[few]), composition.pairs)
+        true = adjacency_to_structure(torch.as_tensor(self.data.edges[few]), composition.pairs)
         proposed = proposal_accuracy(self.loop.proposal, self.batches.tracks[few], self.loop.z[few], true, perm)
         return {"edge_accuracy": edge_accuracy(truth, edges, perm), "proposal_accuracy": proposed}
 
@@ -247,7 +250,7 @@ class Recorder:
         """The last row and what is done to trained modules, unless the run was stopped, and the last checkpoint."""
         if self.ran and self.schedule.progress >= 1:
             move_offsets(self.composition, self.batches.tracks)
-            generator = torch.Generator().manual_seed(self.schedule.config.seed)
+            generator = torch.Generator(self.batches.tracks.device).manual_seed(self.schedule.config.seed)
             found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
             self.composition.temperature.fill_(found)
             if self.counts.visits:
@@ -289,17 +292,3 @@ class Recorder:
         if self.run is not None:
             forecast = self.stage.state_dict() if self.stage else self.resumed
             self.run.save(self.loop, self.schedule, self.starts, self.tying, self.counts, forecast)
-
-
-@contextmanager
-def threads(count: int | None) -> Iterator[None]:
-    """Runs with this many threads in matrix products, then as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    # glibc returns what is freed to the system past twice the largest block it was ever given back, and wide networks
-    # then fault every page of their activations in anew, a quarter of a step. So it is given a large one.
-    torch.empty(LARGEST_KEPT, dtype=torch.uint8)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -90,7 +90,7 @@ class Validation:
         perm = relabelling(new.edges, result.edges, config.edge_types, pinned=config.pinned)
         tracks, proposed = scaled_tracks(new.frames(0, self.context), self.model.scaling), None
         if (new.shape[2], self.context) == (self.model.composition.entities, self.model.frames):
-            z = adjacency_to_structure(torch.from_numpy(result.edges), self.model.composition.pairs)
+            z = adjacency_to_structure(torch.as_tensor(result.edges), self.model.composition.pairs)
             proposed = proposal_accuracy(self.proposal, tracks, z, self.true_structure(new), perm)
         accuracy = edge_accuracy(new.edges, result.edges, perm)
         return {"new_edge_accuracy": accuracy, "new_proposal_accuracy": proposed}
@@ -99,7 +99,7 @@ class Validation:
         """The truth of the candidate pairs, where it is known."""
         if data.edges is None:
             return None
-        return adjacency_to_structure(torch.from_numpy(data.edges), self.model.composition.pairs)
+        return adjacency_to_structure(torch.as_tensor(data.edges), self.model.composition.pairs)
 
     def errors(self, model: Model, prefix: str, keep: bool) -> dict[str, float | None]:
         """Of free-running forecasts, started as `evaluate` starts them."""

@@ -38,12 +38,12 @@ def infer_windows(
     alone = model.infer(cut, known=None if known is None else known.repeat(count, 0))
     n, k = alone.probability.shape[2:]
     pairs = ~np.eye(n, dtype=bool)
-    of_edges = torch.from_numpy(alone.probability[:, pairs]).view(-1, count, n * (n - 1), k)
+    of_edges = torch.as_tensor(alone.probability[:, pairs]).view(-1, count, n * (n - 1), k)
     prior = build_prior(model.config, model.on(cut).pairs)
     before = torch.full((k,), 1 / k) if prior is None else prior[0, 0].softmax(-1)
     found = smoothed(of_edges, before)
     probability = alone.probability.copy()
-    probability[:, pairs] = found.probability.flatten(0, 1).numpy()
+    probability[:, pairs] = found.probability.flatten(0, 1).cpu().numpy()
     return Result.from_probability(
         probability,
         alone.loss,

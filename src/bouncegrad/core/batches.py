@@ -53,7 +53,7 @@ def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N 
     if there is not None:
         assert data.mask is not None
         x = np.concatenate([np.where(there[..., None], x, 0.0), data.mask[..., None], there[..., None]], -1)
-    return torch.from_numpy(x.astype(np.float32))
+    return torch.as_tensor(x.astype(np.float32))
 
 
 def whole_tracks(tracks: Float[Tensor, "B T N D"], tasks: Int[Tensor, " B"], lags: int = 0) -> Batch:

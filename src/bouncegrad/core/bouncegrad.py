@@ -96,7 +96,7 @@ class BounceGrad:
         for name in PARTS:
             getattr(self, name).load_state_dict(state[name])
         self.z.copy_(state["z"])
-        self.generator.set_state(state["generator"])
+        self.generator.set_state(state["generator"].cpu())
 
     def step(self, optimizer: torch.optim.Optimizer, batch: Batch, z: Int[Tensor, "B S"]) -> Tensor:
         """One gradient step on the mean loss of the batch; returns the loss of each task.

@@ -93,7 +93,7 @@ def _infer(
     shared: bool,
 ) -> Inference:
     tasks = len(tracks)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(tracks.device).manual_seed(seed)
     pooled = tasks if shared else 1
     block = min(LARGEST, max(SMALLEST, WORK // (pooled * tracks.shape[1] * composition.entities)))
     up_to = min(ENUMERATED, (COOLING_SWEEPS + AVERAGED_SWEEPS) * block)  # all at once costs no more than sweeps

@@ -62,7 +62,8 @@ class ModulePool(nn.Module):
     def forward(self, x: Float[Tensor, "R inputs"], which: Int[Tensor, " R"]) -> Float[Tensor, "R outputs"]:
         """Row r through module `which[r]`."""
         if self.path == "dense":
-            return self.all(x)[which, torch.arange(len(x), device=x.device)]
+            every = self.all(x)
+            return every.gather(0, which[None, :, None].expand(1, *every.shape[1:]))[0]
         order = torch.argsort(which, stable=True)
         counts = torch.bincount(which, minlength=self.modules_count).tolist()
         back = torch.empty_like(order)

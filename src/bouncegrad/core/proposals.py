@@ -159,7 +159,7 @@ class Learned:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name in ("encoder", "optimizer", "guard"):
             getattr(self, name).load_state_dict(state[name])
-        self.encoder.generator.set_state(state["generator"])
+        self.encoder.generator.set_state(state["generator"].cpu())
 
 
 class InTurn:

@@ -48,13 +48,14 @@ def calibrated_temperature(
     count = choices ** columns.shape[1]
     held = torch.linspace(frames // 2 + 1, frames - 2, HELD_OUT).round().long().unique()
     tasks = min(len(tracks), TASKS, max(1, ROWS // (frames // 2 * len(groups) * count)))
-    score = torch.zeros(len(TEMPERATURES), dtype=torch.float64)
+    temperatures = TEMPERATURES.to(tracks.device)
+    score = torch.zeros(len(temperatures), dtype=torch.float64)
     for x, given in zip(tracks[:tasks].split(TASKS_AT_ONCE), z[:tasks].split(TASKS_AT_ONCE), strict=True):
         numbers = torch.arange(len(x))
         seen = composition.conditional_losses(whole_tracks(x[:, : frames // 2 + 1], numbers, lags), given, columns)
-        belief = (-seen / TEMPERATURES[:, None, None, None]).log_softmax(-1)
+        belief = (-seen / temperatures[:, None, None, None]).log_softmax(-1)
         for t in held:
             log = -composition.conditional_losses(whole_tracks(x[:, t - lags : t + 2], numbers, lags), given, columns)
             gain = (belief + log).logsumexp(-1) - log.logsumexp(-1) + math.log(count)
             score += gain.clamp(min=WORST).sum((1, 2))
-    return float(TEMPERATURES[score.argmax()])
+    return float(temperatures[score.argmax()])

@@ -16,7 +16,8 @@ from bouncegrad.app.benchmarks.machine import machine
 from bouncegrad.app.building import build
 from bouncegrad.app.config import Config, preset
 from bouncegrad.app.model import Model
-from bouncegrad.app.training import threads, train
+from bouncegrad.app.devices import computing
+from bouncegrad.app.training import train
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Scaling, Trajectories
@@ -83,7 +84,7 @@ def published() -> dict[str, Any]:
 def step_rate(data: Trajectories, settings: dict[str, Any]) -> dict[str, float]:
     """GFLOP/s of the search and of the gradient step, against a plain matrix product of the same width."""
     config = Config(**settings).resolve(data.shape)
-    with threads(config.threads):
+    with computing(config.device, config.threads):
         loop, batches = build(config, data, Scaling.fit(data))
         batch = next(iter(batches(loop.generator)))
         z = loop.z[batch.tasks]

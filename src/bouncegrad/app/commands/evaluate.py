@@ -6,7 +6,7 @@ import json
 
 from jsonargparse import Namespace
 
-from bouncegrad.app.arguments import Parser, add_data_options, load_data
+from bouncegrad.app.arguments import Parser, add_data_options, add_device_option, load_data
 from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Run, fingerprint
 from bouncegrad.data.errors import InputError
@@ -31,17 +31,21 @@ def main(words: list[str]) -> None:
     parser.add_argument("--inner_steps", type=int | None, help="runs on regression tasks only: steps of adaptation")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     add_data_options(parser)
+    add_device_option(parser)
     args = parser.parse_args(words)
     if args.inner_steps is not None:
         raise InputError(f"option inner_steps: {args.run} is no run on regression tasks; leave it out")
 
+    from bouncegrad.app.devices import computing
     from bouncegrad.app.evaluation import evaluate
     from bouncegrad.app.model import Model
 
-    model = Model.load(args.run)
+    with computing(args.device, None):
+        model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
     data, split = test_tasks(Run(args.run), args.data, args)
-    numbers = evaluate(model, data, args.context, split, args.protocol).numbers
+    with computing(args.device, None):
+        numbers = evaluate(model, data, args.context, split, args.protocol).numbers
     if args.json:
         print(json.dumps(numbers))
         return

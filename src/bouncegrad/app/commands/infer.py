@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import Parser, add_drawn_options, add_known_option, load_data, load_known, new_folder
+from bouncegrad.app.arguments import Parser, add_device_option, add_drawn_options, add_known_option, load_data, load_known, new_folder
 from bouncegrad.app.run import Run
 
 
@@ -17,24 +17,29 @@ def main(words: list[str]) -> None:
     parser.add_argument(
         "--window", type=int, help="one graph for every so many frames, neighbours in mind (default: one for all)"
     )
+    add_device_option(parser)
     args = parser.parse_args(words)
 
+    from bouncegrad.app.devices import computing
     from bouncegrad.app.model import Model
     from bouncegrad.app.pictures import graph_picture, task_number
     from bouncegrad.app.windowed import infer_windows
     from bouncegrad.results.export import write_edges_csv
     from bouncegrad.results.result import DETERMINED
 
-    model = Model.load(args.run)
+    with computing(args.device, None):
+        model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
     data, part = load_data(args.data, args, "test")
     task = task_number(data, args.task)
     start = time.perf_counter()
     known = load_known(args, data)
-    if args.window is None:
-        result = model.infer(data, args.context, known)
-    else:
-        result = infer_windows(model, data, args.window, args.context, known)
+    with computing(args.device, None):
+        if args.window is None:
+            result = model.infer(data, args.context, known)
+        else:
+            result = infer_windows(model, data, args.window, args.context, known)
+    if args.window is not None:
         task *= len(result.tasks) // len(data.tasks)  # its first window
     seconds = time.perf_counter() - start
     folder = new_folder(args.out)

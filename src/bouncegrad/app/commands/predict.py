@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import Parser, add_drawn_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_device_option, add_drawn_options, load_data, new_folder
 from bouncegrad.app.run import Run
 
 
@@ -14,18 +14,22 @@ def main(words: list[str]) -> None:
     parser = Parser("predict")
     add_drawn_options(parser)
     parser.add_argument("--steps", type=int, default=20, help="frames ahead")
+    add_device_option(parser)
     args = parser.parse_args(words)
 
+    from bouncegrad.app.devices import computing
     from bouncegrad.app.model import Model
     from bouncegrad.app.pictures import forecast_picture, task_number
     from bouncegrad.results.forecast import INTERVAL
 
-    model = Model.load(args.run)
+    with computing(args.device, None):
+        model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
     data, part = load_data(args.data, args, "test")
     task = task_number(data, args.task)
     start = time.perf_counter()
-    forecast = model.forecast(data, args.steps, args.context)
+    with computing(args.device, None):
+        forecast = model.forecast(data, args.steps, args.context)
     seconds = time.perf_counter() - start
     folder = new_folder(args.out)
     forecast.save(folder / "forecast.npz")
