@@ -15,8 +15,8 @@ from bouncegrad.app.benchmarks.accuracy import NEW_SEED
 from bouncegrad.app.benchmarks.machine import machine
 from bouncegrad.app.building import build
 from bouncegrad.app.config import Config, preset
-from bouncegrad.app.model import Model
 from bouncegrad.app.devices import computing
+from bouncegrad.app.model import Model
 from bouncegrad.app.training import train
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.data.simulate import simulate

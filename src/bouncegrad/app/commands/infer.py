@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import Parser, add_device_option, add_drawn_options, add_known_option, load_data, load_known, new_folder
+from bouncegrad.app.arguments import (
+    Parser,
+    add_device_option,
+    add_drawn_options,
+    add_known_option,
+    load_data,
+    load_known,
+    new_folder,
+)
 from bouncegrad.app.run import Run
 
 

@@ -5,6 +5,7 @@ h_j = mlp(Σ_i h_ij / N);   logits_ij = linear(mlp(h_i, h_j, h_ij))
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bouncegrad.core.modules import ModulePool
+
+HE = math.sqrt(6)  # to the variance 2 / inputs, or what tracks tell fades from layer to layer (He et al. 2015)
 
 
 class Encoder(Protocol):
@@ -52,6 +55,9 @@ class Perceptron(nn.Module):
     def __init__(self, inputs: int, hidden: int, generator: torch.Generator, dropout: float) -> None:
         super().__init__()
         self.pool = ModulePool(1, (inputs, hidden, hidden), generator, "relu")
+        with torch.no_grad():
+            for weight in self.pool.weights:
+                weight.mul_(HE)
         self.generator, self.dropout = generator, dropout
 
     def forward(self, x: Float[Tensor, "*rows inputs"], learning: bool) -> Float[Tensor, "*rows hidden"]:
