@@ -164,7 +164,7 @@ def test_numbers_of_numpy_are_numbers(tasks):
         (lambda x: x.astype(str), ["array: states must be numbers"]),
         (lambda x: x[:, :1], ["array: 1 frame"]),
         (lambda x: x[:, :, :1], ["array: 1 entity"]),
-        (lambda x: np.where(np.arange(4) == 2, np.nan, x), ["array: nan at task 0, frame 0, entity 0, feature vx"]),
+        (lambda x: np.where(np.arange(4) == 2, np.inf, x), ["array: inf at task 0, frame 0, entity 0, feature vx"]),
         (lambda x: x * 1e200, ["array: ", "is too large a number"]),
     ],
 )

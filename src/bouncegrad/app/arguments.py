@@ -146,8 +146,10 @@ def load_known(args: Namespace, data: Trajectories) -> Int[np.ndarray, "M N N"] 
     return read_edges(Path(args.known), data, unlisted=-1)
 
 
-def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Trajectories, str | None]:
-    """The recordings and which part they are; None for data without parts."""
+def load_data(
+    path: str, args: Namespace, default_part: str | None, *, tell: bool = False
+) -> tuple[Trajectories, str | None]:
+    """The recordings and which part they are, None for data without parts; what is not as recorded is told if asked."""
     from bouncegrad.data.formats import load, parts  # here, so that help does not load pandas
 
     found = parts(path)
@@ -156,7 +158,10 @@ def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Tra
     if part is None and (len(found) == 1 or set(found) & set(PARTS)):
         part = default_part if default_part in found else found[0]
     reading = {name: getattr(args, name) for name in READING}
-    return load(path, part=part, **reading), part
+    data = load(path, part=part, **reading)
+    if tell and data.notes:
+        print(f"{path}: {', '.join(data.notes)}")
+    return data, part
 
 
 def reading(args: Namespace) -> dict[str, Any]:

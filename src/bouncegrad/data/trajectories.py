@@ -17,11 +17,13 @@ POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
 class Trajectories:
     """M tasks, each T evenly spaced frames of N entities with D features.
 
-    Only the shapes are checked here, since frames after the context may hold anything; `require_finite` checks values.
+    NaN means missing: where a feature of an entity is NaN, the entity was not observed in that frame. Beside that only
+    shapes are checked, since frames after the context may hold anything; `require_finite` refuses infinities.
 
     Args:
-        x: states, `Float[M, T, N, D]`, in the user's units.
-        mask: `Bool[M, T, N]`, true where an entity was observed; None when every cell was.
+        x: states, `Float[M, T, N, D]`, in the user's units; what a masked array of NumPy masks counts as NaN.
+        mask: `Bool[M, T, N]`, true where an entity was observed; None when every cell was. Where a state is NaN it
+            becomes false.
         edges: the true edge types, `Int[M, N, N]`, `[source, target]`, zero diagonal, -1 where one is not known, as of
             entities that a task does not have; None when nothing is known. Only metrics read it.
         dt: seconds (or the user's unit of time) from one frame to the next.
@@ -53,6 +55,7 @@ class Trajectories:
     derived: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        hidden = np.ma.getmaskarray(self.x) if isinstance(self.x, np.ma.MaskedArray) else None
         x = np.asarray(self.x)
         if x.ndim != 4:
             raise InputError(
@@ -71,7 +74,9 @@ class Trajectories:
             if size < least:
                 raise InputError(f"{self.source}: {size} {plural(word, size)} in shape {x.shape}; {remedy}")
         # Foreign byte orders and half or extended precision would trip later, in torch.
-        object.__setattr__(self, "x", x if x.dtype in (np.float32, np.float64) else x.astype(np.float64))
+        x = x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
+        x = x if hidden is None else np.where(hidden, np.nan, x)
+        object.__setattr__(self, "x", x)
         self._set_names("features", d, ("x", "y", "vx", "vy") if d == 4 else tuple(f"x{i}" for i in range(d)))
         self._set_names("entities", n, tuple(map(str, range(n))))
         self._set_names("units", d, ("",) * d)
@@ -86,6 +91,8 @@ class Trajectories:
                     f"found {mask.dtype} {mask.shape}"
                 )
             object.__setattr__(self, "mask", mask)
+        there = ~np.isnan(x).any(-1) & (True if self.mask is None else self.mask)
+        object.__setattr__(self, "mask", None if there.all() else there)
         if self.edges is not None:
             object.__setattr__(self, "edges", self._checked_edges(np.asarray(self.edges), m, n))
 
@@ -130,12 +137,16 @@ class Trajectories:
         return m, t, n, d
 
     def summary(self) -> str:
-        """One line: counts, feature names, whether the truth is known, and how much was not observed."""
+        """One line: counts, feature names, whether the truth is known, and the notes."""
         m, t, n, d = self.shape
         truth = "truth unknown" if self.edges is None else f"truth for {n * (n - 1)} edges"
         count = [f"{k} {plural(w, k)}" for k, w in ((m, "task"), (t, "frame"), (n, "entity"), (d, "feature"))]
-        missing = "" if self.mask is None or self.mask.all() else f", {1 - self.mask.mean():.1%} not observed"
-        return f"{', '.join(count)} ({', '.join(self.features)}), {truth}{missing}"
+        return ", ".join([f"{', '.join(count)} ({', '.join(self.features)})", truth, *self.notes])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """In words, what a user should know of these recordings before trusting a result: how much was not observed."""
+        return () if self.mask is None else (f"{1 - self.mask.mean():.1%} not observed",)
 
     def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
         """The tasks of these indices, in this order."""
@@ -183,7 +194,7 @@ class Trajectories:
             raise InputError(
                 f"{self.source}: {self.x[task, frame, entity, feature]} at task {self.tasks[task]}, frame {frame}, "
                 f"entity {self.entities[entity]}, feature {self.features[feature]} ({int(bad.sum())} such "
-                f"{plural('value', int(bad.sum()))}); fill or cut these frames"
+                f"{plural('value', int(bad.sum()))}); put NaN where nothing was recorded or cut these frames"
             )
         return self
 

@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
 
     model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test")
+    data, part = load_data(args.data, args, "test", tell=not args.json)
     task = task_number(data, args.task)
     visible, whole = (data, None) if args.hide is None else hide(data, args.hide)
     count = args.count or (None if args.hide is None else 1)

@@ -42,8 +42,8 @@ def load(
 ) -> Trajectories:
     """The recordings in a file or folder of any known format, or in a pandas table.
 
-    Values are not checked, since frames after the context may hold anything; `Trajectories.require_finite` does that.
-    A table is stricter: it must not have blank cells.
+    NaN means missing in every format, in tables also a blank and NA. Beside that arrays are not checked, since frames
+    after the context may hold anything: `Trajectories.require_finite` refuses infinities there, and tables when read.
 
     Args:
         path: a file, a folder, one file of a folder (which then chooses the data set and the part), or a long or wide
