@@ -202,6 +202,6 @@ def test_data_is_left_as_it_was(tasks):
 
 def test_another_time_step_is_refused_where_both_are_known(model, tasks):
     """Learned changes are those of one step; a recording that does not say its time step has 1."""
-    with pytest.raises(InputError, match=r"the time between frames is 0.5, in training it was 0.1; resample"):
+    with pytest.raises(InputError, match=r"the time between frames is 0.5, in training it was 0.1; --resample 0.1"):
         model.infer(replace(tasks, dt=0.5))
     np.testing.assert_array_equal(model.infer(replace(tasks, dt=1.0)).edges, model.infer(tasks).edges)

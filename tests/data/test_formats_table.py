@@ -162,7 +162,7 @@ def test_line_numbers_count_empty_lines_and_survive_sorting(tmp_path):
         ),
         (
             [*ROWS[:4], "q,7,a,5", "q,7,b,6", "q,8,a,7", "q,8,b,8"],
-            ": task p has time steps of 0.5, task q of 1; resample to one step",
+            ": task p has time steps of 0.5, task q of 1; resample to one step with --resample 0.5",
         ),
         (["p,0,a,1", "p,0,b,2"], ": 1 frame in shape (1, 1, 2, 1); a change needs at least two frames"),
         (["p,0,a,1", "p,1,a,2"], ": 1 entity in shape (1, 2, 1, 1); an interaction needs"),

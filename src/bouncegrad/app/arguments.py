@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bouncegrad.data.trajectories import Trajectories
 
 PARTS = ("train", "valid", "test")
-READING = ("edges", "edges_order", "velocities", "time_step")
+READING = ("edges", "edges_order", "velocities", "time_step", "resample")
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [a,b]"}
 
 
@@ -117,6 +117,11 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
         "--velocities", action="store_true", help="add velocities, derived from positions by central differences"
     )
     group.add_argument("--time_step", type=float | None, help="time between frames, if the file does not say")
+    group.add_argument(
+        "--resample",
+        type=str | None,
+        help="for uneven times: interpolate at even frames, so far apart; `usual` takes the usual step",
+    )
 
 
 def add_drawn_options(parser: Parser, data: str = "file or folder of recordings") -> None:

@@ -122,8 +122,8 @@ class Model:
         # Recordings that do not say their time step have 1; they are taken to be like those of training.
         if 1.0 not in (data.dt, self.dt) and not math.isclose(data.dt, self.dt, rel_tol=1e-3):
             raise InputError(
-                f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; resample the "
-                "recordings, or state the right time step"
+                f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; --resample "
+                f"{self.dt:g} interpolates, --time_step {self.dt:g} says that it is the same"
             )
         frames, least = data.shape[1], self.config.lags + 2
         if not least <= (frames if context is None else context) <= frames:

@@ -7,12 +7,14 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import Format, load, parts, save, written_format
 from bouncegrad.data.formats.cells import listed
+from bouncegrad.data.resampling import Step
 from bouncegrad.data.trajectories import Trajectories
 
 PART, TASK = "{part}", "{task}"
@@ -45,6 +47,7 @@ def convert(
     edges_order: str | None = None,
     velocities: bool = False,
     time_step: float | None = None,
+    resample: Step | None = None,
     force: bool = False,
 ) -> list[Converted]:
     """Reads recordings of any known format and writes them in another.
@@ -62,6 +65,7 @@ def convert(
         edges_order: as in `load`.
         velocities: as in `load`.
         time_step: as in `load`.
+        resample: as in `load`.
         force: replace files that exist.
 
     Raises:
@@ -73,7 +77,8 @@ def convert(
     for name in _parts_to_read(source, target, form, part):
         # A file without parts may become the part of a folder.
         read = None if not form.suffix and not parts(source) else name
-        data = load(source, part=read, edges=edges, edges_order=edges_order, velocities=velocities, time_step=time_step)
+        truth: dict[str, Any] = {"edges": edges, "edges_order": edges_order}
+        data = load(source, part=read, **truth, velocities=velocities, time_step=time_step, resample=resample)
         place = _filled(target, PART, name)
         whole = TASK not in str(place)
         for i, task in enumerate(data.tasks[:1] if whole else data.tasks):

@@ -33,6 +33,7 @@ class Trajectories:
         tasks: M names, by default 0, 1, ...
         source: the file or command that the data came from, for messages.
         derived: features that were derived from positions; see `with_velocities`.
+        resampling: what `resample` did, in words; empty for frames as they were recorded.
 
     Raises:
         InputError: a wrong number of axes, no task, fewer than 2 frames or entities, or parts that do not fit.
@@ -53,6 +54,7 @@ class Trajectories:
     tasks: tuple[str, ...] = ()
     source: str = "array"
     derived: tuple[str, ...] = ()
+    resampling: str = ""
 
     def __post_init__(self) -> None:
         hidden = np.ma.getmaskarray(self.x) if isinstance(self.x, np.ma.MaskedArray) else None
@@ -145,8 +147,9 @@ class Trajectories:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """In words, what a user should know of these recordings before trusting a result: how much was not observed."""
-        return () if self.mask is None else (f"{1 - self.mask.mean():.1%} not observed",)
+        """In words, what is not as in complete, even recordings: how they were resampled, how much was not observed."""
+        missing = "" if self.mask is None else f"{1 - self.mask.mean():.1%} not observed"
+        return tuple(note for note in (self.resampling, missing) if note)
 
     def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
         """The tasks of these indices, in this order."""

@@ -18,6 +18,8 @@ from bouncegrad.data.formats.own import ARCHIVE, ARRAY
 from bouncegrad.data.formats.pedestrians import PEDESTRIANS
 from bouncegrad.data.formats.table import TABLE
 from bouncegrad.data.formats.wide import WIDE
+from bouncegrad.data.resampling import Step
+from bouncegrad.data.resampling import resample as at_even_frames
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.velocities import with_velocities
 
@@ -39,6 +41,7 @@ def load(
     edges_order: str | None = None,
     velocities: bool = False,
     time_step: float | None = None,
+    resample: Step | None = None,
 ) -> Trajectories:
     """The recordings in a file or folder of any known format, or in a pandas table.
 
@@ -54,6 +57,7 @@ def load(
         edges_order: source or target, by which a vector of edges is sorted first.
         velocities: add velocities derived from the positions.
         time_step: time between two frames, in place of what the format itself states.
+        resample: interpolate at frames so far apart, or `usual`, see `resampling.py`; velocities are derived after.
 
     Raises:
         InputError: one line that names the file, the place, the value found and the remedy.
@@ -62,7 +66,7 @@ def load(
         >>> load("springs.npz").summary()  # doctest: +SKIP
         '500 tasks, 49 frames, 5 entities, 4 features (x, y, vx, vy), truth for 20 edges'
     """
-    data, beside = _read(path, part)
+    data, beside = _read(path, part, resample)
     if edges_order is not None and not isinstance(edges, str | Path):
         raise InputError(f"{data.source}: an order of edges is given but no vector; give the file of edges too")
     if edges is None:
@@ -72,7 +76,11 @@ def load(
     elif edges is not None:
         data = replace(data, edges=edges_from_frame(edges, data))
     if time_step is not None:
+        if data.resampling:
+            raise InputError(f"{data.source}: says its times itself; resample without a time step")
         data = replace(data, dt=time_step)
+    if resample is not None and not data.resampling:
+        data = at_even_frames(data, resample)
     return with_velocities(data) if velocities else data
 
 
@@ -141,17 +149,18 @@ def written_format(path: Path, format: str | None) -> Format:
     return form
 
 
-def _read(path: str | Path | pd.DataFrame, part: str | None) -> tuple[Trajectories, Path | None]:
-    """The recordings, and the file of edges beside them."""
+def _read(path: str | Path | pd.DataFrame, part: str | None, step: Step | None) -> tuple[Trajectories, Path | None]:
+    """The recordings, resampled if their format holds the time of each state, and the file of edges beside them."""
     if not isinstance(path, str | Path):
         if part is not None:
             raise InputError(f"{SOURCE}: has no parts, so not {part!r} either; leave the part out")
-        return from_frame(path), None
+        return from_frame(path, step), None
     path = Path(path)
     form = recognise(path)
     if part is not None and not form.parts(path):
         raise InputError(f"{path}: has no parts, so not {part!r} either; leave the part out")
-    return form.read(path, part), form.edges_beside(path)
+    data = form.read(path, part) if step is None or form.resampled is None else form.resampled(path, step)
+    return data, form.edges_beside(path)
 
 
 def _existing(path: Path) -> Path:

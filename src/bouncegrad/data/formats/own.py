@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,13 +31,14 @@ def read(path: Path, part: str | None) -> Trajectories:
     if len(states) != 1:
         found = "both x and state" if states else f"{', '.join(arrays) or 'no key'} but no x"
         raise InputError(f"{path}: has {found}; give the states once, as x (task, frame, entity, feature)")
+    names: dict[str, Any] = {key: _names(arrays[key], key, path) for key in NAMES if key in arrays}
     return Trajectories(
         x=arrays[states[0]],
         mask=arrays.get("mask"),
         edges=arrays.get("edges"),
         dt=_number(arrays.get("dt", np.array(1.0)), "dt", path),
         source=str(path),
-        **{key: _names(arrays[key], key, path) for key in NAMES if key in arrays},
+        **names,
     )
 
 
