@@ -92,7 +92,7 @@ def readable(message: str) -> str:
     if value := re.fullmatch(r"(.*) (?:Got|Given) value: ?(.*)", key[2]):
         choices = re.search(r"Literal\[(.*?)\]", value[1])
         kinds = dict.fromkeys(KINDS[kind] for kind in re.findall(r"<class '(\w+)'>", value[1]) if kind in KINDS)
-        wanted = choices[1].replace("'", "").split(", ") if choices else list(kinds)
+        wanted = [*kinds, *(choices[1].replace("'", "").split(", ") if choices else [])]
     if value and wanted:
         return f"option {key[1]}: {value[2]!r} cannot be used; give {' or '.join(wanted)}"
     return f"option {key[1]}: {key[2]}"

@@ -74,7 +74,7 @@ def build(
         )
     proposal = build_proposal(config, data, composition, generator, truth)
     annealer = build_annealer(config)
-    z = random_structure(1 if config.shared_graph else m, composition.slots, config.edge_types, generator)
+    z = random_structure(1 if config.shared_graph else m, composition.slots, config.types, generator)
     z = z.expand(m, -1).clone()
     kind = Muon if config.optimizer == "muon" else torch.optim.Adam
     optimizer = kind(composition.parameters(), lr=config.learning_rate)
@@ -111,7 +111,7 @@ def build_composition(
     return GraphComposition(
         entities,
         len(features),
-        config.edge_types,
+        config.types,
         scaling,
         generator,
         edge_hidden=config.edge_hidden,
@@ -146,9 +146,9 @@ def build_forecaster(
     )
     weight = (scaling.published() * np.array(scaling.change)) ** 2
     weight = (scaling.published() * np.array(scaling.scale)) ** 2 / weight.mean()
-    names = [k for k in range(config.edge_types) if k != silent]
+    names = [k for k in range(config.types) if k != silent]
     order = names if silent is None else [silent, *names]
-    renamed = torch.tensor([order.index(k) for k in range(config.edge_types)])
+    renamed = torch.tensor([order.index(k) for k in range(config.types)])
     return Forecaster(
         graph, torch.tensor(weight).float(), renamed, config.node_hidden, generator, config.substeps, HORIZONS
     )
@@ -164,7 +164,7 @@ def build_coupling(config: Config, entities: int) -> Coupling:
         return Symmetric()
     if config.entity_types is None:
         return Independent()
-    k, a = config.edge_types, config.entity_types
+    k, a = config.types, config.entity_types
     if k ** (entities - 1) > ENUMERATED or a**entities > MOST_STATES:
         raise InputError(
             f"setting entity_types: {a} for {entities} entities and {k} edge types are too many to be drawn at once; "
@@ -183,12 +183,12 @@ def build_prior(
     """
     parts = []
     if config.sparsity is not None:
-        parts.append(sparsity(pairs.shape[1], config.edge_types, config.sparsity))
+        parts.append(sparsity(pairs.shape[1], config.types, config.sparsity))
     if known is not None:
-        if known.max() >= config.edge_types:
+        if known.max() >= config.types:
             raise InputError(
-                f"known edges: type {known.max()}, but there are {config.edge_types} edge types; give types from 0 to "
-                f"{config.edge_types - 1}, or a larger --edge_types"
+                f"known edges: type {known.max()}, but there are {config.types} edge types; give types from 0 to "
+                f"{config.types - 1}, or a larger --edge_types"
             )
-        parts.append(known_edges(adjacency_to_structure(torch.from_numpy(known), pairs), config.edge_types))
+        parts.append(known_edges(adjacency_to_structure(torch.from_numpy(known), pairs), config.types))
     return sum(parts[1:], parts[0]) if parts else None

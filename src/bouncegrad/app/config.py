@@ -19,6 +19,7 @@ FEW = 1024  # tasks that laws and their names are found from
 LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
 UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; a minute's are only guessed
 WIDEST = 2**16
+MINUTES = 5.0
 FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}
 PRESETS = Path(__file__).parent / "presets"
 
@@ -28,7 +29,8 @@ class Config:
     """Settings of one run. None means: chosen from the data or from `search`, and written down when resolved.
 
     Args:
-        edge_types: K, how many edge modules there are; each edge gets one of them.
+        edge_types: K, how many edge modules there are; each edge gets one of them. auto: as many, 1 to 4, as held-out
+            tasks need; see `choosing.py`.
         search: heat-bath draws structures from their conditionals; paper proposes, tests, accepts (Alet et al. 2019).
         proposal: what suggests structures to the paper's search; truth is an oracle, which reads the true edges.
         encoder: network behind the learned proposal; mlp or cnn on tracks, structures or structures-flipped on present
@@ -96,7 +98,7 @@ class Config:
         threads: threads of matrix products; all cores by default.
     """
 
-    edge_types: int = 2
+    edge_types: int | Literal["auto"] = 2
     search: Literal["heat-bath", "paper"] = "heat-bath"
     proposal: Literal["uniform", "learned", "truth"] = "uniform"
     encoder: Literal["mlp", "cnn", "structures", "structures-flipped", "both"] = "mlp"
@@ -150,7 +152,11 @@ class Config:
 
         for name, hint in get_type_hints(type(self)).items():
             check(name, fits(getattr(self, name), hint), f"give {in_words(hint)}")
-        check("edge_types", 2 <= self.edge_types <= 64, "give a whole number from 2 to 64")
+        auto = self.edge_types == "auto"
+        check("edge_types", auto or 1 <= self.types <= 64, "give a whole number from 1 to 64, or auto")
+        likelihood = self.loss != "rollout" and self.search == "heat-bath"
+        check("edge_types", not auto or likelihood, "it goes by likelihoods, of --search heat-bath")
+        check("edge_types", auto or self.types > 1 or not self.pinned, "type 0 is none, and there is no other")
         check("hot", 0 <= self.hot < 1, "give a share from 0, below 1")
         check("evidence", self.evidence is None or 0 <= self.evidence < 1, "give a share from 0, below 1")
         check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
@@ -192,9 +198,10 @@ class Config:
             check(name, self.candidates is None or not getattr(self, name), "it needs all pairs, without --candidates")
         if (a := self.entity_types) is not None:
             check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
+            check("entity_types", not auto, "they say how many edge types there are; give --edge_types as a number")
             lead = sorted({2, a * (a + 1) // 2, a * a})
             given = f"with edge_types {self.edge_types}; {a} lead to {', '.join(map(str, lead))} edge types"
-            check("entity_types", self.edge_types in lead, given)
+            check("entity_types", self.types in lead, given)
         check("sparsity", self.sparsity is None or 0 < self.sparsity < 1, "give a share above 0, below 1")
         check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned, which says that type 0 is none")
         for name in ("symmetric", "entity_types", "shared_graph", "pinned", "candidates"):
@@ -223,7 +230,7 @@ class Config:
             drawn = round(ROWS_A_VISIT / (min(self.batch, m) * n))
             segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
         optimizer = self.optimizer or ("muon" if loss == "likelihood" else "adam")
-        minutes = None if self.epochs else self.minutes or 5.0
+        minutes = None if self.epochs else self.minutes or MINUTES
         steps_to_come = self.epochs * -(-m // self.batch) if self.epochs else STEPS_A_MINUTE * (minutes or 0.0)
         haste = min(max((UNHURRIED / steps_to_come) ** 0.5, 1.0), 2.0)
         evidence = self.evidence
@@ -249,6 +256,12 @@ class Config:
             sparsity=self.sparsity or (0.9 if pinned else None),
             minutes=minutes,
         )
+
+    @property
+    def types(self) -> int:
+        """K, once it is a number."""
+        assert not isinstance(self.edge_types, str), "edge types are chosen before"
+        return self.edge_types
 
     @property
     def priors(self) -> tuple[str, ...]:

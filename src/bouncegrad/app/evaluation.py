@@ -69,7 +69,7 @@ def evaluate(
     planned = plan(protocol, frames, context, model.config.lags)
     result = model.infer(data, context)
     seconds = time.perf_counter() - start
-    types = model.config.edge_types
+    types = model.config.types
     pinned = model.config.pinned
     perm = relabelling(data.edges, result.edges, types, pinned=pinned)
     both = symmetric(result.probability)

@@ -83,7 +83,7 @@ def edges_of(model: Model, seen: Trajectories, found: Explanation, names: tuple[
     """Edges among all entities, the unseen ones last."""
     n = seen.shape[2] + len(names)
     source, target = model.composition.on(n).pairs.numpy()
-    probability = np.zeros((len(seen.tasks), n, n, model.config.edge_types))
+    probability = np.zeros((len(seen.tasks), n, n, model.config.types))
     probability[..., 0] = 1 - np.eye(n)
     probability[:, source, target] = found.probability.numpy()
     return Result.from_probability(

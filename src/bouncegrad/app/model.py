@@ -94,7 +94,7 @@ class Model:
         tracks, shared = scaled_tracks(seen, self.scaling), self.config.shared_graph
         found = infer(on, tracks, self.config.seed, coupling, prior, shared)
         pairs = on.pairs.numpy()
-        probability = np.zeros((m, n, n, self.config.edge_types))
+        probability = np.zeros((m, n, n, self.config.types))
         probability[..., 0] = 1 - np.eye(n)
         probability[:, pairs[0], pairs[1]] = found.probability.numpy()
         return Result.from_probability(

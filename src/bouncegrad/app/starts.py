@@ -51,7 +51,7 @@ class Starts:
         composition, search = self.loop.composition, self.loop.search
         assert isinstance(composition, GraphComposition)
         self.settled = True
-        if not isinstance(search, HeatBath):
+        if not isinstance(search, HeatBath) or composition.choices == 1:
             return False
         found = infer(composition, self.tracks, shared=search.shared)
         told = pairs_told(self.tracks, composition.features, composition.pairs, composition.lags)

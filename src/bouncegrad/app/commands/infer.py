@@ -54,7 +54,9 @@ def main(words: list[str]) -> None:
     print(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
     if open_share:
         print(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
-    if not pinned:
+    if model.config.types == 1:
+        print("there is one edge type: what everybody does to everybody alike, possibly nothing")
+    elif not pinned:
         print("no type is known to mean absence; train with --pinned, and type 0 does")
     if result.priors:
         print(f"stated beforehand: {', '.join(result.priors)}")
