@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bouncegrad.data.trajectories import Trajectories
 
 PARTS = ("train", "valid", "test")
-READING = ("edges", "edges_order", "velocities", "time_step", "resample")
+READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles")
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [a,b]"}
 
 
@@ -121,6 +121,12 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
         "--resample",
         type=str | None,
         help="for uneven times: interpolate at even frames, so far apart; `usual` takes the usual step",
+    )
+    group.add_argument(
+        "--angles",
+        type=tuple[str, ...],
+        default=(),
+        help="features that are angles and wrap: [phase] in radians, [heading:deg] in degrees",
     )
 
 

@@ -61,7 +61,8 @@ def build(
     generator = torch.Generator().manual_seed(config.seed)
     m, _, n, _ = data.shape
     pairs = torch.from_numpy(candidate_pairs(config.candidates, data))
-    composition = build_composition(config, n, data.features, scaling, generator).on(n, pairs)
+    require_turnable(config, data)
+    composition = build_composition(config, n, data.features, scaling, generator, angles=data.angles).on(n, pairs)
     if known is not None and config.search != "heat-bath":
         raise InputError("known edges: only --search heat-bath keeps them; leave out one of the two")
     search: Search = Metropolis(explain=config.annealer == "residual")
@@ -95,6 +96,7 @@ def build_composition(
     scaling: Scaling,
     generator: torch.Generator,
     *,
+    angles: Sequence[str] = (),
     likelihood: Likelihood | None = None,
     pinned: bool | None = None,
 ) -> GraphComposition:
@@ -126,7 +128,22 @@ def build_composition(
         relative=places if config.relative != "no" else (),
         placeless=config.relative == "everything",
         momentum=config.momentum,
+        angles=[features.index(angle.partition(":")[0]) for angle in angles],
     )
+
+
+def require_turnable(config: Config, data: Trajectories) -> None:
+    """Refuses settings that cannot treat angles as such.
+
+    Raises:
+        InputError: names the setting.
+    """
+    for name in ("mirror", *(["proposal"] if config.proposal == "learned" else [])):
+        if data.angles and getattr(config, name):
+            raise InputError(
+                f"setting {name}: it does not know angles ({', '.join(data.angles)}); leave it out, or give sines and "
+                "cosines as features"
+            )
 
 
 def build_forecaster(
@@ -136,13 +153,21 @@ def build_forecaster(
     scaling: Scaling,
     silent: int | None,
     generator: torch.Generator,
+    angles: Sequence[str] = (),
 ) -> Forecaster:
     """The forecaster with fresh weights; inferred type `silent` sends nothing in it.
 
     Errors count as they are published: positions and velocities scaled to [-1, 1], in units of a typical change.
     """
     graph = build_composition(
-        config, entities, features, scaling, generator, likelihood="shared", pinned=silent is not None
+        config,
+        entities,
+        features,
+        scaling,
+        generator,
+        angles=angles,
+        likelihood="shared",
+        pinned=silent is not None,
     )
     weight = (scaling.published() * np.array(scaling.change)) ** 2
     weight = (scaling.published() * np.array(scaling.scale)) ** 2 / weight.mean()

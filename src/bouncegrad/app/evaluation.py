@@ -64,6 +64,7 @@ def evaluate(
         InputError: the recordings are too short for the protocol or the context.
     """
     start = time.perf_counter()
+    data = model.adopted(data)
     frames = data.shape[1]
     context = min(model.frames, frames) if context is None else context
     planned = plan(protocol, frames, context, model.config.lags)

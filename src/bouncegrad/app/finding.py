@@ -38,6 +38,8 @@ def find(
     """
     if model.config.lags or model.config.candidates is not None:
         raise InputError("unseen entities: a model with --lags or --candidates cannot find them; train without")
+    if model.angles:
+        raise InputError("unseen entities: a model of angles cannot find them; give sines and cosines as features")
     if count is not None and not 1 <= count <= MOST:
         raise InputError(f"option count: {count} cannot be used; give 1 to {MOST}, or leave it out")
     seen = model.seen(data, context).require_complete()

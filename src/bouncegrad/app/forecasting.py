@@ -68,6 +68,7 @@ class ForecastStage:
         features: tuple[str, ...],
         stop: Callable[[], bool],
         state: dict[str, Any] | None = None,
+        angles: tuple[str, ...] = (),
     ) -> None:
         composition = loop.composition
         assert isinstance(composition, GraphComposition)
@@ -77,7 +78,8 @@ class ForecastStage:
         self.horizon = min(config.horizon, tracks.shape[1] - 1 - config.lags)
         self.generator = torch.Generator().manual_seed(config.seed)
         silent = silent_type(composition, tracks)
-        forecaster = build_forecaster(config, composition.entities, features, scaling, silent, self.generator)
+        entities, generator = composition.entities, self.generator
+        forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles)
         self.forecaster = forecaster.on(composition.entities, composition.pairs)
         self.forecaster.begin_from(composition)
         self.silent = silent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
+from bouncegrad.data.angles import periods_of
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.suspicions import codes, place
@@ -45,6 +46,7 @@ class Model:
         features: names of the D features.
         frames: T of the training part, the default context of new tasks.
         dt: time between frames of the training part, which the learned changes belong to.
+        angles: features that are angles, as `Trajectories` names them.
     """
 
     composition: GraphComposition
@@ -54,6 +56,7 @@ class Model:
     features: tuple[str, ...]
     frames: int
     dt: float
+    angles: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
@@ -63,14 +66,17 @@ class Model:
         with run.consistent():
             _, frames, entities, _ = about["shape"]
             scaling, features = run.scaling(), tuple(about["features"])
-            composition = build_composition(config, entities, features, scaling, torch.Generator())
+            angles = tuple(about.get("angles", ()))
+            composition = build_composition(config, entities, features, scaling, torch.Generator(), angles=angles)
             state = run.state()
             composition.load_state_dict(state["composition"])
             forecaster = as_forecaster(composition)
             if (stage := state["forecast"]) is not None:
-                forecaster = build_forecaster(config, entities, features, scaling, stage["silent"], torch.Generator())
+                silent, generator = stage["silent"], torch.Generator()
+                forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles)
                 forecaster.load_state_dict(stage["loop"]["composition"])
-        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, float(about["dt"]))
+        dt = float(about["dt"])
+        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, dt, angles)
 
     def infer(
         self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
@@ -112,8 +118,29 @@ class Model:
         pairs = torch.from_numpy(candidate_pairs(self.config.candidates, seen))
         return self.composition.on(seen.shape[2], pairs)
 
+    @property
+    def periods(self) -> Float[np.ndarray, " D"]:
+        """A whole turn of each feature that is an angle, 0 of others."""
+        return periods_of(self.angles, self.features, ("",) * len(self.features), "model")
+
+    def adopted(self, data: Trajectories) -> Trajectories:
+        """The recordings, angles as in training where they do not say themselves.
+
+        Raises:
+            InputError: they say otherwise.
+        """
+        if data.angles == self.angles or data.features != self.features:
+            return data
+        if data.angles:
+            raise InputError(
+                f"{data.source}: angles {', '.join(data.angles)} differ from those of training, "
+                f"{', '.join(self.angles) or 'none'}; leave --angles out, or give the same"
+            )
+        return replace(data, angles=self.angles)
+
     def seen(self, data: Trajectories, context: int | None) -> Trajectories:
         """The context frames, checked."""
+        data = self.adopted(data)
         if data.features != self.features:
             raise InputError(
                 f"{data.source}: features {', '.join(data.features)} differ from those of training, "

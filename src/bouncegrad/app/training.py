@@ -117,7 +117,9 @@ def model_of(loop: BounceGrad, scaling: Scaling, config: Config, data: Trajector
     """What the loop trains as a model, the modules shared."""
     composition = loop.composition
     assert isinstance(composition, GraphComposition)
-    return Model(composition, as_forecaster(composition), scaling, config, data.features, data.shape[1], data.dt)
+    return Model(
+        composition, as_forecaster(composition), scaling, config, data.features, data.shape[1], data.dt, data.angles
+    )
 
 
 def few_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
@@ -257,7 +259,9 @@ class Recorder:
         """The second stage, or what is left of it."""
         features, tracks, config = self.data.features, self.batches.tracks, self.schedule.config
         with self.run.consistent() if self.run is not None and self.resumed else nullcontext():
-            self.stage = ForecastStage(config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed)
+            self.stage = ForecastStage(
+                config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed, self.data.angles
+            )
         self.stage.run(self.add_stage_row, self.save)
         self.save()
         return self.stage.forecaster.eval()

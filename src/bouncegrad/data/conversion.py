@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ def convert(
     velocities: bool = False,
     time_step: float | None = None,
     resample: Step | None = None,
+    angles: Sequence[str] = (),
     force: bool = False,
 ) -> list[Converted]:
     """Reads recordings of any known format and writes them in another.
@@ -66,6 +68,7 @@ def convert(
         velocities: as in `load`.
         time_step: as in `load`.
         resample: as in `load`.
+        angles: as in `load`.
         force: replace files that exist.
 
     Raises:
@@ -77,8 +80,8 @@ def convert(
     for name in _parts_to_read(source, target, form, part):
         # A file without parts may become the part of a folder.
         read = None if not form.suffix and not parts(source) else name
-        truth: dict[str, Any] = {"edges": edges, "edges_order": edges_order}
-        data = load(source, part=read, **truth, velocities=velocities, time_step=time_step, resample=resample)
+        times: dict[str, Any] = {"time_step": time_step, "resample": resample, "angles": angles}
+        data = load(source, part=read, edges=edges, edges_order=edges_order, velocities=velocities, **times)
         place = _filled(target, PART, name)
         whole = TASK not in str(place)
         for i, task in enumerate(data.tasks[:1] if whole else data.tasks):
@@ -145,7 +148,7 @@ def _try(data: Trajectories, aside: Path, place: Path, part: str | None, form: F
 def _lost(data: Trajectories, again: Trajectories) -> dict[str, str]:
     """What differs between recordings and what a file gives back of them, in words."""
     lost = {}
-    for field in ("features", "units", "entities", "tasks"):
+    for field in ("features", "units", "angles", "entities", "tasks"):
         before, after = getattr(data, field), getattr(again, field)
         if before != after:
             lost[field] = f"{field} {listed(before)}" + (f", read back as {listed(after)}" if any(after) else "")

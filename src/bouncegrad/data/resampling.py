@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bouncegrad.data.angles import from_start, unwrapped
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories, plural
 
@@ -22,6 +23,13 @@ SAME = 1e-6  # steps; a frame this close to a record is that record, to the bit
 SPARSEST, FEW = 50, 10_000  # cells for each record, and cells that always may be
 
 Step = float | str
+
+
+class Evenly(NamedTuple):
+    """How a reader is to resample: the time between frames, or `usual`, and the features that are angles."""
+
+    step: Step
+    angles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class Records:
         time: when.
         values: D features, all finite.
         source: for messages.
+        periods: a whole turn of each feature that is an angle, 0 of others.
     """
 
     task: Int[np.ndarray, " rows"]
@@ -41,6 +50,7 @@ class Records:
     time: Float[np.ndarray, " rows"]
     values: Float[np.ndarray, "rows D"]
     source: str
+    periods: Float[np.ndarray, " D"]
 
     def tracks(self) -> Iterator[tuple[int, int, Float[np.ndarray, " S"], Float[np.ndarray, "S D"]]]:
         """Task, entity, times and states of each entity of each task, by time."""
@@ -90,7 +100,8 @@ def resample(data: Trajectories, step: Step = USUAL, times: Float[np.ndarray, "*
         if not (np.isfinite(moments[used]).all() and (np.diff(moments[used]) > 0).all()):
             raise InputError(f"{data.source}: times of task {name} do not rise from frame to frame; sort its frames")
     task, frame, entity = np.nonzero(seen)
-    records = Records(task, entity, when[task, frame], data.x[task, frame, entity].astype(np.float64), data.source)
+    values = data.x[task, frame, entity].astype(np.float64)
+    records = Records(task, entity, when[task, frame], values, data.source, data.periods)
     even = even_frames(records, m, n, step)
     made = replace(data, x=even.x.astype(data.x.dtype), mask=even.mask, dt=even.dt, resampling=even.done)
     return made.frames(0)
@@ -115,10 +126,12 @@ def even_frames(records: Records, tasks: int, entities: int, step: Step) -> Even
     np.maximum.at(end, records.task, records.time)
     frames = 1 + int(np.floor((end - start).max() / dt + SAME))
     require_dense(frames, dt, tasks * entities, len(records.time), records.source)
+    lowest = np.where(records.values.min(0) >= 0, 0.0, -records.periods / 2)
     x = np.full((tasks, frames, entities, records.values.shape[1]), np.nan)
     for task, entity, times, values in tracks:
         grid = start[task] + dt * np.arange(frames)
-        x[task, :, entity] = on_grid(times, values, grid, max(LATE * usual[task], dt), SAME * dt)
+        made = on_grid(times, unwrapped(values, records.periods), grid, max(LATE * usual[task], dt), SAME * dt)
+        x[task, :, entity] = from_start(made, records.periods, lowest)
     done = f"resampled to steps of {dt:g} (recorded: {recorded.min():.4g} to {recorded.max():.4g}, usually "
     return EvenFrames(x, ~np.isnan(x).any(-1), dt, f"{done}{low_median(recorded, recorded):.4g})")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bouncegrad.data.angles import periods_of, wrapped
 from bouncegrad.data.errors import InputError
 
 POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
@@ -33,6 +34,7 @@ class Trajectories:
         tasks: M names, by default 0, 1, ...
         source: the file or command that the data came from, for messages.
         derived: features that were derived from positions; see `with_velocities`.
+        angles: features that are angles, named `phase` (radians) or `heading:deg` (degrees), see `angles.py`.
         resampling: what `resample` did, in words; empty for frames as they were recorded.
 
     Raises:
@@ -54,6 +56,7 @@ class Trajectories:
     tasks: tuple[str, ...] = ()
     source: str = "array"
     derived: tuple[str, ...] = ()
+    angles: tuple[str, ...] = ()
     resampling: str = ""
 
     def __post_init__(self) -> None:
@@ -83,6 +86,8 @@ class Trajectories:
         self._set_names("entities", n, tuple(map(str, range(n))))
         self._set_names("units", d, ("",) * d)
         self._set_names("tasks", m, tuple(map(str, range(m))))
+        object.__setattr__(self, "angles", tuple(map(str, self.angles)))
+        periods_of(self.angles, self.features, self.units, self.source)
         if not (np.isfinite(self.dt) and self.dt > 0):
             raise InputError(f"{self.source}: dt is {self.dt}; give the positive time between two frames")
         if self.mask is not None:
@@ -137,6 +142,11 @@ class Trajectories:
         """(M, T, N, D)."""
         m, t, n, d = self.x.shape
         return m, t, n, d
+
+    @property
+    def periods(self) -> Float[np.ndarray, " D"]:
+        """A whole turn of each feature that is an angle, in its unit; 0 for others."""
+        return periods_of(self.angles, self.features, self.units, self.source)
 
     def summary(self) -> str:
         """One line: counts, feature names, whether the truth is known, and the notes."""
@@ -244,7 +254,8 @@ class Scaling:
     `scaled = (x - shift) / scale`; one-step changes are measured in units of `change`, differences between two entities
     at one instant in units of `difference`, all `Float[D]`.
     `low` and `high` are the training minimum and maximum of each feature's group (positions together, velocities
-    together, any other alone): the published errors are normalised to [-1, 1] with them.
+    together, any other alone): the published errors are normalised to [-1, 1] with them. Angles are not centred: scaled
+    they are radians, and low and high are a whole turn apart, from 0 where no angle of training is negative.
     """
 
     shift: tuple[float, ...]
@@ -266,20 +277,26 @@ class Scaling:
         both = seen[:, 1:] & seen[:, :-1]
         if not seen.any():
             raise InputError(f"{data.source}: the mask leaves no observed state to learn from; correct the mask")
-        rows, moves = x[seen], np.diff(x, axis=1)[both]
+        periods = data.periods
+        angles = periods > 0
+        rows, moves = x[seen], wrapped(np.diff(x, axis=1)[both], periods)
         scale, change = rows.std(0), moves.std(0) if len(moves) else np.zeros(x.shape[-1])
         low, high = rows.min(0), rows.max(0)
         for group in feature_groups(data.features):
             low[group], high[group] = low[group].min(), high[group].max()
+        if angles.any():
+            low = np.where(angles, np.where(low >= 0, 0.0, -periods / 2), low)
+            high = np.where(angles, low + periods, high)
         tiny = 1e-12 * np.abs(rows).max(0)  # what rounding leaves of a constant, in any unit
-        scale = np.where(scale > tiny, scale, 1.0)
+        scale = np.where(angles, periods / (2 * np.pi), np.where(scale > tiny, scale, 1.0))
         change = np.where(change > tiny, change, scale)
         # Two independent entities differ by twice the variance found within a frame.
         together = seen.sum(2) >= 2
         frames = np.where(seen[..., None], x, np.nan)[together]
         within = np.sqrt(2 * np.nanvar(frames, axis=1).mean(0)) if len(frames) else np.zeros(x.shape[-1])
-        difference = np.where(within > tiny, within, scale)
-        return cls(*(tuple(map(float, v)) for v in (rows.mean(0), scale, change, difference, low, high)))
+        difference = np.where((within > tiny) & ~angles, within, scale)
+        shift = np.where(angles, 0.0, rows.mean(0))
+        return cls(*(tuple(map(float, v)) for v in (shift, scale, change, difference, low, high)))
 
     def published(self) -> Float[np.ndarray, " D"]:
         """Factors that turn differences in user units into the published normalisation, `2 / (high - low)`."""

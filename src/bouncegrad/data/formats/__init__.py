@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from bouncegrad.data.formats.own import ARCHIVE, ARRAY
 from bouncegrad.data.formats.pedestrians import PEDESTRIANS
 from bouncegrad.data.formats.table import TABLE
 from bouncegrad.data.formats.wide import WIDE
-from bouncegrad.data.resampling import Step
+from bouncegrad.data.resampling import Evenly, Step
 from bouncegrad.data.resampling import resample as at_even_frames
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.velocities import with_velocities
@@ -42,6 +43,7 @@ def load(
     velocities: bool = False,
     time_step: float | None = None,
     resample: Step | None = None,
+    angles: Sequence[str] = (),
 ) -> Trajectories:
     """The recordings in a file or folder of any known format, or in a pandas table.
 
@@ -58,6 +60,8 @@ def load(
         velocities: add velocities derived from the positions.
         time_step: time between two frames, in place of what the format itself states.
         resample: interpolate at frames so far apart, or `usual`, see `resampling.py`; velocities are derived after.
+        angles: features that are angles, `phase` in radians or `heading:deg` in degrees, beside those that the format
+            itself states; their differences wrap, see `angles.py`.
 
     Raises:
         InputError: one line that names the file, the place, the value found and the remedy.
@@ -66,7 +70,8 @@ def load(
         >>> load("springs.npz").summary()  # doctest: +SKIP
         '500 tasks, 49 frames, 5 entities, 4 features (x, y, vx, vy), truth for 20 edges'
     """
-    data, beside = _read(path, part, resample)
+    data, beside = _read(path, part, None if resample is None else Evenly(resample, tuple(angles)))
+    data = replace(data, angles=tuple(dict.fromkeys((*data.angles, *angles))))
     if edges_order is not None and not isinstance(edges, str | Path):
         raise InputError(f"{data.source}: an order of edges is given but no vector; give the file of edges too")
     if edges is None:
@@ -149,17 +154,17 @@ def written_format(path: Path, format: str | None) -> Format:
     return form
 
 
-def _read(path: str | Path | pd.DataFrame, part: str | None, step: Step | None) -> tuple[Trajectories, Path | None]:
+def _read(path: str | Path | pd.DataFrame, part: str | None, evenly: Evenly | None) -> tuple[Trajectories, Path | None]:
     """The recordings, resampled if their format holds the time of each state, and the file of edges beside them."""
     if not isinstance(path, str | Path):
         if part is not None:
             raise InputError(f"{SOURCE}: has no parts, so not {part!r} either; leave the part out")
-        return from_frame(path, step), None
+        return from_frame(path, evenly), None
     path = Path(path)
     form = recognise(path)
     if part is not None and not form.parts(path):
         raise InputError(f"{path}: has no parts, so not {part!r} either; leave the part out")
-    data = form.read(path, part) if step is None or form.resampled is None else form.resampled(path, step)
+    data = form.read(path, part) if evenly is None or form.resampled is None else form.resampled(path, evenly)
     return data, form.edges_beside(path)
 
 

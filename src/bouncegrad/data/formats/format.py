@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import listed
-from bouncegrad.data.resampling import Step
+from bouncegrad.data.resampling import Evenly
 from bouncegrad.data.trajectories import Trajectories
 
 
@@ -48,7 +48,7 @@ class Format:
     layout: str
     recognises: Callable[[Path], bool]
     read: Callable[[Path, str | None], Trajectories]
-    resampled: Callable[[Path, Step], Trajectories] | None = None
+    resampled: Callable[[Path, Evenly], Trajectories] | None = None
     write: Callable[[Trajectories, Path, str | None], None] | None = None
     suffix: str = ""
     parts: Callable[[Path], tuple[str, ...]] = _no_parts

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bouncegrad.data.angles import periods_of
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.resampling import EvenFrames, Records, Step, even_frames
+from bouncegrad.data.resampling import EvenFrames, Evenly, Records, Step, even_frames
 from bouncegrad.data.trajectories import Trajectories, plural
 
 States = Float[np.ndarray, "M T N D"]
@@ -42,14 +43,18 @@ class Grid:
     entities: tuple[str, ...]
 
     def recordings(
-        self, values: Float[np.ndarray, "rows D"], features: tuple[str, ...], step: Step | None
+        self, values: Float[np.ndarray, "rows D"], features: tuple[str, ...], evenly: Evenly | None
     ) -> Trajectories:
-        """The states as recordings; with a step between frames, resampled.
+        """The states as recordings, resampled if asked.
 
         Raises:
             InputError: as `filled` and `resampled`.
         """
-        even = EvenFrames(*self.filled(values)) if step is None else self.resampled(values, step)
+        if evenly is None:
+            even = EvenFrames(*self.filled(values))
+        else:
+            turns = periods_of(evenly.angles, features, ("",) * len(features), str(self.path))
+            even = self.resampled(values, evenly.step, turns)
         return Trajectories(
             even.x,
             mask=even.mask,
@@ -79,7 +84,9 @@ class Grid:
         mask = ~np.isnan(x).any(-1)
         return x, None if mask.all() else mask, dt
 
-    def resampled(self, values: Float[np.ndarray, "rows D"], step: Step) -> EvenFrames:
+    def resampled(
+        self, values: Float[np.ndarray, "rows D"], step: Step, periods: Float[np.ndarray, " D"]
+    ) -> EvenFrames:
         """The same from rows at any times, see `resampling.py`; rows with a blank are none.
 
         Raises:
@@ -88,7 +95,7 @@ class Grid:
         self._require_once()
         there = ~np.isnan(values).any(-1)
         task, entity, time = (column[there] for column in (self.task, self.entity, self.time))
-        records = Records(task, entity, time, values[there], str(self.path))
+        records = Records(task, entity, time, values[there], str(self.path), periods)
         return even_frames(records, len(self.tasks), len(self.entities), step)
 
     def _require_once(self) -> None:

@@ -13,7 +13,7 @@ from bouncegrad.data.formats.format import Format
 from bouncegrad.data.trajectories import Trajectories
 
 VERSION = 1
-NAMES = ("features", "entities", "units", "tasks")
+NAMES = ("features", "entities", "units", "tasks", "angles")
 KEYS = ("x", "state", "mask", "edges", "dt", *NAMES, "format_version")
 
 
@@ -46,7 +46,7 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
     """Everything that `data` holds, uncompressed."""
     arrays = {"format_version": np.array(VERSION), "x": data.x, "dt": np.array(data.dt)}
     arrays |= {key: value for key, value in (("mask", data.mask), ("edges", data.edges)) if value is not None}
-    write_archive(path, arrays | {key: np.array(getattr(data, key)) for key in NAMES})
+    write_archive(path, arrays | {key: np.array(getattr(data, key)) for key in NAMES if getattr(data, key)})
 
 
 def _number(array: np.ndarray, key: str, path: Path) -> float:
