@@ -14,10 +14,11 @@ from bouncegrad.app.config import Config
 from bouncegrad.app.estimator import RelationalInference
 from bouncegrad.app.run import Run
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats import save
+from bouncegrad.data.formats import load, save
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 
+from ..reports.conftest import fixture_path
 from .refusals import assert_refused
 
 SMALL = {"threads": 1, "edge_hidden": (16,), "node_hidden": (16,)}
@@ -34,6 +35,7 @@ def springs() -> Trajectories:
         ({1: 1.0, 2: -1.0, 3: -1.2, 4: -1.19}, 2),  # a tenth of 2.2 is 0.22
         ({1: 1.0, 2: -0.9, 3: -1.2, 4: -1.19}, 3),
         ({1: 1.0, 2: 0.5, 3: 0.1, 4: -0.3}, 4),
+        ({1: 9.0, 2: -0.9, 3: -1.2, 4: -1.1}, 3),  # 0.25 nats at most
         ({1: 0.04, 2: 0.0, 3: 0.01, 4: 0.02}, 1),  # 0.05 nats at least
         ({1: 0.06, 2: 0.0, 3: 0.01, 4: 0.02}, 2),
         ({1: 0.0, 2: 0.1, 3: 0.2, 4: 0.3}, 1),
@@ -143,6 +145,17 @@ def test_the_command_line_prints_stores_and_reports_the_choice(command, tmp_path
 def test_settings_that_leave_nothing_to_choose(settings, says):
     with pytest.raises(InputError, match=says):
         Config(**settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "k"), [("springs4", 2), ("free4", 1), ("types3", 3)])
+def test_as_many_types_as_there_are(name, k):
+    """Reported by users (R45): nobody reads a label, and one type is worst where there are two."""
+    data = load(fixture_path(f"{name}.npz"))
+    found = settle_edge_types(Config(edge_types="auto", minutes=1, threads=1), data)
+    assert found.config.edge_types == k, found.losses
+    if k > 1:
+        assert max(found.losses, key=found.losses.__getitem__) == 1
 
 
 def test_too_few_to_hold_any_out(springs):

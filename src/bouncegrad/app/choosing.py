@@ -5,7 +5,7 @@ structures of the held-out tasks are inferred from the first half of their frame
 
     loss(K) = mean negative log-likelihood of the later frames, a twentieth of a typical change as resolution.
 
-Chosen is the smallest K with  loss(K) <= best + max(0.05 nats, a tenth of what the best gains on the smallest K).
+Chosen is the smallest K with  loss(K) <= best + a tenth of what the best gains on the smallest K  (0.05 to 0.25 nats).
 More types than there are fit no later frame better; fewer leave forces unexplained. Errors below the resolution tell
 how long modules were trained, not how many there should be.
 """
@@ -35,7 +35,7 @@ from bouncegrad.data.windows import windows
 MOST, FEWEST_TASKS = 4, 4
 HELD_OUT, SHARE = 0.25, 0.5  # of the tasks; of the run
 RESOLUTION = 0.05  # of a typical change
-MARGIN, GAIN = 0.05, 0.1  # nats; share of what the best gains
+MARGIN, WIDEST, GAIN = 0.05, 0.25, 0.1  # nats, nats; share of what the best gains
 
 
 class Choice(NamedTuple):
@@ -127,7 +127,7 @@ def held_out_loss(model: Model, held: Trajectories) -> float:
 
 def margin_of(losses: Mapping[int, float]) -> float:
     """How far from the best loss a smaller K may be."""
-    return max(MARGIN, GAIN * (losses[min(losses)] - min(losses.values())))
+    return min(max(MARGIN, GAIN * (losses[min(losses)] - min(losses.values()))), WIDEST)
 
 
 def chosen(losses: Mapping[int, float]) -> int:
