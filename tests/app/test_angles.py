@@ -187,3 +187,23 @@ def test_scores_see_sine_and_cosine():
     x = np.random.default_rng(0).normal(size=(2, 5, 3, 2))
     made = as_sines(x, np.array([0.0, TURN]))
     np.testing.assert_allclose(made, np.stack([x[..., 0], np.sin(x[..., 1]), np.cos(x[..., 1])], -1))
+
+
+def test_forecasts_know_no_seam():
+    """Taken for plain numbers, the same phases cannot be forecast across the seam."""
+    data, new = oscillators(24), oscillators(16, frames=40, seed=9)
+    error = {}
+    for angles in (("phase",), ()):
+        model = RelationalInference(epochs=60, threads=1).fit(replace(data, angles=angles))
+        future = model.predict(replace(new, angles=angles), 10, 30)
+        error[angles] = np.abs(wrapped(future - new.x[:, 30:], new.periods)[..., 0]).mean()
+    assert error["phase",] < error[()] / 3, error
+
+
+@pytest.mark.slow
+def test_oscillators_are_learned_from_angles():
+    data, new = oscillators(200, frames=40), oscillators(64, frames=60, seed=9)
+    model = RelationalInference(epochs=300, threads=1).fit(data)
+    found = evaluate(model.model_, new, 40).numbers
+    assert found["edge_accuracy"] > 0.99
+    assert found["mse_10"] < 1e-3
