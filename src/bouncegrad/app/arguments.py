@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bouncegrad.data.trajectories import Trajectories
 
 PARTS = ("train", "valid", "test")
-READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles")
+READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles", "groups")
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [a,b]"}
 
 
@@ -121,6 +121,9 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
         "--resample",
         type=str | None,
         help="for uneven times: interpolate at even frames, so far apart; `usual` takes the usual step",
+    )
+    group.add_argument(
+        "--groups", type=str | None, help="for --shared_graph: table (task, group) of tasks that have a graph in common"
     )
     group.add_argument(
         "--angles",

@@ -66,17 +66,19 @@ def build(
     if known is not None and config.search != "heat-bath":
         raise InputError("known edges: only --search heat-bath keeps them; leave out one of the two")
     search: Search = Metropolis(explain=config.annealer == "residual")
+    group = torch.from_numpy(data.group_numbers)
     if config.search == "heat-bath":
         coupling, prior = build_coupling(config, n), build_prior(config, composition.pairs, known)
         search = (
-            SharedGraph(config.evidence, coupling=coupling, prior=prior)
+            SharedGraph(config.evidence, coupling=coupling, prior=prior, group=group)
             if config.shared_graph
             else HeatBath(m, config.evidence, coupling=coupling, prior=prior)
         )
     proposal = build_proposal(config, data, composition, generator, truth)
     annealer = build_annealer(config)
-    z = random_structure(1 if config.shared_graph else m, composition.slots, config.types, generator)
-    z = z.expand(m, -1).clone()
+    groups = int(group.max()) + 1 if config.shared_graph else m
+    z = random_structure(groups, composition.slots, config.types, generator)
+    z = z[group] if config.shared_graph else z
     kind = Muon if config.optimizer == "muon" else torch.optim.Adam
     optimizer = kind(composition.parameters(), lr=config.learning_rate)
     if config.annealer == "geometric" and config.hot:

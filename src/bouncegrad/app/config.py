@@ -53,7 +53,8 @@ class Config:
         symmetric: both directions of a pair share a type.
         entity_types: an edge's type follows from the types of its two ends, of which there are this many; as with
             charges, where `edge_types: 2, entity_types: 2` are like and unlike.
-        shared_graph: all tasks have the same graph, and their evidence is pooled.
+        shared_graph: all tasks have the same graph, or those of each group where the data has groups, and their
+            evidence is pooled.
         window: frames after which a graph may be another one: recordings are cut into windows of so many changes.
         pinned: type 0 means "no interaction" and sends nothing.
         sparsity: share of edges that are of the pinned type 0, before any data; 0.9 by default where it is pinned.
@@ -208,8 +209,11 @@ class Config:
             check(name, self.search == "heat-bath" or not getattr(self, name), "only --search heat-bath knows it")
         check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
 
-    def resolve(self, shape: tuple[int, int, int, int]) -> Config:
-        """The same settings, every None that depends on the data (M, T, N, D) or on `search` filled in."""
+    def resolve(self, shape: tuple[int, int, int, int], groups: int = 1) -> Config:
+        """The same settings, every None that depends on the data (M, T, N, D) or on `search` filled in.
+
+        `groups` is how many groups of tasks have a graph in common, where they have.
+        """
         m, t, n, _ = shape
         if t < self.lags + 2:
             raise InputError(
@@ -240,7 +244,7 @@ class Config:
         visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
         cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, FEW) // self.batch))), LONGEST_COOLING)
         pinned = self.pinned or self.candidates is not None
-        pooled = min(self.batch, m) if self.shared_graph else 1  # log-likelihoods are sums over so many tasks
+        pooled = -(-min(self.batch, m) // groups) if self.shared_graph else 1  # log-likelihoods are sums of so many
         return replace(
             self,
             annealer=annealer,
@@ -272,7 +276,7 @@ class Config:
             *([f"candidates of {self.candidates}"] if isinstance(self.candidates, str) else []),
             *(["symmetric"] if self.symmetric else []),
             *([f"{self.entity_types} entity types"] if self.entity_types else []),
-            *(["one graph for all tasks"] if self.shared_graph else []),
+            *(["tasks share a graph"] if self.shared_graph else []),
             *(["type 0 is no interaction"] if self.pinned else []),
             *([f"{self.sparsity:g} of the edges are none"] if self.sparsity else []),
         )

@@ -219,4 +219,5 @@ def most_probable(loop: BounceGrad, tracks: Float[Tensor, "M T N D"], seed: int)
         return loop.z
     assert isinstance(loop.composition, GraphComposition)
     search = loop.search
-    return infer(loop.composition, tracks, seed, search.coupling, search.prior, search.shared).z
+    shared = search.group_of(torch.arange(len(tracks)))
+    return infer(loop.composition, tracks, seed, search.coupling, search.prior, shared).z

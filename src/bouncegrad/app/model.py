@@ -97,7 +97,8 @@ class Model:
         what = f"{data.source}: inference from {t} frames with {on.slots:,} pairs"
         require_memory(inference_bytes(self.config, seen.shape, on.slots), what)
         coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
-        tracks, shared = scaled_tracks(seen, self.scaling), self.config.shared_graph
+        tracks = scaled_tracks(seen, self.scaling)
+        shared = torch.from_numpy(data.group_numbers) if self.config.shared_graph else None
         found = infer(on, tracks, self.config.seed, coupling, prior, shared)
         pairs = on.pairs.numpy()
         probability = np.zeros((m, n, n, self.config.types))

@@ -79,7 +79,7 @@ def train(
     require_moderate(data.require_told(config.lags + 2).require_finite())
     require_quantities(data, config.quantities)
     scaling = Scaling.fit(data)
-    config = config.resolve(data.shape)
+    config = config.resolve(data.shape, len(set(data.groups)) or 1)
     pairs = candidate_pairs(config.candidates, data).shape[1]
     tasks = min(config.batch, len(data.tasks))
     what = f"{data.source}: training on {tasks} tasks at once with {pairs:,} pairs each"
@@ -94,8 +94,9 @@ def train(
             return build(other, data.without_edges(), scaling, known, truth)[0]
 
         few = few_tasks(len(data.tasks), config.seed)
-        first = batches.tracks if few is None else batches.tracks[few]
-        starts, tying = Starts(loop, first, afresh), Tying(loop, first)
+        visited = torch.arange(len(data.tasks)) if few is None else few
+        first = batches.tracks[visited]
+        starts, tying = Starts(loop, first, visited, afresh), Tying(loop, first, visited)
         model = model_of(loop, scaling, config, data)
         validation = None if new is None else Validation(model, data, new, loop.proposal)
         recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report, validation)

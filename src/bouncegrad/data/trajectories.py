@@ -35,6 +35,7 @@ class Trajectories:
         source: the file or command that the data came from, for messages.
         derived: features that were derived from positions; see `with_velocities`.
         angles: features that are angles, named `phase` (radians) or `heading:deg` (degrees), see `angles.py`.
+        groups: M names of groups of tasks that have a graph in common, for `shared_graph`; empty: all are one.
         resampling: what `resample` did, in words; empty for frames as they were recorded.
 
     Raises:
@@ -57,6 +58,7 @@ class Trajectories:
     source: str = "array"
     derived: tuple[str, ...] = ()
     angles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     resampling: str = ""
 
     def __post_init__(self) -> None:
@@ -86,6 +88,9 @@ class Trajectories:
         self._set_names("entities", n, tuple(map(str, range(n))))
         self._set_names("units", d, ("",) * d)
         self._set_names("tasks", m, tuple(map(str, range(m))))
+        object.__setattr__(self, "groups", tuple(map(str, self.groups)))
+        if self.groups and len(self.groups) != m:
+            raise InputError(f"{self.source}: {len(self.groups)} groups for {m} {plural('task', m)}; give one each")
         object.__setattr__(self, "angles", tuple(map(str, self.angles)))
         periods_of(self.angles, self.features, self.units, self.source)
         if not (np.isfinite(self.dt) and self.dt > 0):
@@ -148,6 +153,12 @@ class Trajectories:
         """A whole turn of each feature that is an angle, in its unit; 0 for others."""
         return periods_of(self.angles, self.features, self.units, self.source)
 
+    @property
+    def group_numbers(self) -> Int[np.ndarray, " M"]:
+        """The group of each task, counted in order of first appearance."""
+        names = list(dict.fromkeys(self.groups))
+        return np.array([names.index(name) for name in self.groups] or [0] * len(self.tasks))
+
     def summary(self) -> str:
         """One line: counts, feature names, whether the truth is known, and the notes."""
         m, t, n, d = self.shape
@@ -170,6 +181,7 @@ class Trajectories:
             mask=None if self.mask is None else self.mask[index],
             edges=None if self.edges is None else self.edges[index],
             tasks=tuple(self.tasks[i] for i in index),
+            groups=tuple(self.groups[i] for i in index) if self.groups else (),
         )
 
     def frames(self, start: int, stop: int | None = None) -> Trajectories:
