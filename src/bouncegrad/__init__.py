@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bouncegrad.core.structures import edge_index
     from bouncegrad.data.errors import InputError
     from bouncegrad.data.formats import load, save
+    from bouncegrad.data.resampling import resample
     from bouncegrad.data.simulate import simulate
     from bouncegrad.data.trajectories import Trajectories
     from bouncegrad.results.result import Result
@@ -30,6 +31,7 @@ __all__ = [
     "Trajectories",
     "edge_index",
     "load",
+    "resample",
     "save",
     "simulate",
 ]
@@ -40,6 +42,7 @@ _HOME = {
     "Trajectories": "bouncegrad.data.trajectories",
     "edge_index": "bouncegrad.core.structures",
     "load": "bouncegrad.data.formats",
+    "resample": "bouncegrad.data.resampling",
     "save": "bouncegrad.data.formats",
     "simulate": "bouncegrad.data.simulate",
 }

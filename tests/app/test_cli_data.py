@@ -76,9 +76,9 @@ def test_inspect_says_what_the_library_finds(command, work, name):
 
 def test_inspect_reads_what_training_would_refuse(command, work, springs):
     x = springs.x.copy()
-    x[3, 4, 1, 2] = np.nan
-    np.save("nan.npy", x)
-    found = command("inspect", "nan.npy")
+    x[3, 4, 1, 2] = np.inf
+    np.save("inf.npy", x)
+    found = command("inspect", "inf.npy")
     assert found.status == 0
     assert "first at task 3, frame 4, entity 1, feature vx" in found.out
 
@@ -105,11 +105,11 @@ def test_inspect_measures_no_scores_without_the_truth(command, work, springs):
     np.save("bare.npy", springs.x)
     assert command("inspect", "bare.npy", "--baselines").out.endswith("not known; give them with --edges\n")
     x = springs.x.copy()
-    x[3, 4, 1, 2] = np.nan
-    np.save("nan.npy", x)
-    found = command("inspect", "nan.npy", "--baselines")
+    x[3, 4, 1, 2] = np.inf
+    np.save("inf.npy", x)
+    found = command("inspect", "inf.npy", "--baselines")
     assert (found.status, found.out) == (2, "")
-    assert "nan at task 3, frame 4, entity 1, feature vx" in found.err
+    assert "inf at task 3, frame 4, entity 1, feature vx" in found.err
 
 
 def test_inspect_tells_all_parts(command, tmp_path, springs):

@@ -54,8 +54,7 @@ UNUSABLE = [
     ("alone.npy", lambda: states(lambda x: x[:, :, :1]), ["alone.npy: 1 entity in shape", "two entities"]),
     ("tasks.npy", lambda: states(lambda x: x[:0]), ["0 tasks"]),
     ("features.npy", lambda: states(lambda x: x[..., :0]), ["0 features"]),
-    ("nan.npy", lambda: changed((3, 4, 1, 2), np.nan), ["nan at task 3, frame 4, entity 1, feature vx", "fill or cut"]),
-    ("inf.npy", lambda: changed((0, 29, 2, 1), -np.inf), ["-inf at task 0, frame 29, entity 2, feature y"]),
+    ("inf.npy", lambda: changed((0, 29, 2, 1), -np.inf), ["-inf at task 0, frame 29, entity 2, feature y", "put NaN"]),
     ("huge.npy", lambda: changed((5, 6, 0, 3), 1e301), ["1e+301 at task 5, frame 6, entity 0, feature vy", "units"]),
     ("key.npz", lambda: {"x": load("springs.npz").x, "foo": np.zeros(1)}, ["key.npz: unknown key foo", "rename"]),
     ("no_x.npz", lambda: {"dt": np.array(1.0)}, ["no_x.npz: has dt but no x"]),
@@ -64,7 +63,7 @@ UNUSABLE = [
     ("twice.npz", lambda: {"x": load("springs.npz").x, "entities": ["a", "b", "a"]}, ["'a' stands twice"]),
     ("text.csv", lambda: table(lambda lines: last_cell(lines, 6, ",fast")), ["text.csv, line 6: vy holds 'fast'"]),
     ("long.csv", lambda: table(lambda lines: last_cell(lines, 9, ",1,2")), ["long.csv, line 9: has more cells"]),
-    ("nan.csv", lambda: table(lambda lines: last_cell(lines, 7, ",nan")), ["nan.csv, line 7: vy holds 'nan'"]),
+    ("inf.csv", lambda: table(lambda lines: last_cell(lines, 7, ",inf")), ["inf.csv, line 7: vy holds 'inf'"]),
     ("twice.csv", lambda: table(lambda lines: lines.append(lines[7])), ["line 2162", "stood in line 8", "remove one"]),
     ("head.csv", lambda: table(lambda lines: lines.__delitem__(slice(1, None))), ["a header but no rows"]),
     ("column.csv", lambda: table(lambda lines: lines.__setitem__(0, "a,b,c,x,y,vx,vy")), ["line 1: the columns are"]),
@@ -161,8 +160,8 @@ class TestAfterTraining:
 
 
 def test_unknown_future_frames_are_named_by_their_own_number(command, work):
-    np.save("late.npy", changed((3, 17, 1, 2), np.nan))
-    assert_refused(command, ["evaluate", "run", "late.npy", "--context", "9"], "nan at task 3, frame 17, entity 1")
+    np.save("late.npy", changed((3, 17, 1, 2), np.inf))
+    assert_refused(command, ["evaluate", "run", "late.npy", "--context", "9"], "inf at task 3, frame 17, entity 1")
     assert command("infer", "run", "late.npy", "--context", "17", "--out", "new").status == 0
 
 

@@ -38,7 +38,7 @@ def test_names_are_matched_to_the_table_of_entity_types() -> None:
     loop, tracks = loop_of(EntityTypes(2, 2))
     right = [p.clone() for p in loop.composition.edge.parameters()]
     truth = loop.z.clone()
-    tying = Tying(loop, tracks)
+    tying = Tying(loop, tracks, torch.arange(len(tracks)))
     assert isinstance(loop.search.coupling, Independent)
     tying.rename((1, 0))
     loop.z.copy_(1 - truth)
@@ -56,7 +56,7 @@ def test_a_renaming_moves_the_memory_of_the_optimizer_too() -> None:
     weight = loop.composition.edge.weights[0]
     momentum = torch.arange(float(weight.numel())).view(weight.shape)
     loop.optimizer.state[weight]["momentum"] = momentum.clone()
-    Tying(loop, tracks).rename((1, 0))
+    Tying(loop, tracks, torch.arange(len(tracks))).rename((1, 0))
     assert torch.equal(loop.optimizer.state[weight]["momentum"], momentum.flip(0))
 
 

@@ -91,10 +91,9 @@ def test_rounded_times_are_even_enough(tmp_path):
 @pytest.mark.parametrize(
     ("line", "row", "message"),
     [
-        (3, "p,0,b,two", ": x holds 'two', which is no finite number; fill the gap or leave the frame out"),
-        (3, "p,0,b,nan", ": x holds 'nan', which"),
-        (3, "p,0,b,NA", ": x holds 'NA', which"),
+        (3, "p,0,b,two", ": x holds 'two', which is no finite number; leave the cell blank if nothing was recorded"),
         (3, "p,0,b,inf", ": x holds 'inf', which"),
+        (3, "p,nan,b,1", ": time is blank; fill the gap"),
         (4, "p,noon,a,3", ": time holds 'noon', which"),
         (4, "p,,a,3", ": time is blank"),
         (5, "p,0.5,,4", ": entity is blank; write a name"),
@@ -163,7 +162,7 @@ def test_line_numbers_count_empty_lines_and_survive_sorting(tmp_path):
         ),
         (
             [*ROWS[:4], "q,7,a,5", "q,7,b,6", "q,8,a,7", "q,8,b,8"],
-            ": task p has time steps of 0.5, task q of 1; resample to one step",
+            ": task p has time steps of 0.5, task q of 1; resample to one step with --resample 0.5",
         ),
         (["p,0,a,1", "p,0,b,2"], ": 1 frame in shape (1, 1, 2, 1); a change needs at least two frames"),
         (["p,0,a,1", "p,1,a,2"], ": 1 entity in shape (1, 2, 1, 1); an interaction needs"),
@@ -282,8 +281,8 @@ def test_a_truth_without_any_edge_is_not_an_unknown_truth(tmp_path):
 
 def test_what_a_table_cannot_hold_is_not_written(tmp_path):
     x = recordings().x.copy()
-    x[1, 2, 0, 3] = np.nan
-    with pytest.raises(InputError, match="nan at task 1, frame 2, entity 0, feature vy"):
+    x[1, 2, 0, 3] = np.inf
+    with pytest.raises(InputError, match="inf at task 1, frame 2, entity 0, feature vy"):
         save(recordings(x=x), tmp_path / "a.csv")
     with pytest.raises(InputError, match="the feature run would be read as that key column"):
         save(recordings(features=("x", "y", "run", "vy")), tmp_path / "a.csv")

@@ -87,7 +87,7 @@ def test_more_entities_than_frames():
 
 
 def test_values_that_are_not_finite_are_counted_and_placed():
-    data = changed(changed(calm(), np.nan, 2, 7, 1, 0), np.inf, 3, 0, 0, 3)
+    data = changed(changed(calm(), -np.inf, 2, 7, 1, 0), np.inf, 3, 0, 0, 3)
     assert the_one_warning(data).startswith("2 values not finite, first at task 2, frame 7, entity 1, feature x;")
     assert dict(inspect(data).facts)["not finite"] == "2, first at task 2, frame 7, entity 1, feature x"
     nothing = Trajectories(np.full((1, 10, 2, 1), np.nan))
@@ -152,8 +152,18 @@ def test_padding_is_no_copy():
     mask[:, 30:] = False
     for filler in (0.0, np.nan):
         assert inspect(replace(changed(data, filler, slice(None), slice(30, None)), mask=mask)).warnings == ()
-    unmasked = changed(data, np.nan, slice(None), slice(30, None))
+    unmasked = changed(data, np.inf, slice(None), slice(30, None))
     assert "not finite" in the_one_warning(unmasked)
+
+
+def test_a_feature_that_one_entity_never_has():
+    players = changed(calm(), np.nan, slice(None), slice(None), 1, 3)
+    assert the_one_warning(players) == (
+        "entity 1 never has the feature vy, so that none of its frames counts; give it a number, such as 0, or leave "
+        "the feature out"
+    )
+    absent = changed(calm(), np.nan, slice(None), slice(None), 1)
+    assert inspect(absent).warnings == ()
 
 
 def test_round_numbers_are_told_apart():

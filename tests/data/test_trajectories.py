@@ -111,8 +111,8 @@ def test_split_gives_every_task_to_one_side(m, share, seed):
 
 def test_require_finite_names_the_first_bad_value_and_skips_unobserved_ones():
     x = walk().x.copy()
-    x[1, 2, 3, 1] = np.nan
-    with pytest.raises(InputError, match=r"nan at task 1, frame 2, entity 3, feature y \(1 such value\)"):
+    x[1, 2, 3, 1] = np.inf
+    with pytest.raises(InputError, match=r"inf at task 1, frame 2, entity 3, feature y \(1 such value\)"):
         Trajectories(x).require_finite()
     mask = np.ones((3, 6, 4), bool)
     mask[1, 2, 3] = False

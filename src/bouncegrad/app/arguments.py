@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bouncegrad.data.trajectories import Trajectories
 
 PARTS = ("train", "valid", "test")
-READING = ("edges", "edges_order", "velocities", "time_step")
+READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles", "groups")
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [a,b]"}
 
 
@@ -92,7 +92,7 @@ def readable(message: str) -> str:
     if value := re.fullmatch(r"(.*) (?:Got|Given) value: ?(.*)", key[2]):
         choices = re.search(r"Literal\[(.*?)\]", value[1])
         kinds = dict.fromkeys(KINDS[kind] for kind in re.findall(r"<class '(\w+)'>", value[1]) if kind in KINDS)
-        wanted = choices[1].replace("'", "").split(", ") if choices else list(kinds)
+        wanted = [*kinds, *(choices[1].replace("'", "").split(", ") if choices else [])]
     if value and wanted:
         return f"option {key[1]}: {value[2]!r} cannot be used; give {' or '.join(wanted)}"
     return f"option {key[1]}: {key[2]}"
@@ -117,6 +117,20 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
         "--velocities", action="store_true", help="add velocities, derived from positions by central differences"
     )
     group.add_argument("--time_step", type=float | None, help="time between frames, if the file does not say")
+    group.add_argument(
+        "--resample",
+        type=str | None,
+        help="for uneven times: interpolate at even frames, so far apart; `usual` takes the usual step",
+    )
+    group.add_argument(
+        "--groups", type=str | None, help="for --shared_graph: table (task, group) of tasks that have a graph in common"
+    )
+    group.add_argument(
+        "--angles",
+        type=tuple[str, ...],
+        default=(),
+        help="features that are angles and wrap: [phase] in radians, [heading:deg] in degrees",
+    )
 
 
 def add_drawn_options(parser: Parser, data: str = "file or folder of recordings") -> None:
@@ -151,8 +165,10 @@ def load_known(args: Namespace, data: Trajectories) -> Int[np.ndarray, "M N N"] 
     return read_edges(Path(args.known), data, unlisted=-1)
 
 
-def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Trajectories, str | None]:
-    """The recordings and which part they are; None for data without parts."""
+def load_data(
+    path: str, args: Namespace, default_part: str | None, *, tell: bool = False
+) -> tuple[Trajectories, str | None]:
+    """The recordings and which part they are, None for data without parts; what is not as recorded is told if asked."""
     from bouncegrad.data.formats import load, parts  # here, so that help does not load pandas
 
     found = parts(path)
@@ -161,7 +177,10 @@ def load_data(path: str, args: Namespace, default_part: str | None) -> tuple[Tra
     if part is None and (len(found) == 1 or set(found) & set(PARTS)):
         part = default_part if default_part in found else found[0]
     reading = {name: getattr(args, name) for name in READING}
-    return load(path, part=part, **reading), part
+    data = load(path, part=part, **reading)
+    if tell and data.notes:
+        print(f"{path}: {', '.join(data.notes)}")
+    return data, part
 
 
 def reading(args: Namespace) -> dict[str, Any]:

@@ -61,21 +61,24 @@ def build(
     generator = torch.Generator(torch.get_default_device()).manual_seed(config.seed)
     m, _, n, _ = data.shape
     pairs = torch.as_tensor(candidate_pairs(config.candidates, data))
-    composition = build_composition(config, n, data.features, scaling, generator).on(n, pairs)
+    require_turnable(config, data)
+    composition = build_composition(config, n, data.features, scaling, generator, angles=data.angles).on(n, pairs)
     if known is not None and config.search != "heat-bath":
         raise InputError("known edges: only --search heat-bath keeps them; leave out one of the two")
     search: Search = Metropolis(explain=config.annealer == "residual")
+    group = torch.as_tensor(data.group_numbers)
     if config.search == "heat-bath":
         coupling, prior = build_coupling(config, n), build_prior(config, composition.pairs, known)
         search = (
-            SharedGraph(config.evidence, coupling=coupling, prior=prior)
+            SharedGraph(config.evidence, coupling=coupling, prior=prior, group=group)
             if config.shared_graph
             else HeatBath(m, config.evidence, coupling=coupling, prior=prior)
         )
     proposal = build_proposal(config, data, composition, generator, truth)
     annealer = build_annealer(config)
-    z = random_structure(1 if config.shared_graph else m, composition.slots, config.edge_types, generator)
-    z = z.expand(m, -1).clone()
+    groups = int(group.max()) + 1 if config.shared_graph else m
+    z = random_structure(groups, composition.slots, config.types, generator)
+    z = z[group] if config.shared_graph else z
     kind = Muon if config.optimizer == "muon" else torch.optim.Adam
     optimizer = kind(composition.parameters(), lr=config.learning_rate)
     if config.annealer == "geometric" and config.hot:
@@ -95,6 +98,7 @@ def build_composition(
     scaling: Scaling,
     generator: torch.Generator,
     *,
+    angles: Sequence[str] = (),
     likelihood: Likelihood | None = None,
     pinned: bool | None = None,
 ) -> GraphComposition:
@@ -111,7 +115,7 @@ def build_composition(
     return GraphComposition(
         entities,
         len(features),
-        config.edge_types,
+        config.types,
         scaling,
         generator,
         edge_hidden=config.edge_hidden,
@@ -126,7 +130,22 @@ def build_composition(
         relative=places if config.relative != "no" else (),
         placeless=config.relative == "everything",
         momentum=config.momentum,
+        angles=[features.index(angle.partition(":")[0]) for angle in angles],
     )
+
+
+def require_turnable(config: Config, data: Trajectories) -> None:
+    """Refuses settings that cannot treat angles as such.
+
+    Raises:
+        InputError: names the setting.
+    """
+    for name in ("mirror", *(["proposal"] if config.proposal == "learned" else [])):
+        if data.angles and getattr(config, name):
+            raise InputError(
+                f"setting {name}: it does not know angles ({', '.join(data.angles)}); leave it out, or give sines and "
+                "cosines as features"
+            )
 
 
 def build_forecaster(
@@ -136,19 +155,27 @@ def build_forecaster(
     scaling: Scaling,
     silent: int | None,
     generator: torch.Generator,
+    angles: Sequence[str] = (),
 ) -> Forecaster:
     """The forecaster with fresh weights; inferred type `silent` sends nothing in it.
 
     Errors count as they are published: positions and velocities scaled to [-1, 1], in units of a typical change.
     """
     graph = build_composition(
-        config, entities, features, scaling, generator, likelihood="shared", pinned=silent is not None
+        config,
+        entities,
+        features,
+        scaling,
+        generator,
+        angles=angles,
+        likelihood="shared",
+        pinned=silent is not None,
     )
     weight = (scaling.published() * np.array(scaling.change)) ** 2
     weight = (scaling.published() * np.array(scaling.scale)) ** 2 / weight.mean()
-    names = [k for k in range(config.edge_types) if k != silent]
+    names = [k for k in range(config.types) if k != silent]
     order = names if silent is None else [silent, *names]
-    renamed = torch.tensor([order.index(k) for k in range(config.edge_types)])
+    renamed = torch.tensor([order.index(k) for k in range(config.types)])
     return Forecaster(
         graph, torch.tensor(weight).float(), renamed, config.node_hidden, generator, config.substeps, HORIZONS
     )
@@ -164,7 +191,7 @@ def build_coupling(config: Config, entities: int) -> Coupling:
         return Symmetric()
     if config.entity_types is None:
         return Independent()
-    k, a = config.edge_types, config.entity_types
+    k, a = config.types, config.entity_types
     if k ** (entities - 1) > ENUMERATED or a**entities > MOST_STATES:
         raise InputError(
             f"setting entity_types: {a} for {entities} entities and {k} edge types are too many to be drawn at once; "
@@ -183,12 +210,12 @@ def build_prior(
     """
     parts = []
     if config.sparsity is not None:
-        parts.append(sparsity(pairs.shape[1], config.edge_types, config.sparsity))
+        parts.append(sparsity(pairs.shape[1], config.types, config.sparsity))
     if known is not None:
-        if known.max() >= config.edge_types:
+        if known.max() >= config.types:
             raise InputError(
-                f"known edges: type {known.max()}, but there are {config.edge_types} edge types; give types from 0 to "
-                f"{config.edge_types - 1}, or a larger --edge_types"
+                f"known edges: type {known.max()}, but there are {config.types} edge types; give types from 0 to "
+                f"{config.types - 1}, or a larger --edge_types"
             )
-        parts.append(known_edges(adjacency_to_structure(torch.as_tensor(known), pairs), config.edge_types))
+        parts.append(known_edges(adjacency_to_structure(torch.as_tensor(known), pairs), config.types))
     return sum(parts[1:], parts[0]) if parts else None

@@ -19,6 +19,7 @@ FEW = 1024  # tasks that laws and their names are found from
 LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
 UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; a minute's are only guessed
 WIDEST = 2**16
+MINUTES = 5.0
 FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}
 PRESETS = Path(__file__).parent / "presets"
 
@@ -28,7 +29,8 @@ class Config:
     """Settings of one run. None means: chosen from the data or from `search`, and written down when resolved.
 
     Args:
-        edge_types: K, how many edge modules there are; each edge gets one of them.
+        edge_types: K, how many edge modules there are; each edge gets one of them. auto: as many, 1 to 4, as held-out
+            tasks need; see `choosing.py`.
         search: heat-bath draws structures from their conditionals; paper proposes, tests, accepts (Alet et al. 2019).
         proposal: what suggests structures to the paper's search; truth is an oracle, which reads the true edges.
         encoder: network behind the learned proposal; mlp or cnn on tracks, structures or structures-flipped on present
@@ -51,7 +53,8 @@ class Config:
         symmetric: both directions of a pair share a type.
         entity_types: an edge's type follows from the types of its two ends, of which there are this many; as with
             charges, where `edge_types: 2, entity_types: 2` are like and unlike.
-        shared_graph: all tasks have the same graph, and their evidence is pooled.
+        shared_graph: all tasks have the same graph, or those of each group where the data has groups, and their
+            evidence is pooled.
         window: frames after which a graph may be another one: recordings are cut into windows of so many changes.
         pinned: type 0 means "no interaction" and sends nothing.
         sparsity: share of edges that are of the pinned type 0, before any data; 0.9 by default where it is pinned.
@@ -97,7 +100,7 @@ class Config:
         device: cpu, cuda (a graphics card), or auto: a graphics card where there is one.
     """
 
-    edge_types: int = 2
+    edge_types: int | Literal["auto"] = 2
     search: Literal["heat-bath", "paper"] = "heat-bath"
     proposal: Literal["uniform", "learned", "truth"] = "uniform"
     encoder: Literal["mlp", "cnn", "structures", "structures-flipped", "both"] = "mlp"
@@ -152,7 +155,11 @@ class Config:
 
         for name, hint in get_type_hints(type(self)).items():
             check(name, fits(getattr(self, name), hint), f"give {in_words(hint)}")
-        check("edge_types", 2 <= self.edge_types <= 64, "give a whole number from 2 to 64")
+        auto = self.edge_types == "auto"
+        check("edge_types", auto or 1 <= self.types <= 64, "give a whole number from 1 to 64, or auto")
+        likelihood = self.loss != "rollout" and self.search == "heat-bath"
+        check("edge_types", not auto or likelihood, "it goes by likelihoods, of --search heat-bath")
+        check("edge_types", auto or self.types > 1 or not self.pinned, "type 0 is none, and there is no other")
         check("hot", 0 <= self.hot < 1, "give a share from 0, below 1")
         check("evidence", self.evidence is None or 0 <= self.evidence < 1, "give a share from 0, below 1")
         check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
@@ -194,17 +201,21 @@ class Config:
             check(name, self.candidates is None or not getattr(self, name), "it needs all pairs, without --candidates")
         if (a := self.entity_types) is not None:
             check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
+            check("entity_types", not auto, "they say how many edge types there are; give --edge_types as a number")
             lead = sorted({2, a * (a + 1) // 2, a * a})
             given = f"with edge_types {self.edge_types}; {a} lead to {', '.join(map(str, lead))} edge types"
-            check("entity_types", self.edge_types in lead, given)
+            check("entity_types", self.types in lead, given)
         check("sparsity", self.sparsity is None or 0 < self.sparsity < 1, "give a share above 0, below 1")
         check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned, which says that type 0 is none")
         for name in ("symmetric", "entity_types", "shared_graph", "pinned", "candidates"):
             check(name, self.search == "heat-bath" or not getattr(self, name), "only --search heat-bath knows it")
         check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
 
-    def resolve(self, shape: tuple[int, int, int, int]) -> Config:
-        """The same settings, every None that depends on the data (M, T, N, D) or on `search` filled in."""
+    def resolve(self, shape: tuple[int, int, int, int], groups: int = 1) -> Config:
+        """The same settings, every None that depends on the data (M, T, N, D) or on `search` filled in.
+
+        `groups` is how many groups of tasks have a graph in common, where they have.
+        """
         m, t, n, _ = shape
         if t < self.lags + 2:
             raise InputError(
@@ -225,7 +236,7 @@ class Config:
             drawn = round(ROWS_A_VISIT / (min(self.batch, m) * n))
             segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
         optimizer = self.optimizer or ("muon" if loss == "likelihood" else "adam")
-        minutes = None if self.epochs else self.minutes or 5.0
+        minutes = None if self.epochs else self.minutes or MINUTES
         steps_to_come = self.epochs * -(-m // self.batch) if self.epochs else STEPS_A_MINUTE * (minutes or 0.0)
         haste = min(max((UNHURRIED / steps_to_come) ** 0.5, 1.0), 2.0)
         evidence = self.evidence
@@ -235,7 +246,7 @@ class Config:
         visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
         cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, FEW) // self.batch))), LONGEST_COOLING)
         pinned = self.pinned or self.candidates is not None
-        pooled = min(self.batch, m) if self.shared_graph else 1  # log-likelihoods are sums over so many tasks
+        pooled = -(-min(self.batch, m) // groups) if self.shared_graph else 1  # log-likelihoods are sums of so many
         return replace(
             self,
             annealer=annealer,
@@ -253,6 +264,12 @@ class Config:
         )
 
     @property
+    def types(self) -> int:
+        """K, once it is a number."""
+        assert not isinstance(self.edge_types, str), "edge types are chosen before"
+        return self.edge_types
+
+    @property
     def priors(self) -> tuple[str, ...]:
         """In words, what the user has stated beforehand."""
         return (
@@ -261,7 +278,7 @@ class Config:
             *([f"candidates of {self.candidates}"] if isinstance(self.candidates, str) else []),
             *(["symmetric"] if self.symmetric else []),
             *([f"{self.entity_types} entity types"] if self.entity_types else []),
-            *(["one graph for all tasks"] if self.shared_graph else []),
+            *(["tasks share a graph"] if self.shared_graph else []),
             *(["type 0 is no interaction"] if self.pinned else []),
             *([f"{self.sparsity:g} of the edges are none"] if self.sparsity else []),
         )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from bouncegrad.app.choosing import settle_edge_types
 from bouncegrad.app.config import Config
 from bouncegrad.app.model import Model
 from bouncegrad.app.training import train
@@ -24,7 +25,7 @@ class RelationalInference:
     """Infers who interacts with whom, and how, and learns the laws of interaction while doing so.
 
     Args:
-        edge_types: K, how many kinds of interaction there may be, "none" included.
+        edge_types: K, how many kinds of interaction there may be, "none" included; auto: as many as needed.
         seed: of every random draw.
         epochs: passes over the tasks; with them a run is reproducible to the bit.
         minutes: a limit of time instead of epochs; 5 when neither is given.
@@ -34,6 +35,7 @@ class RelationalInference:
         model_: the trained `Model`.
         structures_: `Int[M, N, N]`, `[source, target]`, the structures of the training tasks at the end.
         history_: rows of metrics.
+        held_out_losses_: by K, where the number of edge types was chosen, see `choosing.py`.
 
     Example:
         >>> from bouncegrad import RelationalInference
@@ -48,7 +50,7 @@ class RelationalInference:
 
     def __init__(
         self,
-        edge_types: int = 2,
+        edge_types: int | str = 2,
         seed: int = 0,
         epochs: int | None = None,
         minutes: float | None = None,
@@ -78,7 +80,9 @@ class RelationalInference:
         """
         data = _trajectories(data)
         watched = None if new is None else _trajectories(new)
-        self.model_, loop, self.history_ = train(self.config, data, known=_known(known, data), new=watched)
+        stated = _known(known, data)
+        config, self.held_out_losses_ = settle_edge_types(self.config, data, stated)
+        self.model_, loop, self.history_ = train(config, data, known=stated, new=watched)
         from bouncegrad.core.structures import structure_to_adjacency
 
         composition = self.model_.composition

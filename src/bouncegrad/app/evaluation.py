@@ -64,12 +64,13 @@ def evaluate(
         InputError: the recordings are too short for the protocol or the context.
     """
     start = time.perf_counter()
+    data = model.adopted(data)
     frames = data.shape[1]
     context = min(model.frames, frames) if context is None else context
     planned = plan(protocol, frames, context, model.config.lags)
     result = model.infer(data, context)
     seconds = time.perf_counter() - start
-    types = model.config.edge_types
+    types = model.config.types
     pinned = model.config.pinned
     perm = relabelling(data.edges, result.edges, types, pinned=pinned)
     both = symmetric(result.probability)

@@ -38,6 +38,8 @@ def find(
     """
     if model.config.lags or model.config.candidates is not None:
         raise InputError("unseen entities: a model with --lags or --candidates cannot find them; train without")
+    if model.angles:
+        raise InputError("unseen entities: a model of angles cannot find them; give sines and cosines as features")
     if count is not None and not 1 <= count <= MOST:
         raise InputError(f"option count: {count} cannot be used; give 1 to {MOST}, or leave it out")
     seen = model.seen(data, context).require_complete()
@@ -83,7 +85,7 @@ def edges_of(model: Model, seen: Trajectories, found: Explanation, names: tuple[
     """Edges among all entities, the unseen ones last."""
     n = seen.shape[2] + len(names)
     source, target = model.composition.on(n).pairs.numpy()
-    probability = np.zeros((len(seen.tasks), n, n, model.config.edge_types))
+    probability = np.zeros((len(seen.tasks), n, n, model.config.types))
     probability[..., 0] = 1 - np.eye(n)
     probability[:, source, target] = found.probability.numpy()
     return Result.from_probability(

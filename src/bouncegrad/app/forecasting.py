@@ -68,6 +68,7 @@ class ForecastStage:
         features: tuple[str, ...],
         stop: Callable[[], bool],
         state: dict[str, Any] | None = None,
+        angles: tuple[str, ...] = (),
     ) -> None:
         composition = loop.composition
         assert isinstance(composition, GraphComposition)
@@ -77,7 +78,8 @@ class ForecastStage:
         self.horizon = min(config.horizon, tracks.shape[1] - 1 - config.lags)
         self.generator = torch.Generator(tracks.device).manual_seed(config.seed)
         silent = silent_type(composition, tracks)
-        forecaster = build_forecaster(config, composition.entities, features, scaling, silent, self.generator)
+        entities, generator = composition.entities, self.generator
+        forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles)
         self.forecaster = forecaster.on(composition.entities, composition.pairs)
         self.forecaster.begin_from(composition)
         self.silent = silent
@@ -217,4 +219,5 @@ def most_probable(loop: BounceGrad, tracks: Float[Tensor, "M T N D"], seed: int)
         return loop.z
     assert isinstance(loop.composition, GraphComposition)
     search = loop.search
-    return infer(loop.composition, tracks, seed, search.coupling, search.prior, search.shared).z
+    shared = search.group_of(torch.arange(len(tracks)))
+    return infer(loop.composition, tracks, seed, search.coupling, search.prior, shared).z

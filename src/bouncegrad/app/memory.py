@@ -23,7 +23,7 @@ def training_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int)
     segments = config.segments or (t - 1) // config.steps
     frames = min(config.batch, m) * segments * config.steps
     degree = -(-pairs // n)
-    fillings = config.edge_types**degree if degree < 64 else ENUMERATED + 1
+    fillings = config.types**degree if degree < 64 else ENUMERATED + 1
     table = NUMBER * m * n * fillings if fillings <= ENUMERATED else 0
     return KEPT * frames * pairs * row_bytes(config) + table
 

@@ -21,6 +21,7 @@ from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
+from bouncegrad.data.angles import periods_of
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.suspicions import codes, place
@@ -45,6 +46,7 @@ class Model:
         features: names of the D features.
         frames: T of the training part, the default context of new tasks.
         dt: time between frames of the training part, which the learned changes belong to.
+        angles: features that are angles, as `Trajectories` names them.
     """
 
     composition: GraphComposition
@@ -54,6 +56,7 @@ class Model:
     features: tuple[str, ...]
     frames: int
     dt: float
+    angles: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
@@ -63,15 +66,17 @@ class Model:
         with run.consistent():
             _, frames, entities, _ = about["shape"]
             scaling, features = run.scaling(), tuple(about["features"])
-            generator = torch.Generator(torch.get_default_device())
-            composition = build_composition(config, entities, features, scaling, generator)
+            angles, generator = tuple(about.get("angles", ())), torch.Generator(torch.get_default_device())
+            composition = build_composition(config, entities, features, scaling, generator, angles=angles)
             state = run.state()
             composition.load_state_dict(state["composition"])
             forecaster = as_forecaster(composition)
             if (stage := state["forecast"]) is not None:
-                forecaster = build_forecaster(config, entities, features, scaling, stage["silent"], generator)
+                silent = stage["silent"]
+                forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles)
                 forecaster.load_state_dict(stage["loop"]["composition"])
-        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, float(about["dt"]))
+        dt = float(about["dt"])
+        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, dt, angles)
 
     def cpu(self) -> Model:
         """The same, its modules brought back from wherever they were trained."""
@@ -98,10 +103,11 @@ class Model:
         what = f"{data.source}: inference from {t} frames with {on.slots:,} pairs"
         require_memory(inference_bytes(self.config, seen.shape, on.slots), what)
         coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
-        tracks, shared = scaled_tracks(seen, self.scaling), self.config.shared_graph
+        tracks = scaled_tracks(seen, self.scaling)
+        shared = torch.as_tensor(data.group_numbers) if self.config.shared_graph else None
         found = infer(on, tracks, self.config.seed, coupling, prior, shared)
         pairs = on.pairs.cpu().numpy()
-        probability = np.zeros((m, n, n, self.config.edge_types))
+        probability = np.zeros((m, n, n, self.config.types))
         probability[..., 0] = 1 - np.eye(n)
         probability[:, pairs[0], pairs[1]] = found.probability.cpu().numpy()
         return Result.from_probability(
@@ -119,8 +125,29 @@ class Model:
         pairs = torch.as_tensor(candidate_pairs(self.config.candidates, seen))
         return self.composition.on(seen.shape[2], pairs)
 
+    @property
+    def periods(self) -> Float[np.ndarray, " D"]:
+        """A whole turn of each feature that is an angle, 0 of others."""
+        return periods_of(self.angles, self.features, ("",) * len(self.features), "model")
+
+    def adopted(self, data: Trajectories) -> Trajectories:
+        """The recordings, angles as in training where they do not say themselves.
+
+        Raises:
+            InputError: they say otherwise.
+        """
+        if data.angles == self.angles or data.features != self.features:
+            return data
+        if data.angles:
+            raise InputError(
+                f"{data.source}: angles {', '.join(data.angles)} differ from those of training, "
+                f"{', '.join(self.angles) or 'none'}; leave --angles out, or give the same"
+            )
+        return replace(data, angles=self.angles)
+
     def seen(self, data: Trajectories, context: int | None) -> Trajectories:
         """The context frames, checked."""
+        data = self.adopted(data)
         if data.features != self.features:
             raise InputError(
                 f"{data.source}: features {', '.join(data.features)} differ from those of training, "
@@ -129,8 +156,8 @@ class Model:
         # Recordings that do not say their time step have 1; they are taken to be like those of training.
         if 1.0 not in (data.dt, self.dt) and not math.isclose(data.dt, self.dt, rel_tol=1e-3):
             raise InputError(
-                f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; resample the "
-                "recordings, or state the right time step"
+                f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; --resample "
+                f"{self.dt:g} interpolates, --time_step {self.dt:g} says that it is the same"
             )
         frames, least = data.shape[1], self.config.lags + 2
         if not least <= (frames if context is None else context) <= frames:

@@ -15,6 +15,7 @@ from bouncegrad.core.compositions.forecaster import Forecaster
 from bouncegrad.core.marks import unmarked, with_marks
 from bouncegrad.core.spread import SAMPLES, Futures, futures, widened
 from bouncegrad.core.structures import adjacency_to_structure
+from bouncegrad.data.angles import from_start
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
@@ -73,7 +74,7 @@ def roll_out(model: Model, start: Start, steps: int) -> Float[np.ndarray, "M C s
     parts = zip(start.states.split(at_once), start.z.split(at_once), strict=True)
     with torch.no_grad():
         path = torch.cat([start.forecaster.rollout(x, z, steps) for x, z in parts])
-    return in_units(model, start, path)
+    return around(model, in_units(model, start, path))
 
 
 def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result) -> Forecast:
@@ -96,7 +97,8 @@ def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result)
         future = futures(start.forecaster, start.states[part], z, start.z[part], steps, generator)
         found.append(widened(future, start.forecaster.widening))
     x, low, high = (in_units(model, start, torch.cat(fields))[:, 0] for fields in zip(*found, strict=True))
-    return Forecast.of(seen, x, low, high)
+    point = around(model, x)
+    return Forecast.of(seen, point, point + (low - x), point + (high - x))
 
 
 def take_out(model: Model, seen: Trajectories, entity: str, steps: int, result: Result) -> Counterfactual:
@@ -128,6 +130,7 @@ def take_out(model: Model, seen: Trajectories, entity: str, steps: int, result: 
         context=seen.shape[1],
         dt=float(seen.dt),
         scale=model.scaling.scale,
+        periods=tuple(map(float, model.periods)),
         features=seen.features,
         entities=tuple(seen.entities[i] for i in stay),
         tasks=seen.tasks,
@@ -141,6 +144,11 @@ def in_units(model: Model, start: Start, path: Float[Tensor, "M C S N D"]) -> Fl
     """
     moved = (path.double() - start.last[:, :, None].double()).cpu().numpy() * np.array(model.scaling.scale)
     return start.origin[:, :, None] + moved
+
+
+def around(model: Model, x: Float[np.ndarray, "*S D"]) -> Float[np.ndarray, "*S D"]:
+    """The same with angles as numbers in the range of training, a whole turn wide."""
+    return from_start(x, model.periods, np.array(model.scaling.low))
 
 
 def require_steps(steps: int) -> None:

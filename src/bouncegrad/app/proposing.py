@@ -39,9 +39,9 @@ def build_proposal(
     """
     groups, move = composition.groups, MOVES[config.move]
     if config.proposal == "truth":
-        return Truth(true_structures(config, data, composition, truth), groups, config.edge_types, move)
+        return Truth(true_structures(config, data, composition, truth), groups, config.types, move)
     if config.proposal == "uniform":
-        return Uniform(groups, config.edge_types, move)
+        return Uniform(groups, config.types, move)
     if config.encoder == "both":
         first, second = (
             Learned(build_encoder(config, name, data, composition, generator), groups, move)
@@ -58,7 +58,7 @@ def build_encoder(
     frames, features = data.shape[1], data.shape[3]
     if data.mask is not None and not data.mask.all():
         features += MARKS
-    choices, pairs, hidden = config.edge_types, composition.pairs, config.encoder_hidden
+    choices, pairs, hidden = config.types, composition.pairs, config.encoder_hidden
     if name == "mlp":
         return TrackEncoder(frames, features, choices, pairs, generator, hidden)
     if name == "cnn":
@@ -76,9 +76,9 @@ def true_structures(
             f"setting proposal: the oracle needs true edges, which {data.source} has not; give --edges TABLE, or "
             "another proposal"
         )
-    if truth.max() >= config.edge_types:
+    if truth.max() >= config.types:
         raise InputError(
-            f"setting proposal: true edges have type {truth.max()}, but there are {config.edge_types} edge types; give "
+            f"setting proposal: true edges have type {truth.max()}, but there are {config.types} edge types; give "
             f"--edge_types {truth.max() + 1}"
         )
     return adjacency_to_structure(torch.as_tensor(truth), composition.pairs)

@@ -92,7 +92,7 @@ def forecast_errors(
         result: structures inferred from `planned.context` frames.
         only: names of the forecasts that are asked for.
     """
-    steps = planned.steps
+    steps, data = planned.steps, model.adopted(data)
     known = data.frames(0, planned.starts[-1] + 1 + steps).require_finite()
     mask = np.ones(known.shape[:3], bool) if known.mask is None else known.mask
     seen = data.frames(0, planned.context)
@@ -111,13 +111,13 @@ def forecast_errors(
     there = np.concatenate([mask[:, frames] for frames in ahead])
     from_start = np.concatenate([np.repeat(mask[:, start : start + 1], steps, 1) for start in planned.starts])
     from_before = np.concatenate([mask[:, start : start + steps] for start in planned.starts])
-    errors = {}
+    errors, factors = {}, model.scaling.published()
     for name, forecast in forecasts.items():
         if name not in only:
             continue
         path = np.concatenate([forecast(start) for start in planned.starts])
         counts = there & (from_before if name == ONE_STEP else from_start)
-        found = forecast_error(truth, path, model.scaling.published(), None if known.mask is None else counts)
+        found = forecast_error(truth, path, factors, None if known.mask is None else counts, model.periods)
         assert found is not None
         errors[name] = found
     return errors

@@ -77,6 +77,13 @@ def forecast_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
     return tuple(rows)
 
 
+def chosen_by(losses: dict[str, float] | None) -> str:
+    """By which held-out losses the number of edge types was chosen; nothing where it was stated."""
+    if not losses:
+        return ""
+    return f", chosen by held-out losses: {', '.join(f'{loss:.3f} with {k}' for k, loss in losses.items())}"
+
+
 def run_report(run: Run, command: str, data: Trajectories, evaluation: Evaluation, path: str | Path) -> None:
     """Writes the page of a run and its evaluation."""
     config, about, rows = run.config(), run.about(), run.rows()
@@ -84,7 +91,7 @@ def run_report(run: Run, command: str, data: Trajectories, evaluation: Evaluatio
         ("training data", about["summary"]),
         ("from", about["source"]),
         ("search", config.search + (f", {config.proposal} proposal" if config.search == "paper" else "")),
-        ("edge types", str(config.edge_types)),
+        ("edge types", str(config.types) + chosen_by(about.get("held_out_losses"))),
         ("seed", str(config.seed)),
         ("machine", f"{platform.machine()}, {os.cpu_count()} cores, no GPU used"),
     ]

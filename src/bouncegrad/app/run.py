@@ -33,11 +33,15 @@ ABOUT: dict[str, Any] = {
 
 
 class Origin(NamedTuple):
-    """Where training data came from: the whole data set, the tasks held out of it, and how it was read from disk."""
+    """Where training data came from: the whole data set, the tasks held out of it, and how it was read from disk.
+
+    And the held-out loss of each number of edge types, where that was chosen with these data.
+    """
 
     whole: Trajectories
     held_out: list[int] | None = None
     read: dict[str, Any] | None = None
+    losses: dict[int, float] | None = None
 
 
 @dataclass
@@ -76,12 +80,20 @@ class Run:
         Raises:
             InputError: the folder holds something already, or cannot be written.
         """
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
-            raise InputError(f"{self.folder}: is not empty; choose another --out, or continue with --resume")
+        self.require_new()
         with replacing(self.folder / "config.yaml") as path:
             path.write_text(config.to_yaml())
         with replacing(self.folder / "data.json") as path:
             path.write_text(json.dumps(about, indent=1))
+
+    def require_new(self) -> None:
+        """Refuses a folder that holds something already.
+
+        Raises:
+            InputError: it does.
+        """
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise InputError(f"{self.folder}: is not empty; choose another --out, or continue with --resume")
 
     def config(self) -> Config:
         """The resolved settings of the run."""
@@ -259,10 +271,12 @@ def describe(data: Trajectories, scaling: Scaling, origin: Origin) -> dict[str, 
         "shape": list(data.shape),
         "dt": float(data.dt),
         "features": list(data.features),
+        "angles": list(data.angles),
         "units": list(data.units),
         "entities": list(data.entities),
         "fingerprint": fingerprint(origin.whole),
         "held_out": origin.held_out,
         "read": origin.read,
+        "held_out_losses": origin.losses or None,
         "scaling": {k: list(v) for k, v in asdict(scaling).items()},
     }

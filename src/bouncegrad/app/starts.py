@@ -38,11 +38,18 @@ class Starts:
     Args:
         loop: what is trained; changed where training goes on from another start.
         tracks: scaled states of the tasks that a start is judged by.
+        tasks: their numbers.
         afresh: a loop with other first weights, by number of the start.
     """
 
-    def __init__(self, loop: BounceGrad, tracks: Float[Tensor, "M T N D"], afresh: Callable[[int], BounceGrad]) -> None:
-        self.loop, self.tracks, self.afresh = loop, tracks[:TASKS], afresh
+    def __init__(
+        self,
+        loop: BounceGrad,
+        tracks: Float[Tensor, "M T N D"],
+        tasks: Int[Tensor, " M"],
+        afresh: Callable[[int], BounceGrad],
+    ) -> None:
+        self.loop, self.tracks, self.tasks, self.afresh = loop, tracks[:TASKS], tasks[:TASKS], afresh
         self.ended: list[dict[str, Any]] = []
         self.verdict, self.settled = "", False
 
@@ -51,9 +58,9 @@ class Starts:
         composition, search = self.loop.composition, self.loop.search
         assert isinstance(composition, GraphComposition)
         self.settled = True
-        if not isinstance(search, HeatBath):
+        if not isinstance(search, HeatBath) or composition.choices == 1:
             return False
-        found = infer(composition, self.tracks, shared=search.shared)
+        found = infer(composition, self.tracks, shared=search.group_of(self.tasks))
         told = pairs_told(self.tracks, composition.features, composition.pairs, composition.lags)
         z = found.z.masked_fill(~told, -1)  # pairs that were never seen together agree on nothing
         edges = structure_to_adjacency(z, composition.pairs, composition.entities)

@@ -80,7 +80,7 @@ def train(
     require_moderate(data.require_told(config.lags + 2).require_finite())
     require_quantities(data, config.quantities)
     scaling = Scaling.fit(data)
-    config = config.resolve(data.shape)
+    config = config.resolve(data.shape, len(set(data.groups)) or 1)
     pairs = candidate_pairs(config.candidates, data).shape[1]
     tasks = min(config.batch, len(data.tasks))
     what = f"{data.source}: training on {tasks} tasks at once with {pairs:,} pairs each"
@@ -95,8 +95,9 @@ def train(
             return build(other, data.without_edges(), scaling, known, truth)[0]
 
         few = few_tasks(len(data.tasks), config.seed)
-        first = batches.tracks if few is None else batches.tracks[few]
-        starts, tying = Starts(loop, first, afresh), Tying(loop, first)
+        visited = torch.arange(len(data.tasks)) if few is None else few
+        first = batches.tracks[visited]
+        starts, tying = Starts(loop, first, visited, afresh), Tying(loop, first, visited)
         model = model_of(loop, scaling, config, data)
         validation = None if new is None else Validation(model, data, new, loop.proposal)
         recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report, validation)
@@ -119,7 +120,9 @@ def model_of(loop: BounceGrad, scaling: Scaling, config: Config, data: Trajector
     """What the loop trains as a model, the modules shared."""
     composition = loop.composition
     assert isinstance(composition, GraphComposition)
-    return Model(composition, as_forecaster(composition), scaling, config, data.features, data.shape[1], data.dt)
+    return Model(
+        composition, as_forecaster(composition), scaling, config, data.features, data.shape[1], data.dt, data.angles
+    )
 
 
 def few_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
@@ -261,7 +264,9 @@ class Recorder:
         """The second stage, or what is left of it."""
         features, tracks, config = self.data.features, self.batches.tracks, self.schedule.config
         with self.run.consistent() if self.run is not None and self.resumed else nullcontext():
-            self.stage = ForecastStage(config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed)
+            self.stage = ForecastStage(
+                config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed, self.data.angles
+            )
         self.stage.run(self.add_stage_row, self.save)
         self.save()
         return self.stage.forecaster.eval()

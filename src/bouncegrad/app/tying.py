@@ -10,7 +10,7 @@ from itertools import permutations
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.bouncegrad import BounceGrad
@@ -28,10 +28,11 @@ class Tying:
     Args:
         loop: what is trained.
         tracks: scaled states of tasks by which the names of types are matched.
+        tasks: their numbers.
     """
 
-    def __init__(self, loop: BounceGrad, tracks: Float[Tensor, "M T N D"]) -> None:
-        self.loop, self.tracks = loop, tracks[:TASKS]
+    def __init__(self, loop: BounceGrad, tracks: Float[Tensor, "M T N D"], tasks: Int[Tensor, " M"]) -> None:
+        self.loop, self.tracks, self.tasks = loop, tracks[:TASKS], tasks[:TASKS]
         self.coupling = loop.search.coupling if isinstance(loop.search, HeatBath) else Independent()
         self.tied = True
         self.tie(False)
@@ -51,7 +52,7 @@ class Tying:
         composition = self.loop.composition
         assert isinstance(composition, GraphComposition)
         pinned, count = composition.pinned, composition.edge.modules_count
-        shared = isinstance(self.loop.search, HeatBath) and self.loop.search.shared
+        shared = self.loop.search.group_of(self.tasks) if isinstance(self.loop.search, HeatBath) else None
         orders = list(permutations(range(count))) if count <= MOST_TYPES else [tuple(range(count))]
 
         def loss(order: tuple[int, ...]) -> float:

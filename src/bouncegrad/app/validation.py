@@ -87,7 +87,7 @@ class Validation:
         """Of the structures and of the proposals of the new tasks."""
         new, config = self.new, self.model.config
         result = self.model.infer(new, self.context)
-        perm = relabelling(new.edges, result.edges, config.edge_types, pinned=config.pinned)
+        perm = relabelling(new.edges, result.edges, config.types, pinned=config.pinned)
         tracks, proposed = scaled_tracks(new.frames(0, self.context), self.model.scaling), None
         if (new.shape[2], self.context) == (self.model.composition.entities, self.model.frames):
             z = adjacency_to_structure(torch.as_tensor(result.edges), self.model.composition.pairs)

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from bouncegrad.data.angles import unwrapped
 from bouncegrad.data.gaps import filled
 from bouncegrad.data.trajectories import Scaling, Trajectories
 
@@ -47,13 +48,30 @@ class Batch(NamedTuple):
 
 
 def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N D+marks"]:
-    """`(x - shift) / scale`, computed in double precision, stored in single; with marks where there are gaps."""
+    """`(x - shift) / scale`, computed in double precision, stored in single; with marks where there are gaps.
+
+    Angles are radians that go on from frame to frame the shorter way, without a seam.
+    """
     states, there = (data.x, None) if data.mask is None or data.mask.all() else filled(data)
-    x = (np.asarray(states, dtype=np.float64) - np.array(scaling.shift)) / np.array(scaling.scale)
+    x = without_seams(np.asarray(states, dtype=np.float64), there, data.periods)
+    x = (x - np.array(scaling.shift)) / np.array(scaling.scale)
     if there is not None:
         assert data.mask is not None
         x = np.concatenate([np.where(there[..., None], x, 0.0), data.mask[..., None], there[..., None]], -1)
     return torch.as_tensor(x.astype(np.float32))
+
+
+def without_seams(
+    x: Float[np.ndarray, "M T N D"], there: Bool[np.ndarray, "M T N"] | None, periods: Float[np.ndarray, " D"]
+) -> Float[np.ndarray, "M T N D"]:
+    """Tracks in which angles are unwrapped; where nobody is, what stands there is left out."""
+    if not periods.any():
+        return x
+    if there is not None:  # the last state that there is stands for those that are not
+        frame = np.maximum.accumulate(np.where(there, np.arange(x.shape[1])[:, None], 0), axis=1)
+        x = np.take_along_axis(x, frame[..., None], axis=1)
+        x = np.where(np.logical_or.accumulate(there, axis=1)[..., None], x, 0.0)
+    return unwrapped(x.swapaxes(0, 1), periods).swapaxes(0, 1)
 
 
 def whole_tracks(tracks: Float[Tensor, "B T N D"], tasks: Int[Tensor, " B"], lags: int = 0) -> Batch:

@@ -43,7 +43,7 @@ class HeatBath:
         prior: log-probability of every type of every slot (see `priors.py`); None: all alike.
 
     Attributes:
-        shared: whether all tasks have one graph, see `shared_graph.py`.
+        shared: whether tasks have graphs in common, see `shared_graph.py`.
     """
 
     shared = False
@@ -62,6 +62,10 @@ class HeatBath:
         self.block, self.shared_noise = block, shared_noise
         self.coupling, self.prior = coupling or Independent(), prior
         self.evidence: Float[Tensor, "M G fillings"] | None = None
+
+    def group_of(self, tasks: Int[Tensor, " B"]) -> Int[Tensor, " B"] | None:
+        """Which of these tasks share a graph; None where none do."""
+        return None
 
     def __call__(
         self,

@@ -52,7 +52,7 @@ def infer(
     seed: int = 0,
     coupling: Coupling | None = None,
     prior: Prior | None = None,
-    shared: bool = False,
+    shared: Int[Tensor, " M"] | None = None,
 ) -> Inference:
     """Structures and edge probabilities of new tasks from C frames each.
 
@@ -63,13 +63,14 @@ def infer(
         tracks: scaled states, all finite; every frame is evidence.
         seed: of the block heat bath; the exact conditional needs none.
         coupling, prior: what is stated beforehand, see `HeatBath`.
-        shared: all tasks have the same graph, see `shared_graph.py`.
+        shared: the group of each task, 0, 1, ..., whose tasks have the same graph, see `shared_graph.py`; None: every
+            task has its own.
     """
     if composition.entities != tracks.shape[2]:
         composition = composition.on(tracks.shape[2])
     count = min(composition.choices ** composition.groups.shape[1], ENUMERATED)
     at_once = min(max(1, NUMBERS_AT_ONCE // (count * composition.entities)), TASKS_AT_ONCE)
-    at_once = len(tracks) if shared else at_once
+    at_once = at_once if shared is None else len(tracks)
     parts = [
         _infer(
             composition,
@@ -90,15 +91,18 @@ def _infer(
     seed: int,
     coupling: Coupling | None,
     prior: Prior | None,
-    shared: bool,
+    shared: Int[Tensor, " B"] | None,
 ) -> Inference:
     tasks = len(tracks)
     generator = torch.Generator(tracks.device).manual_seed(seed)
-    pooled = tasks if shared else 1
+    pooled = 1 if shared is None else int(torch.bincount(shared).max())
     block = min(LARGEST, max(SMALLEST, WORK // (pooled * tracks.shape[1] * composition.entities)))
     up_to = min(ENUMERATED, (COOLING_SWEEPS + AVERAGED_SWEEPS) * block)  # all at once costs no more than sweeps
-    search = HeatBath(tasks, 0.0, up_to, block, shared_noise=True, coupling=coupling, prior=prior)
-    search = SharedGraph(0.0, up_to, block, coupling, prior) if shared else search
+    search = (
+        HeatBath(tasks, 0.0, up_to, block, True, coupling, prior)
+        if shared is None
+        else SharedGraph(0.0, up_to, block, coupling, prior, shared, shared_noise=True)
+    )
     exact = search.exact(composition, generator)
     end = float(composition.temperature)
     annealer: Annealer = Fixed(end) if exact else Geometric(max(START * pooled, end), end)

@@ -1,6 +1,6 @@
-"""One graph for all tasks: their evidence is pooled.
+"""One graph for all tasks, or for all of a group: their evidence is pooled.
 
-    p(filling) ∝ exp(-Σ_tasks summed loss(filling) / T)
+    p(filling) ∝ exp(-Σ_{tasks of the group} summed loss(filling) / T)
 
 Where recordings are of the same system, each tells something of the one graph, and edges that none of them could tell
 alone are told by all.
@@ -26,9 +26,11 @@ TASKS_AT_ONCE = 16
 
 
 class SharedGraph(HeatBath):
-    """The heat bath for a structure that all tasks share; each visit draws it anew.
+    """The heat bath for a structure that all tasks of a group share; each visit draws it anew.
 
-    Args: as of `HeatBath`; what is known of single edges of any task is known of all.
+    Args: as of `HeatBath`, and
+        group: the group of each task, 0, 1, ...; None: all are one. What is known of single edges of any task is known
+            of its group.
     """
 
     shared = True
@@ -40,11 +42,19 @@ class SharedGraph(HeatBath):
         block: int | None = None,
         coupling: Coupling | None = None,
         prior: Prior | None = None,
+        group: Int[Tensor, " M"] | None = None,
+        shared_noise: bool = False,
     ) -> None:
-        # The mean of log-probabilities keeps what is impossible in one task impossible.
-        prior = None if prior is None else prior.mean(0, keepdim=True)
-        super().__init__(1, decay, enumerate_up_to, block, coupling=coupling, prior=prior)
-        self.z: Int[Tensor, "1 S"] | None = None
+        self.group, groups = group, 1 if group is None else int(group.max()) + 1
+        if prior is not None and len(prior) > 1:
+            # The mean of log-probabilities keeps what is impossible in one task impossible.
+            prior = mean_by(self.group_of(torch.arange(len(prior))), prior, groups)
+        super().__init__(groups, decay, enumerate_up_to, block, shared_noise, coupling, prior)
+        self.z: Int[Tensor, "groups S"] | None = None  # -1: not drawn yet
+
+    def group_of(self, tasks: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
+        """The groups of these tasks."""
+        return torch.zeros_like(tasks) if self.group is None else self.group[tasks]
 
     def __call__(
         self,
@@ -55,15 +65,18 @@ class SharedGraph(HeatBath):
         temperature: float,
         generator: torch.Generator,
     ) -> Move:
-        count, only = len(z), torch.zeros(1, dtype=torch.long)
-        pooled = Pooled(cast(Enumerable, composition), batch)
-        told = None if batch.told is None else batch.told.mean(0, keepdim=True)
-        one = batch._replace(tasks=only, told=told)
-        given = z[:1] if self.z is None else self.z
+        here, which = self.group_of(batch.tasks).unique(return_inverse=True)
+        pooled = Pooled(cast(Enumerable, composition), batch, which, len(here))
+        told = None if batch.told is None else mean_by(which, batch.told, len(here))
+        if self.z is None:
+            self.z = z.new_full((self.tasks, z.shape[1]), -1)
+        first = which.argsort(stable=True)[torch.bincount(which).cumsum(0) - torch.bincount(which)]
+        given = torch.where(self.z[here] < 0, z[first], self.z[here])
+        one = batch._replace(tasks=here, told=told)
         move = super().__call__(cast(Composition, pooled), proposal, one, given, temperature, generator)
-        self.z = move.z
-        new = move.z.expand(count, -1).clone()
-        shares = None if move.probability is None else move.probability.expand(count, -1, -1)
+        self.z[here] = move.z
+        new = move.z[which]
+        shares = None if move.probability is None else move.probability[which]
         return move._replace(z=new, accepted=new != z, probability=shares)
 
     def state_dict(self) -> dict[str, Any]:
@@ -75,19 +88,27 @@ class SharedGraph(HeatBath):
 
 
 class Pooled:
-    """A composition as one task that is all tasks of a batch together."""
+    """A composition as tasks each of which is a group of tasks of a batch together."""
 
-    def __init__(self, composition: Enumerable, batch: Batch) -> None:
-        self.composition, self.batch = composition, batch
+    def __init__(self, composition: Enumerable, batch: Batch, which: Int[Tensor, " B"], groups: int) -> None:
+        self.composition, self.batch, self.which, self.count = composition, batch, which, groups
         self.slots, self.choices, self.groups = composition.slots, composition.choices, composition.groups
 
     def conditional_losses(
-        self, batch: Batch, z: Int[Tensor, "1 S"], columns: Int[Tensor, "G block"]
-    ) -> Float[Tensor, "1 G fillings"]:
-        """Summed over all tasks, some at a time, since each has a table of its own."""
-        total, whole = torch.zeros(()), self.batch
+        self, batch: Batch, z: Int[Tensor, "groups S"], columns: Int[Tensor, "G block"]
+    ) -> Float[Tensor, "groups G fillings"]:
+        """Summed over the tasks of each group, some at a time, since each has a table of its own."""
+        total, whole = None, self.batch
         for part in torch.arange(len(whole.tasks)).split(TASKS_AT_ONCE):
             some = whole._replace(tasks=whole.tasks[part], tracks=whole.tracks[part], segments=whole.segments[part])
-            losses = self.composition.conditional_losses(some, z.expand(len(part), -1), columns)
-            total = total + losses.sum(0, keepdim=True)
+            losses = self.composition.conditional_losses(some, z[self.which[part]], columns)
+            total = losses.new_zeros(self.count, *losses.shape[1:]) if total is None else total
+            total.index_add_(0, self.which[part], losses)
+        assert total is not None
         return total
+
+
+def mean_by(group: Int[Tensor, " B"], values: Float[Tensor, "B ..."], groups: int) -> Float[Tensor, "groups ..."]:
+    """Means of the tasks of each group."""
+    total = values.new_zeros(groups, *values.shape[1:]).index_add_(0, group, values)
+    return total / torch.bincount(group, minlength=groups).view(-1, *[1] * (values.dim() - 1))

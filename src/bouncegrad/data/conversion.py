@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import Format, load, parts, save, written_format
 from bouncegrad.data.formats.cells import listed
+from bouncegrad.data.resampling import Step
 from bouncegrad.data.trajectories import Trajectories
 
 PART, TASK = "{part}", "{task}"
@@ -45,6 +48,9 @@ def convert(
     edges_order: str | None = None,
     velocities: bool = False,
     time_step: float | None = None,
+    resample: Step | None = None,
+    angles: Sequence[str] = (),
+    groups: str | Path | None = None,
     force: bool = False,
 ) -> list[Converted]:
     """Reads recordings of any known format and writes them in another.
@@ -62,6 +68,9 @@ def convert(
         edges_order: as in `load`.
         velocities: as in `load`.
         time_step: as in `load`.
+        resample: as in `load`.
+        angles: as in `load`.
+        groups: as in `load`.
         force: replace files that exist.
 
     Raises:
@@ -73,7 +82,8 @@ def convert(
     for name in _parts_to_read(source, target, form, part):
         # A file without parts may become the part of a folder.
         read = None if not form.suffix and not parts(source) else name
-        data = load(source, part=read, edges=edges, edges_order=edges_order, velocities=velocities, time_step=time_step)
+        times: dict[str, Any] = {"time_step": time_step, "resample": resample, "angles": angles, "groups": groups}
+        data = load(source, part=read, edges=edges, edges_order=edges_order, velocities=velocities, **times)
         place = _filled(target, PART, name)
         whole = TASK not in str(place)
         for i, task in enumerate(data.tasks[:1] if whole else data.tasks):
@@ -140,7 +150,7 @@ def _try(data: Trajectories, aside: Path, place: Path, part: str | None, form: F
 def _lost(data: Trajectories, again: Trajectories) -> dict[str, str]:
     """What differs between recordings and what a file gives back of them, in words."""
     lost = {}
-    for field in ("features", "units", "entities", "tasks"):
+    for field in ("features", "units", "angles", "entities", "tasks", "groups"):
         before, after = getattr(data, field), getattr(again, field)
         if before != after:
             lost[field] = f"{field} {listed(before)}" + (f", read back as {listed(after)}" if any(after) else "")

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.interpolate import CubicSpline
 
+from bouncegrad.data.angles import unwrapped
 from bouncegrad.data.trajectories import Trajectories
 
 LONGEST = 5  # frames in a row
@@ -30,7 +31,7 @@ def filled(data: Trajectories) -> tuple[Float[np.ndarray, "M T N D"], Bool[np.nd
         >>> states[0, :, 0, 0].tolist(), there[0, :, 1].tolist()
         ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [True, True, True, True, True, False])
     """
-    x, t = np.array(data.x, np.float64), np.arange(data.shape[1])
+    x, t, periods = np.array(data.x, np.float64), np.arange(data.shape[1]), data.periods
     if data.mask is None:
         return x, np.ones(x.shape[:3], bool)
     there = data.mask.copy()
@@ -41,6 +42,6 @@ def filled(data: Trajectories) -> tuple[Float[np.ndarray, "M T N D"], Bool[np.nd
         wide = np.diff(seen, prepend=-1, append=len(t))
         short = inside & (wide[gap] - 1 <= LONGEST)
         if short.any():
-            x[task, short, entity] = CubicSpline(seen, x[task, seen, entity])(t[short])
+            x[task, short, entity] = CubicSpline(seen, unwrapped(x[task, seen, entity], periods))(t[short])
             there[task, short, entity] = True
     return x, there

@@ -60,6 +60,8 @@ def _sizes(data: Trajectories) -> Iterator[tuple[str, str]]:
     yield "tasks", f"{m:,}"
     yield "frames", f"{t:,}"
     yield "dt", f"{data.dt:g} ({(t - 1) * data.dt:g} from first to last frame)"
+    if data.resampling:
+        yield "frames are", data.resampling
     yield "entities", f"{n:,} ({', '.join(data.entities[:8])}{', ...' if n > 8 else ''})"
 
 

@@ -19,7 +19,7 @@ RUN = 5
 
 def suspicions(data: Trajectories, parts: Mapping[str, Trajectories]) -> Iterator[str]:
     """The lines of all checks; repeated frames are sought in all parts together."""
-    for check in (few_frames, unusable_values, unusual_features, jumps, velocity_mismatch):
+    for check in (few_frames, unusable_values, never_recorded, unusual_features, jumps, velocity_mismatch):
         yield from check(data)
     yield from repeated_frames(parts or {"": data})
 
@@ -39,7 +39,20 @@ def unusable_values(data: Trajectories) -> Iterator[str]:
     if bad.any():
         count = int(bad.sum())
         first = place(data, *np.argwhere(bad)[0])
-        yield f"{count:,} {plural('value', count)} not finite, first at {first}; fill or cut these frames"
+        yield (
+            f"{count:,} {plural('value', count)} not finite, first at {first}; put NaN where nothing was recorded or "
+            "cut these frames"
+        )
+
+
+def never_recorded(data: Trajectories) -> Iterator[str]:
+    """Features that an entity never has though it has others: without them none of its frames counts."""
+    never = np.isnan(data.x).all(1)
+    for entity, feature in np.argwhere((never & ~never.all(-1, keepdims=True)).any(0))[:1]:
+        yield (
+            f"entity {data.entities[entity]} never has the feature {data.features[feature]}, so that none of its "
+            "frames counts; give it a number, such as 0, or leave the feature out"
+        )
 
 
 def unusual_features(data: Trajectories) -> Iterator[str]:

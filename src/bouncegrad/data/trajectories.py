@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bouncegrad.data.angles import periods_of, wrapped
 from bouncegrad.data.errors import InputError
 
 POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
@@ -17,11 +18,13 @@ POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
 class Trajectories:
     """M tasks, each T evenly spaced frames of N entities with D features.
 
-    Only the shapes are checked here, since frames after the context may hold anything; `require_finite` checks values.
+    NaN means missing: where a feature of an entity is NaN, the entity was not observed in that frame. Beside that only
+    shapes are checked, since frames after the context may hold anything; `require_finite` refuses infinities.
 
     Args:
-        x: states, `Float[M, T, N, D]`, in the user's units.
-        mask: `Bool[M, T, N]`, true where an entity was observed; None when every cell was.
+        x: states, `Float[M, T, N, D]`, in the user's units; what a masked array of NumPy masks counts as NaN.
+        mask: `Bool[M, T, N]`, true where an entity was observed; None when every cell was. Where a state is NaN it
+            becomes false.
         edges: the true edge types, `Int[M, N, N]`, `[source, target]`, zero diagonal, -1 where one is not known, as of
             entities that a task does not have; None when nothing is known. Only metrics read it.
         dt: seconds (or the user's unit of time) from one frame to the next.
@@ -31,6 +34,9 @@ class Trajectories:
         tasks: M names, by default 0, 1, ...
         source: the file or command that the data came from, for messages.
         derived: features that were derived from positions; see `with_velocities`.
+        angles: features that are angles, named `phase` (radians) or `heading:deg` (degrees), see `angles.py`.
+        groups: M names of groups of tasks that have a graph in common, for `shared_graph`; empty: all are one.
+        resampling: what `resample` did, in words; empty for frames as they were recorded.
 
     Raises:
         InputError: a wrong number of axes, no task, fewer than 2 frames or entities, or parts that do not fit.
@@ -51,8 +57,12 @@ class Trajectories:
     tasks: tuple[str, ...] = ()
     source: str = "array"
     derived: tuple[str, ...] = ()
+    angles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    resampling: str = ""
 
     def __post_init__(self) -> None:
+        hidden = np.ma.getmaskarray(self.x) if isinstance(self.x, np.ma.MaskedArray) else None
         x = np.asarray(self.x)
         if x.ndim != 4:
             raise InputError(
@@ -71,11 +81,18 @@ class Trajectories:
             if size < least:
                 raise InputError(f"{self.source}: {size} {plural(word, size)} in shape {x.shape}; {remedy}")
         # Foreign byte orders and half or extended precision would trip later, in torch.
-        object.__setattr__(self, "x", x if x.dtype in (np.float32, np.float64) else x.astype(np.float64))
+        x = x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
+        x = x if hidden is None else np.where(hidden, np.nan, x)
+        object.__setattr__(self, "x", x)
         self._set_names("features", d, ("x", "y", "vx", "vy") if d == 4 else tuple(f"x{i}" for i in range(d)))
         self._set_names("entities", n, tuple(map(str, range(n))))
         self._set_names("units", d, ("",) * d)
         self._set_names("tasks", m, tuple(map(str, range(m))))
+        object.__setattr__(self, "groups", tuple(map(str, self.groups)))
+        if self.groups and len(self.groups) != m:
+            raise InputError(f"{self.source}: {len(self.groups)} groups for {m} {plural('task', m)}; give one each")
+        object.__setattr__(self, "angles", tuple(map(str, self.angles)))
+        periods_of(self.angles, self.features, self.units, self.source)
         if not (np.isfinite(self.dt) and self.dt > 0):
             raise InputError(f"{self.source}: dt is {self.dt}; give the positive time between two frames")
         if self.mask is not None:
@@ -86,6 +103,8 @@ class Trajectories:
                     f"found {mask.dtype} {mask.shape}"
                 )
             object.__setattr__(self, "mask", mask)
+        there = ~np.isnan(x).any(-1) & (True if self.mask is None else self.mask)
+        object.__setattr__(self, "mask", None if there.all() else there)
         if self.edges is not None:
             object.__setattr__(self, "edges", self._checked_edges(np.asarray(self.edges), m, n))
 
@@ -129,13 +148,29 @@ class Trajectories:
         m, t, n, d = self.x.shape
         return m, t, n, d
 
+    @property
+    def periods(self) -> Float[np.ndarray, " D"]:
+        """A whole turn of each feature that is an angle, in its unit; 0 for others."""
+        return periods_of(self.angles, self.features, self.units, self.source)
+
+    @property
+    def group_numbers(self) -> Int[np.ndarray, " M"]:
+        """The group of each task, counted in order of first appearance."""
+        names = list(dict.fromkeys(self.groups))
+        return np.array([names.index(name) for name in self.groups] or [0] * len(self.tasks))
+
     def summary(self) -> str:
-        """One line: counts, feature names, whether the truth is known, and how much was not observed."""
+        """One line: counts, feature names, whether the truth is known, and the notes."""
         m, t, n, d = self.shape
         truth = "truth unknown" if self.edges is None else f"truth for {n * (n - 1)} edges"
         count = [f"{k} {plural(w, k)}" for k, w in ((m, "task"), (t, "frame"), (n, "entity"), (d, "feature"))]
-        missing = "" if self.mask is None or self.mask.all() else f", {1 - self.mask.mean():.1%} not observed"
-        return f"{', '.join(count)} ({', '.join(self.features)}), {truth}{missing}"
+        return ", ".join([f"{', '.join(count)} ({', '.join(self.features)})", truth, *self.notes])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """In words, what is not as in complete, even recordings: how they were resampled, how much was not observed."""
+        missing = "" if self.mask is None else f"{1 - self.mask.mean():.1%} not observed"
+        return tuple(note for note in (self.resampling, missing) if note)
 
     def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
         """The tasks of these indices, in this order."""
@@ -146,6 +181,7 @@ class Trajectories:
             mask=None if self.mask is None else self.mask[index],
             edges=None if self.edges is None else self.edges[index],
             tasks=tuple(self.tasks[i] for i in index),
+            groups=tuple(self.groups[i] for i in index) if self.groups else (),
         )
 
     def frames(self, start: int, stop: int | None = None) -> Trajectories:
@@ -183,7 +219,7 @@ class Trajectories:
             raise InputError(
                 f"{self.source}: {self.x[task, frame, entity, feature]} at task {self.tasks[task]}, frame {frame}, "
                 f"entity {self.entities[entity]}, feature {self.features[feature]} ({int(bad.sum())} such "
-                f"{plural('value', int(bad.sum()))}); fill or cut these frames"
+                f"{plural('value', int(bad.sum()))}); put NaN where nothing was recorded or cut these frames"
             )
         return self
 
@@ -230,7 +266,8 @@ class Scaling:
     `scaled = (x - shift) / scale`; one-step changes are measured in units of `change`, differences between two entities
     at one instant in units of `difference`, all `Float[D]`.
     `low` and `high` are the training minimum and maximum of each feature's group (positions together, velocities
-    together, any other alone): the published errors are normalised to [-1, 1] with them.
+    together, any other alone): the published errors are normalised to [-1, 1] with them. Angles are not centred: scaled
+    they are radians, and low and high are a whole turn apart, from 0 where no angle of training is negative.
     """
 
     shift: tuple[float, ...]
@@ -252,20 +289,26 @@ class Scaling:
         both = seen[:, 1:] & seen[:, :-1]
         if not seen.any():
             raise InputError(f"{data.source}: the mask leaves no observed state to learn from; correct the mask")
-        rows, moves = x[seen], np.diff(x, axis=1)[both]
+        periods = data.periods
+        angles = periods > 0
+        rows, moves = x[seen], wrapped(np.diff(x, axis=1)[both], periods)
         scale, change = rows.std(0), moves.std(0) if len(moves) else np.zeros(x.shape[-1])
         low, high = rows.min(0), rows.max(0)
         for group in feature_groups(data.features):
             low[group], high[group] = low[group].min(), high[group].max()
+        if angles.any():
+            low = np.where(angles, np.where(low >= 0, 0.0, -periods / 2), low)
+            high = np.where(angles, low + periods, high)
         tiny = 1e-12 * np.abs(rows).max(0)  # what rounding leaves of a constant, in any unit
-        scale = np.where(scale > tiny, scale, 1.0)
+        scale = np.where(angles, periods / (2 * np.pi), np.where(scale > tiny, scale, 1.0))
         change = np.where(change > tiny, change, scale)
         # Two independent entities differ by twice the variance found within a frame.
         together = seen.sum(2) >= 2
         frames = np.where(seen[..., None], x, np.nan)[together]
         within = np.sqrt(2 * np.nanvar(frames, axis=1).mean(0)) if len(frames) else np.zeros(x.shape[-1])
-        difference = np.where(within > tiny, within, scale)
-        return cls(*(tuple(map(float, v)) for v in (rows.mean(0), scale, change, difference, low, high)))
+        difference = np.where((within > tiny) & ~angles, within, scale)
+        shift = np.where(angles, 0.0, rows.mean(0))
+        return cls(*(tuple(map(float, v)) for v in (shift, scale, change, difference, low, high)))
 
     def published(self) -> Float[np.ndarray, " D"]:
         """Factors that turn differences in user units into the published normalisation, `2 / (high - low)`."""

@@ -41,5 +41,6 @@ def windows(data: Trajectories, frames: int) -> Trajectories:
         x=x[:, at].reshape(m * count, frames + 1, *data.x.shape[2:]),
         mask=None if mask.all() else mask[:, at].reshape(m * count, frames + 1, n),
         edges=None if data.edges is None else data.edges.repeat(count, 0),
+        groups=tuple(group for group in data.groups for _ in ends),
         tasks=tuple(f"{task}, frames {first}-{last}" for task in data.tasks for first, last in ends),
     )

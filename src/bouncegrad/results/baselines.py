@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from bouncegrad.data.angles import as_sines, wrapped
 from bouncegrad.data.trajectories import POSITIONS, Trajectories
 from bouncegrad.results.edge_scores import correlation, distance, edges_from_scores, least_squares
 from bouncegrad.results.linear_scores import lagged_regression, partial_correlation
@@ -27,7 +28,7 @@ def constant_velocity(data: Trajectories, steps: int, start: int = -1) -> Float[
     """
     held = _held(data)
     last = held[:, start]
-    slope = last - held[:, start - 1] if start else np.zeros_like(last)
+    slope = wrapped(last - held[:, start - 1], data.periods) if start else np.zeros_like(last)
     for position in POSITIONS:
         if position in data.features and f"v{position}" in data.features:
             p, v = data.features.index(position), data.features.index(f"v{position}")
@@ -67,7 +68,7 @@ def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, di
         `{"least_squares": {"edge_accuracy": ..., "auroc": ..., "auroc_undirected": ..., "pooled_auroc": ...,
         "pooled_auroc_undirected": ...}, ...}` for each of `SCORES`
     """
-    truth, seen = data.edges, data.frames(0, context)
+    truth, seen = data.edges, with_sines(data.frames(0, context))
     joined = end_to_end(seen) if truth is not None and len(truth) > 1 and (truth == truth[0]).all() else None
     table: dict[str, dict[str, float | None]] = {}
     for name, scores in SCORES.items():
@@ -80,6 +81,23 @@ def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, di
             **{f"pooled_{key}": value for key, value in _ranked(joined.edges if joined else None, pooled).items()},
         }
     return table
+
+
+def with_sines(data: Trajectories) -> Trajectories:
+    """The same with sine and cosine of every angle as features, for scores that know no angles."""
+    if not data.angles:
+        return data
+    names = [angle.partition(":")[0] for angle in data.angles]
+    features = tuple(f"sin {name}" if name in names else name for name in data.features)
+    at = [name for name in data.features if name in names]
+    return replace(
+        data,
+        x=as_sines(data.x, data.periods),
+        features=features + tuple(f"cos {name}" for name in at),
+        units=data.units + ("",) * len(at),
+        angles=(),
+        derived=(),
+    )
 
 
 def _ranked(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from bouncegrad.data.angles import wrapped
 from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.data.trajectories import POSITIONS
 from bouncegrad.results.forecast import frame_columns
@@ -31,6 +32,7 @@ class Counterfactual:
         dt: time between frames.
         scale: of each feature, from training.
         features, entities, tasks: names; `entities` are those that stay.
+        periods: a whole turn of each feature that is an angle, 0 of others.
     """
 
     with_entity: Float[np.ndarray, "M S N-1 D"]
@@ -45,6 +47,7 @@ class Counterfactual:
     features: tuple[str, ...]
     entities: tuple[str, ...]
     tasks: tuple[str, ...]
+    periods: tuple[float, ...] = ()
 
     @property
     def distance(self) -> Float[np.ndarray, "M S N-1"]:
@@ -53,6 +56,7 @@ class Counterfactual:
         Otherwise the root mean square over features, each in units of its spread in training.
         """
         apart = self.without_entity - self.with_entity
+        apart = wrapped(apart, np.array(self.periods or [0.0]))
         axes = [i for i, name in enumerate(self.features) if name in POSITIONS]
         if axes:
             return np.asarray(np.sqrt(np.square(apart[..., axes]).sum(-1)))

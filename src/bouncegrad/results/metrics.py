@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
+from bouncegrad.data.angles import wrapped
 from bouncegrad.data.errors import InputError
 
 
@@ -217,6 +218,7 @@ def forecast_error(
     forecast: Float[np.ndarray, "M S N D"],
     factors: Float[np.ndarray, " D"],
     mask: Bool[np.ndarray, "M S N"] | None = None,
+    periods: Float[np.ndarray, " D"] | None = None,
 ) -> Float[np.ndarray, " S"] | None:
     """Mean squared error of S frames ahead, in the published normalisation, over tasks, entities and features.
 
@@ -225,12 +227,15 @@ def forecast_error(
     Args:
         factors: `Scaling.published()`, which maps each feature's training range to [-1, 1].
         mask: true where the entity was observed; a frame in which nobody was has the error NaN.
+        periods: a whole turn of each feature that is an angle, 0 of others; errors of angles go the shorter way.
     """
     if truth is None:
         return None
     if truth.shape != forecast.shape:
         raise InputError(f"the future has shape {truth.shape} and the forecast {forecast.shape}; compare equal frames")
-    square = np.square((np.asarray(truth, np.float64) - forecast) * factors).mean(-1)
+    error = np.asarray(truth, np.float64) - forecast
+    error = error if periods is None else wrapped(error, periods)
+    square = np.square(error * factors).mean(-1)
     if mask is None:
         return square.mean((0, 2))
     total, count = np.where(mask, square, 0.0).sum((0, 2)), mask.sum((0, 2))

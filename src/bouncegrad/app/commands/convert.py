@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bouncegrad.app.arguments import Parser, add_data_options
+from bouncegrad.app.arguments import READING, Parser, add_data_options
 
 
 def main(words: list[str]) -> None:
@@ -29,7 +29,7 @@ def main(words: list[str]) -> None:
     from bouncegrad.data.conversion import convert
     from bouncegrad.data.formats import recognise
 
-    reading = {name: getattr(args, name) for name in ("part", "edges", "edges_order", "velocities", "time_step")}
+    reading = {name: getattr(args, name) for name in ("part", *READING)}
     left_out = recognise(args.source).left_out
     written = convert(args.source, args.target, format=args.format, force=args.force, **reading)
     lines: dict[str, list[str]] = {}

@@ -67,7 +67,7 @@ def main(words: list[str]) -> None:
 
 def test_tasks(run: Run, path: str, args: Namespace) -> tuple[Trajectories, str]:
     """The tasks that a run is evaluated on, in words too: not those it was trained on, where others are known."""
-    data, part = load_data(path, args, "test")
+    data, part = load_data(path, args, "test", tell=not getattr(args, "json", True))
     about = run.about()
     if part is not None:
         return data, f"part {part} of {path}"

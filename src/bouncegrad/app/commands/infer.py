@@ -38,7 +38,7 @@ def main(words: list[str]) -> None:
     with computing(args.device, None):
         model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test")
+    data, part = load_data(args.data, args, "test", tell=not args.json)
     task = task_number(data, args.task)
     start = time.perf_counter()
     known = load_known(args, data)
@@ -67,7 +67,9 @@ def main(words: list[str]) -> None:
     print(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
     if open_share:
         print(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
-    if not pinned:
+    if model.config.types == 1:
+        print("there is one edge type: what everybody does to everybody alike, possibly nothing")
+    elif not pinned:
         print("no type is known to mean absence; train with --pinned, and type 0 does")
     if result.priors:
         print(f"stated beforehand: {', '.join(result.priors)}")

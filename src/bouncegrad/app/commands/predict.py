@@ -25,7 +25,7 @@ def main(words: list[str]) -> None:
     with computing(args.device, None):
         model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test")
+    data, part = load_data(args.data, args, "test", tell=not args.json)
     task = task_number(data, args.task)
     start = time.perf_counter()
     with computing(args.device, None):

@@ -6,9 +6,9 @@ import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import numpy as np
 from jaxtyping import Int
@@ -22,6 +22,9 @@ from bouncegrad.app.run import Origin, Run, fingerprint
 from bouncegrad.app.tensorboard import events, has_events
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
+
+if TYPE_CHECKING:
+    from bouncegrad.app.choosing import Choice
 
 
 def parser() -> Parser:
@@ -75,14 +78,18 @@ def main(words: list[str]) -> int:
     new = None if args.new is None else new_tasks(args, whole, held_out)
     known = load_known(args, whole)
     known = known if known is None else known[kept]
+    losses: dict[int, float] = {}
     if args.resume:
-        config = settings_of(run, config.resolve(data.shape), args)
+        config = settings_of(run, config, data.shape, args)
     print(f"{args.data}: {data.summary()}" + (f"; {len(held_out)} tasks held out" if held_out else ""))
+    if config.edge_types == "auto":
+        run.require_new()
+        config, losses = choose(config, data, known)
     stated = (*config.resolve(data.shape).priors, *([] if known is None else [f"known edges of {args.known}"]))
     if stated:
         print(f"stated beforehand: {', '.join(stated)}")
     again = resume_command(args.data, run) + (f" --part {args.part}" if args.part else "")
-    origin = Origin(whole, held_out, reading(args) | {"new": args.new})
+    origin = Origin(whole, held_out, reading(args) | {"new": args.new}, losses)
     tensorboard = args.tensorboard or (args.resume and has_events(run))
     return train_in(run, config, data, origin, again, known, new, resume=args.resume, tensorboard=tensorboard)
 
@@ -113,16 +120,29 @@ def to_config(args: Namespace) -> Config:
     return Config.from_mapping({f.name: getattr(args, f.name) for f in fields(Config)}, source)
 
 
-def settings_of(run: Run, given: Config, args: Namespace) -> Config:
+def choose(config: Config, data: Trajectories, known: Int[np.ndarray, "M N N"] | None) -> Choice:
+    """The number of edge types, with progress; printed as a table."""
+    from bouncegrad.app.choosing import settle_edge_types
+
+    with bar("choosing edge types") as show:
+        choice = settle_edge_types(config, data, known, lambda types, row, share: show(share, f"K = {types}"))
+    print("\n".join(choice.lines()))
+    return choice
+
+
+def settings_of(run: Run, given: Config, shape: tuple[int, int, int, int], args: Namespace) -> Config:
     """The settings of the run; those given again must be the same.
 
     Raises:
         InputError: a setting was given that the run was not trained with.
     """
-    config = run.config()
+    config, auto = run.config(), given.edge_types == "auto"
+    # The time of a run whose types were chosen is what the choice has left.
+    chosen = {"edge_types", "epochs", "minutes"} if auto else set()
+    given = (replace(given, edge_types=config.edge_types) if auto else given).resolve(shape)
     for f in fields(Config):
         value, old = getattr(given, f.name), getattr(config, f.name)
-        if getattr(args, f.name) != f.default and value != old:
+        if f.name not in chosen and getattr(args, f.name) != f.default and value != old:
             raise InputError(
                 f"option {f.name}: {value}, but {run.folder} has {old}, which --resume goes on with; leave it out, or "
                 "choose another --out"

@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
 
     model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test")
+    data, part = load_data(args.data, args, "test", tell=not args.json)
     task = task_number(data, args.task)
     visible, whole = (data, None) if args.hide is None else hide(data, args.hide)
     count = args.count or (None if args.hide is None else 1)
@@ -40,7 +40,7 @@ def main(words: list[str]) -> None:
     seconds = time.perf_counter() - start
     numbers: dict[str, Any] = {}
     if whole is not None and found.tracks.shape[2] == 1:
-        numbers = compared(found, whole, model.scaling.published(), model.config.edge_types, pinned=model.config.pinned)
+        numbers = compared(found, whole, model.scaling.published(), model.config.types, pinned=model.config.pinned)
     folder = new_folder(args.out)
     found.write_csv(folder / "tracks.csv")
     write_edges_csv(found.result, folder / "edges.csv")

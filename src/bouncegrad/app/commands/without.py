@@ -21,7 +21,7 @@ def main(words: list[str]) -> None:
 
     model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test")
+    data, part = load_data(args.data, args, "test", tell=not args.json)
     task = task_number(data, args.task)
     found = model.without(data, args.entity, args.steps, args.context)
     folder = new_folder(args.out)

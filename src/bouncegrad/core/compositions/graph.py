@@ -62,6 +62,7 @@ class GraphComposition(nn.Module):
         placeless: the node module does not see these either: the law is the same everywhere.
         momentum: what one entity sends, it gets back negated, `m_{s->t} = f_z(s, t) - f_z(t, s)`: where both directions
             of a pair share a type, messages add up to nothing.
+        angles: the features that are angles, in radians; modules see sine and cosine.
 
     Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
     """
@@ -92,6 +93,7 @@ class GraphComposition(nn.Module):
         relative: Sequence[int] = (),
         placeless: bool = False,
         momentum: bool = False,
+        angles: Sequence[int] = (),
     ) -> None:
         super().__init__()
         heads = 2 if likelihood == "learned" else 1
@@ -99,14 +101,14 @@ class GraphComposition(nn.Module):
         self.lagged = list(range(features) if lagged is None else lagged)
         self.momentum, self.slack = momentum, 0.0  # slack: standard deviation that is added to every change
         history = lags * len(self.lagged)
-        self.state = state = features + history
-        self.view = PairView(features, history, scaling, polar, relative)
+        self.state = features + history
+        self.view = PairView(features, history, scaling, polar, relative, angles)
         edge_sizes = (self.view.width, *edge_hidden, message)
         self.edge = ModulePool(edge_types - pinned, edge_sizes, generator, activation, path)
-        self.node = ModulePool(1, (message + state, *node_hidden, heads * features), generator, activation)
+        self.node = ModulePool(1, (message + self.view.state, *node_hidden, heads * features), generator, activation)
         # Divided in double precision, so that the same recordings in other units give the same numbers.
         self.register_buffer("change", torch.tensor(np.divide(scaling.change, scaling.scale)).float())
-        placed = torch.ones(state)
+        placed = torch.ones(self.view.state)
         placed[list(relative) if placeless else []] = 0.0
         self.register_buffer("placed", placed)
         self.register_buffer("variance", torch.ones(features))
@@ -176,7 +178,11 @@ class GraphComposition(nn.Module):
         message = self.messages(self.view(x, self.pairs), which).view(b * c, self.slots, -1)
         if there.shape[-1]:
             message = message * there.flatten(0, 1)[:, self.pairs[0]]
-        return torch.cat([self.sum_by_target(message), (x * self.placed).flatten(0, 1)], -1).view(b * c * n, -1)
+        return torch.cat([self.sum_by_target(message), self.own(x).flatten(0, 1)], -1).view(b * c * n, -1)
+
+    def own(self, x: Float[Tensor, "*B N D+H"]) -> Float[Tensor, "*B N state"]:
+        """What the node module sees of an entity itself."""
+        return self.view.circled(x) * self.placed
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""
@@ -253,7 +259,7 @@ class GraphComposition(nn.Module):
         if self.slots < self.groups.numel():
             # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
             projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
-        base = torch.addmm(self.node.biases[0][0], (before * self.placed).flatten(0, 1), weight[width:]).view(r, n, -1)
+        base = torch.addmm(self.node.biases[0][0], self.own(before).flatten(0, 1), weight[width:]).view(r, n, -1)
         chosen = self.groups.gather(1, columns)
         if block < degree:
             kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,15 @@ from bouncegrad.data.formats.dnri import DNRI
 from bouncegrad.data.formats.edge_arrays import read_truth
 from bouncegrad.data.formats.format import Format
 from bouncegrad.data.formats.frames import SOURCE, edges_from_frame, from_frame, to_frame
+from bouncegrad.data.formats.groups import read_groups
 from bouncegrad.data.formats.kipf import KIPF
 from bouncegrad.data.formats.netsim import NETSIM
 from bouncegrad.data.formats.own import ARCHIVE, ARRAY
 from bouncegrad.data.formats.pedestrians import PEDESTRIANS
 from bouncegrad.data.formats.table import TABLE
 from bouncegrad.data.formats.wide import WIDE
+from bouncegrad.data.resampling import Evenly, Step
+from bouncegrad.data.resampling import resample as at_even_frames
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.velocities import with_velocities
 
@@ -39,11 +43,14 @@ def load(
     edges_order: str | None = None,
     velocities: bool = False,
     time_step: float | None = None,
+    resample: Step | None = None,
+    angles: Sequence[str] = (),
+    groups: str | Path | None = None,
 ) -> Trajectories:
     """The recordings in a file or folder of any known format, or in a pandas table.
 
-    Values are not checked, since frames after the context may hold anything; `Trajectories.require_finite` does that.
-    A table is stricter: it must not have blank cells.
+    NaN means missing in every format, in tables also a blank and NA. Beside that arrays are not checked, since frames
+    after the context may hold anything: `Trajectories.require_finite` refuses infinities there, and tables when read.
 
     Args:
         path: a file, a folder, one file of a folder (which then chooses the data set and the part), or a long or wide
@@ -54,6 +61,10 @@ def load(
         edges_order: source or target, by which a vector of edges is sorted first.
         velocities: add velocities derived from the positions.
         time_step: time between two frames, in place of what the format itself states.
+        resample: interpolate at frames so far apart, or `usual`, see `resampling.py`; velocities are derived after.
+        groups: a table (task, group) of the tasks that have a graph in common.
+        angles: features that are angles, `phase` in radians or `heading:deg` in degrees, beside those that the format
+            itself states; their differences wrap, see `angles.py`.
 
     Raises:
         InputError: one line that names the file, the place, the value found and the remedy.
@@ -62,17 +73,24 @@ def load(
         >>> load("springs.npz").summary()  # doctest: +SKIP
         '500 tasks, 49 frames, 5 entities, 4 features (x, y, vx, vy), truth for 20 edges'
     """
-    data, beside = _read(path, part)
+    data, beside = _read(path, part, None if resample is None else Evenly(resample, tuple(angles)))
+    data = replace(data, angles=tuple(dict.fromkeys((*data.angles, *angles))))
     if edges_order is not None and not isinstance(edges, str | Path):
         raise InputError(f"{data.source}: an order of edges is given but no vector; give the file of edges too")
     if edges is None:
         edges = beside
+    if groups is not None:
+        data = replace(data, groups=read_groups(_existing(Path(groups)), data))
     if isinstance(edges, str | Path):
         data = replace(data, edges=read_truth(_existing(Path(edges)), data, edges_order))
     elif edges is not None:
         data = replace(data, edges=edges_from_frame(edges, data))
     if time_step is not None:
+        if data.resampling:
+            raise InputError(f"{data.source}: says its times itself; resample without a time step")
         data = replace(data, dt=time_step)
+    if resample is not None and not data.resampling:
+        data = at_even_frames(data, resample)
     return with_velocities(data) if velocities else data
 
 
@@ -141,17 +159,18 @@ def written_format(path: Path, format: str | None) -> Format:
     return form
 
 
-def _read(path: str | Path | pd.DataFrame, part: str | None) -> tuple[Trajectories, Path | None]:
-    """The recordings, and the file of edges beside them."""
+def _read(path: str | Path | pd.DataFrame, part: str | None, evenly: Evenly | None) -> tuple[Trajectories, Path | None]:
+    """The recordings, resampled if their format holds the time of each state, and the file of edges beside them."""
     if not isinstance(path, str | Path):
         if part is not None:
             raise InputError(f"{SOURCE}: has no parts, so not {part!r} either; leave the part out")
-        return from_frame(path), None
+        return from_frame(path, evenly), None
     path = Path(path)
     form = recognise(path)
     if part is not None and not form.parts(path):
         raise InputError(f"{path}: has no parts, so not {part!r} either; leave the part out")
-    return form.read(path, part), form.edges_beside(path)
+    data = form.read(path, part) if evenly is None or form.resampled is None else form.resampled(path, evenly)
+    return data, form.edges_beside(path)
 
 
 def _existing(path: Path) -> Path:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TASK_WORDS = ("task", "run", "case", "simulation")
+MISSING = ("nan", "NaN", "NAN", "NA", "na")  # in columns of numbers, beside blanks: as NumPy, pandas and R write them
 
 
 def header(path: Path) -> list[str]:
@@ -87,9 +88,9 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
                 skiprows=1,
                 index_col=False,
                 dtype={name: "str" for name in columns if name in text},
-                # Without this an entity called NA would count as blank.
+                # An entity may be called NA.
                 keep_default_na=False,
-                na_values={name: [""] for name in columns},
+                na_values={name: ["", *(() if name in text else MISSING)] for name in columns},
                 skip_blank_lines=False,
                 skipinitialspace=True,
                 encoding="utf-8-sig",
@@ -130,23 +131,24 @@ def write_cells(columns: dict[str, np.ndarray], path: Path) -> None:
 
 
 def numbers(table: pd.DataFrame, column: str, path: Path, *, blank: bool = False) -> Float[np.ndarray, " rows"]:
-    """A column as finite numbers; NaN where cells are blank, if they may be.
+    """A column as finite numbers; NaN where cells are blank or say that a number is missing, if they may.
 
     Raises:
-        InputError: names the first line with a blank, a text, NaN or an infinity.
+        InputError: names the first line with a blank, a text or an infinity.
     """
     import pandas as pd
 
     cells = table[column]
-    values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
+    values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     bad = ~np.isfinite(values)
     if blank:
-        bad &= ~cells.isna().to_numpy()
+        bad &= ~(cells.isna() | cells.isin(MISSING)).to_numpy(bool)
     if bad.any():
         first = int(bad.argmax())
         cell = cells.iloc[first]
         found = "is blank" if pd.isna(cell) else f"holds {str(cell)!r}, which is no finite number"
-        raise InputError(f"{path}, line {table.index[first]}: {column} {found}; fill the gap or leave the frame out")
+        remedy = "leave the cell blank if nothing was recorded" if blank else "fill the gap or leave the frame out"
+        raise InputError(f"{path}, line {table.index[first]}: {column} {found}; {remedy}")
     return values
 
 

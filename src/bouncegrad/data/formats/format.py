@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import listed
+from bouncegrad.data.resampling import Evenly
 from bouncegrad.data.trajectories import Trajectories
 
 
@@ -33,6 +34,8 @@ class Format:
         recognises: whether this path, which exists, is of this format; judged by names (of files, columns and keys),
             not by values or sizes.
         read: the recordings of one part; the part is None for a format without parts, or to let the path choose.
+        resampled: the recordings at even frames so far apart, for a format that says when each state was recorded; None
+            where its frames are even.
         write: writes recordings as one part; None when the format is only read.
         suffix: how names of its files end; empty for folders.
         parts: names of the parts found at a path.
@@ -45,6 +48,7 @@ class Format:
     layout: str
     recognises: Callable[[Path], bool]
     read: Callable[[Path, str | None], Trajectories]
+    resampled: Callable[[Path, Evenly], Trajectories] | None = None
     write: Callable[[Trajectories, Path, str | None], None] | None = None
     suffix: str = ""
     parts: Callable[[Path], tuple[str, ...]] = _no_parts

@@ -12,6 +12,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import table, wide
 from bouncegrad.data.formats.cells import checked_names, require_named
 from bouncegrad.data.formats.edge_table import edges_from_cells
+from bouncegrad.data.resampling import Evenly
 from bouncegrad.data.trajectories import Trajectories
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 SOURCE = Path("DataFrame")
 
 
-def from_frame(frame: pd.DataFrame) -> Trajectories:
-    """The recordings in a long or wide table; levels of the index that have names are columns too.
+def from_frame(frame: pd.DataFrame, evenly: Evenly | None = None) -> Trajectories:
+    """The recordings in a long or wide table, resampled if there is a step; named levels of the index are columns too.
 
     Raises:
         InputError: as for the CSV of that layout.
     """
     cells = _cells(frame, ("task", "entity"))
-    return (wide if wide.is_wide(list(cells.columns)) else table).from_cells(cells, SOURCE)
+    return (wide if wide.is_wide(list(cells.columns)) else table).from_cells(cells, SOURCE, evenly)
 
 
 def edges_from_frame(frame: pd.DataFrame, data: Trajectories) -> Int[np.ndarray, "M N N"]:

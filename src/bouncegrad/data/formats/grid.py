@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bouncegrad.data.angles import periods_of
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.trajectories import plural
+from bouncegrad.data.resampling import EvenFrames, Evenly, Records, Step, even_frames
+from bouncegrad.data.trajectories import Trajectories, plural
 
 States = Float[np.ndarray, "M T N D"]
 Observed = Bool[np.ndarray, "M T N"] | None
@@ -40,6 +42,30 @@ class Grid:
     tasks: tuple[str, ...]
     entities: tuple[str, ...]
 
+    def recordings(
+        self, values: Float[np.ndarray, "rows D"], features: tuple[str, ...], evenly: Evenly | None
+    ) -> Trajectories:
+        """The states as recordings, resampled if asked.
+
+        Raises:
+            InputError: as `filled` and `resampled`.
+        """
+        if evenly is None:
+            even = EvenFrames(*self.filled(values))
+        else:
+            turns = periods_of(evenly.angles, features, ("",) * len(features), str(self.path))
+            even = self.resampled(values, evenly.step, turns)
+        return Trajectories(
+            even.x,
+            mask=even.mask,
+            dt=even.dt,
+            features=features,
+            entities=self.entities,
+            tasks=self.tasks,
+            source=str(self.path),
+            resampling=even.done,
+        )
+
     def filled(self, values: Float[np.ndarray, "rows D"]) -> tuple[States, Observed, float]:
         """States on even frames, true where there is a row without a blank (None: everywhere), and dt.
 
@@ -57,6 +83,20 @@ class Grid:
         x[self.task, frame, self.entity] = values
         mask = ~np.isnan(x).any(-1)
         return x, None if mask.all() else mask, dt
+
+    def resampled(
+        self, values: Float[np.ndarray, "rows D"], step: Step, periods: Float[np.ndarray, " D"]
+    ) -> EvenFrames:
+        """The same from rows at any times, see `resampling.py`; rows with a blank are none.
+
+        Raises:
+            InputError: a row stands twice, or the step cannot be used.
+        """
+        self._require_once()
+        there = ~np.isnan(values).any(-1)
+        task, entity, time = (column[there] for column in (self.task, self.entity, self.time))
+        records = Records(task, entity, time, values[there], str(self.path), periods)
+        return even_frames(records, len(self.tasks), len(self.entities), step)
 
     def _require_once(self) -> None:
         same = [np.diff(column) == 0 for column in (self.task, self.time, self.entity)]
@@ -84,7 +124,7 @@ class Grid:
             if abs(step - steps[first]) > TOLERANCE * steps[first]:
                 raise InputError(
                     f"{self.path}: task {self.tasks[first]} has time steps of {steps[first]:g}, task "
-                    f"{self.tasks[task]} of {step:g}; resample to one step or make one file for each"
+                    f"{self.tasks[task]} of {step:g}; resample to one step with --resample {steps[first]:g}"
                 )
         # Sums of decimals such as 0.1 are off in the last bits.
         return frame, float(f"{np.median(list(steps.values())):.12g}")
@@ -100,7 +140,8 @@ class Grid:
             at = int(np.abs(step / usual - np.round(step / usual).clip(1)).argmax())
             raise InputError(
                 f"{self.path}: in task {self.tasks[task]} time goes from {times[at]:g} to {times[at + 1]:g}, a step of "
-                f"{step[at]:g} where {usual:g} is usual; resample to even steps"
+                f"{step[at]:g} where {usual:g} is usual; resample to even steps with --resample usual, or "
+                "--resample and a step of your own"
             )
         return number, dt
 

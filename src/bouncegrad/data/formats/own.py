@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from bouncegrad.data.formats.format import Format
 from bouncegrad.data.trajectories import Trajectories
 
 VERSION = 1
-NAMES = ("features", "entities", "units", "tasks")
+NAMES = ("features", "entities", "units", "tasks", "angles", "groups")
 KEYS = ("x", "state", "mask", "edges", "dt", *NAMES, "format_version")
 
 
@@ -30,13 +31,14 @@ def read(path: Path, part: str | None) -> Trajectories:
     if len(states) != 1:
         found = "both x and state" if states else f"{', '.join(arrays) or 'no key'} but no x"
         raise InputError(f"{path}: has {found}; give the states once, as x (task, frame, entity, feature)")
+    names: dict[str, Any] = {key: _names(arrays[key], key, path) for key in NAMES if key in arrays}
     return Trajectories(
         x=arrays[states[0]],
         mask=arrays.get("mask"),
         edges=arrays.get("edges"),
         dt=_number(arrays.get("dt", np.array(1.0)), "dt", path),
         source=str(path),
-        **{key: _names(arrays[key], key, path) for key in NAMES if key in arrays},
+        **names,
     )
 
 
@@ -44,7 +46,7 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
     """Everything that `data` holds, uncompressed."""
     arrays = {"format_version": np.array(VERSION), "x": data.x, "dt": np.array(data.dt)}
     arrays |= {key: value for key, value in (("mask", data.mask), ("edges", data.edges)) if value is not None}
-    write_archive(path, arrays | {key: np.array(getattr(data, key)) for key in NAMES})
+    write_archive(path, arrays | {key: np.array(getattr(data, key)) for key in NAMES if getattr(data, key)})
 
 
 def _number(array: np.ndarray, key: str, path: Path) -> float:

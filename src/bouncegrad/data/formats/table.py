@@ -12,6 +12,7 @@ from bouncegrad.data.formats.cells import TASK_WORDS, coded, header, listed, num
 from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_edges
 from bouncegrad.data.formats.format import Format, require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
+from bouncegrad.data.resampling import Evenly
 from bouncegrad.data.trajectories import Trajectories
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 KEYS = ("task", "time", "entity")
 
 
-def read(path: Path, part: str | None) -> Trajectories:
-    """The recordings of a long table, rows in any order; dt is measured from its times.
+def read(path: Path, part: str | None, evenly: Evenly | None = None) -> Trajectories:
+    """The recordings of a long table, rows in any order; dt is measured from its times, or given to resample them.
 
     What has no row, or a blank in it, was not observed. A column `task` (or `run`, `case`, `simulation`) is needed only
     for more than one recording.
@@ -31,7 +32,7 @@ def read(path: Path, part: str | None) -> Trajectories:
     """
     columns = header(path)
     require_columns(columns, path)
-    return from_cells(read_cells(path, columns, text=("task", "entity")), path)
+    return from_cells(read_cells(path, columns, text=("task", "entity")), path, evenly)
 
 
 def require_columns(columns: list[str], path: Path) -> None:
@@ -48,7 +49,7 @@ def require_columns(columns: list[str], path: Path) -> None:
         )
 
 
-def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
+def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) -> Trajectories:
     """The recordings in the rows of a long table, see `read`; its index counts lines.
 
     Raises:
@@ -67,16 +68,7 @@ def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
     order = np.lexsort((entity, time, task))
     line = table.index.to_numpy()
     grid = Grid(path, task[order], time[order], entity[order], line[order], tasks, entities)
-    x, mask, dt = grid.filled(values[order])
-    return Trajectories(
-        x,
-        mask=mask,
-        dt=dt,
-        features=features,
-        entities=entities,
-        tasks=tasks,
-        source=str(path),
-    )
+    return grid.recordings(values[order], features, evenly)
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
@@ -119,6 +111,7 @@ TABLE = Format(
     layout="a .csv table with the columns task, time, entity and one for each feature",
     recognises=lambda path: path.suffix == ".csv" and path.is_file(),
     read=read,
+    resampled=lambda path, evenly: read(path, None, evenly),
     write=write,
     suffix=".csv",
     edges_beside=edges_beside,

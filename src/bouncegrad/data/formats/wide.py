@@ -17,6 +17,7 @@ from bouncegrad.data.formats.cells import coded, header, listed, numbers, read_c
 from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_edges
 from bouncegrad.data.formats.format import Format, require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
+from bouncegrad.data.resampling import Evenly
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ KNOWN_FEATURES = frozenset((*POSITIONS, *VELOCITIES))
 REMEDY = "name all columns entity:feature, such as a:x"
 
 
-def read(path: Path, part: str | None) -> Trajectories:
-    """The recordings of a wide table, rows in any order; dt is measured from the column `time`.
+def read(path: Path, part: str | None, evenly: Evenly | None = None) -> Trajectories:
+    """The recordings of a wide table, rows in any order; dt is measured from the column `time`, or given to resample.
 
     An entity with a blank, or without a row, was not observed. Without a column `time` rows are frames in the order in
     which they stand, and dt is 1. A column `task` (or `run`, `case`, `simulation`) is needed only for more than one
@@ -40,10 +41,10 @@ def read(path: Path, part: str | None) -> Trajectories:
     """
     columns = header(path)
     read_columns(path, [name for name in columns if name not in KEYS])  # before the rows, which may be many
-    return from_cells(read_cells(path, columns, text=("task",)), path)
+    return from_cells(read_cells(path, columns, text=("task",)), path, evenly)
 
 
-def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
+def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) -> Trajectories:
     """The recordings in the rows of a wide table, see `read`; its index counts lines.
 
     Raises:
@@ -73,16 +74,7 @@ def from_cells(table: pd.DataFrame, path: Path) -> Trajectories:
     who = np.tile(np.arange(len(entities)), len(table))
     order = np.lexsort((who, rows[1], rows[0]))
     grid = Grid(path, rows[0][order], rows[1][order], who[order], rows[2][order], tasks, entities)
-    x, mask, dt = grid.filled(values.transpose(2, 0, 1).reshape(-1, len(features))[order])
-    return Trajectories(
-        x,
-        mask=mask,
-        dt=dt,
-        features=features,
-        entities=entities,
-        tasks=tasks,
-        source=str(path),
-    )
+    return grid.recordings(values.transpose(2, 0, 1).reshape(-1, len(features))[order], features, evenly)
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
@@ -199,6 +191,7 @@ WIDE = Format(
     layout="a wide .csv table with the columns time and entity:feature",
     recognises=_recognises,
     read=read,
+    resampled=lambda path, evenly: read(path, None, evenly),
     write=write,
     suffix=".csv",
     edges_beside=edges_beside,
