@@ -15,7 +15,8 @@ from bouncegrad.data.formats import load, save
 from bouncegrad.data.simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("tutorials/*.md"))]
 SOURCE = ROOT / "src" / "bouncegrad"
 
 
@@ -41,7 +42,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+RUN_BY_EXAMPLES = DOCS / "extending.md"  # its blocks are parts of files, which test_examples.py runs
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python") and page != RUN_BY_EXAMPLES], ids=lambda page: page.name
+)
 def test_code_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
     code = "\n".join(blocks(page, "python"))
     exec(compile(re.sub(r"minutes=\d+", "epochs=2", code), str(page), "exec"), {})
@@ -105,25 +111,39 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
             assert with_underscores(option) in known, f"{page.name}: {option}"
 
 
+def prose(page: Path) -> str:
+    """The page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Of all headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
-        assert link.startswith("https://") or (page.parent / link).exists(), link
+    for link in re.findall(r"\]\(([^)]+)\)", prose(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        there = page.parent / path if path else page
+        assert there.exists(), link
+        assert not anchor or anchor in anchors(there), link
+
+
+def test_the_site_has_every_page_once() -> None:
+    """The side bar stands in conf.py."""
+    listed = [name for names in runpy.run_path(str(DOCS / "conf.py"))["CONTENTS"].values() for name in names]
+    assert len(listed) == len(set(listed))
+    assert {DOCS / f"{name}.md" for name in listed} == set(PAGES[1:]) - {DOCS / "index.md"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_are_named_exist(page: Path) -> None:
     for name in set(re.findall(r"`([\w/]+\.py)`", page.read_text())):
         assert any(str(path).endswith(f"/{name}") for path in ROOT.rglob("*.py") if ".venv" not in path.parts), name
-
-
-@pytest.mark.parametrize(("name", "epochs"), [("own_data", 3), ("paper_search", 1)])
-def test_examples_run(name: str, epochs: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "tracks.csv").unlink()
-    runpy.run_path(str(ROOT / "examples" / f"{name}.py"))["main"](epochs)
-    assert "accuracy" in capsys.readouterr().out
-    written = {"edges.csv", "result.npz", "graph.png"} if name == "own_data" else set()
-    assert {path.name for path in folder.iterdir()} == written
 
 
 def test_a_saved_table_is_read_by_the_first_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
