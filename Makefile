@@ -34,7 +34,7 @@ bench: install
 
 # Any warning is an error, and so is a link that leads nowhere. Building needs no network.
 docs: $(VENV)/.docs
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
 $(VENV)/.docs: $(VENV)/.installed

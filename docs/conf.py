@@ -33,6 +33,8 @@ python_maximum_signature_line_length = 110
 
 html_theme = "furo"
 html_title = "bouncegrad"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 pygments_style = "default"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from bouncegrad.data.simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("tutorials/*.md"))]
+TUTORIALS = sorted(DOCS.glob("tutorials/*.md"))
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *TUTORIALS]
 SOURCE = ROOT / "src" / "bouncegrad"
 
 
@@ -42,12 +44,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-RUN_BY_EXAMPLES = DOCS / "extending.md"  # its blocks are parts of files, which test_examples.py runs
+# Blocks of the extending page are parts of files, which test_examples.py runs; those of tutorials need their commands.
+ALONE = [page for page in PAGES if blocks(page, "python") and page not in (DOCS / "extending.md", *TUTORIALS)]
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page, "python") and page != RUN_BY_EXAMPLES], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", ALONE, ids=lambda page: page.name)
 def test_code_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
     code = "\n".join(blocks(page, "python"))
     exec(compile(re.sub(r"minutes=\d+", "epochs=2", code), str(page), "exec"), {})
@@ -75,6 +76,27 @@ def test_every_layout_of_your_data_is_written_and_read(
     by_edges = [lines.splitlines()[1:] for lines in told[-4:-1]]
     known = [[line for line in lines if line.startswith(("type", "edge types", "symmetric"))] for lines in by_edges]
     assert known[0] == known[1] == known[2] != []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] if page.stem == "unseen" else []) for page in TUTORIALS],
+    ids=lambda page: page.name,
+)
+def test_tutorials_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few tasks and epochs; what they print with the settings of the page stands there, see rerun.py."""
+    monkeypatch.chdir(tmp_path)
+    for language, block in re.findall(r"^```(bash|python)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(compile(block, str(page), "exec"), {})
+            continue
+        small = re.sub(r"--(epochs|meta_steps) \d+", r"--\1 2", re.sub(r"--tasks \d+", "--tasks 6", block))
+        for line in small.splitlines():
+            if line.startswith("bouncegrad "):
+                words = shlex.split(line.partition(" | ")[0].partition("#")[0])
+                assert main(words[1:]) == (2 if line.endswith("# is refused") else 0), line
+            else:
+                subprocess.run(["bash", "-c", line], check=True)
 
 
 def test_the_five_lines_of_the_readme(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ from bouncegrad.results.metrics import relabelling
 
 HERE = Path(__file__).parent
 TYPES = ("attract", "repel")
-SHOWN, FORECAST, STEPS, PAIRS = 4, 2, 20, 1500
+SHOWN, FORECAST, STEPS, PAIRS = (1, 2, 3), 2, 20, 1500
 
 
 def sheet(wide: float, high: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
@@ -33,18 +33,18 @@ def sheet(wide: float, high: float, rows: int = 1, columns: int = 1) -> tuple[Fi
 
 
 def graphs(new: Trajectories, result: Result, edges: np.ndarray, probability: np.ndarray) -> Figure:
-    """Four recordings above what was inferred and what is true."""
+    """Recordings above what was inferred and what is true."""
     assert new.edges is not None
     seen = new.frames(0, result.context)
-    made, axes = sheet(3 * SHOWN, 9.4, 3, SHOWN)
-    for task in range(SHOWN):
-        plots.tracks(seen, task, axes[0, task])
-        plots.graph(edges[task], new.entities, probability[task], axes[1, task], TYPES, truth=new.edges[task])
-        plots.graph(new.edges[task], new.entities, None, axes[2, task], TYPES)
+    made, axes = sheet(2.8 * len(SHOWN), 8.4, 3, len(SHOWN))
+    for column, task in enumerate(SHOWN):
+        plots.tracks(seen, task, axes[0, column])
+        plots.graph(edges[task], new.entities, probability[task], axes[1, column], TYPES, truth=new.edges[task])
+        plots.graph(new.edges[task], new.entities, None, axes[2, column], TYPES)
         right = int((edges[task] == new.edges[task]).sum()) - new.shape[2]
-        axes[0, task].set_title(f"recording {new.tasks[task]}", fontsize=11)
-        axes[1, task].set_title(f"inferred: {right} of 20 pairs right", fontsize=11)
-        axes[2, task].set_title("truth", fontsize=11)
+        axes[0, column].set_title(f"recording {new.tasks[task]}", fontsize=11)
+        axes[1, column].set_title(f"inferred: {right} of 20 pairs right", fontsize=11)
+        axes[2, column].set_title("truth", fontsize=11)
     return made
 
 

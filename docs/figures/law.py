@@ -19,7 +19,7 @@ from bouncegrad.results.style import COLOURS, INK, legend, plain
 def asked(
     model: Model, data: Trajectories, edges: np.ndarray, count: int, seed: int = 0
 ) -> tuple[Float[np.ndarray, " count"], Float[np.ndarray, " count"]]:
-    """Distances and forces of `count` random pairs in random frames; all other edges are as given, types named as there."""
+    """Distances and forces of `count` random pairs in random frames; all other edges and names of types as given."""
     rng = np.random.default_rng(seed)
     m, frames, n, _ = data.shape
     task, frame, rows = rng.integers(m, size=count), rng.integers(frames - 1, size=count), np.arange(count)
