@@ -6,6 +6,7 @@ import re
 import runpy
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,16 @@ def test_the_site_has_every_page_once() -> None:
     listed = [name for names in runpy.run_path(str(DOCS / "conf.py"))["CONTENTS"].values() for name in names]
     assert len(listed) == len(set(listed))
     assert {DOCS / f"{name}.md" for name in listed} == set(PAGES[1:]) - {DOCS / "index.md"}
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    """What `make docs` does; needs the extra `docs`."""
+    pytest.importorskip("sphinx", reason="the extra docs is not installed")
+    words = ["-E", "-W", "--keep-going", "-q", "-d", str(tmp_path / "trees"), str(DOCS), str(tmp_path / "site")]
+    done = subprocess.run([sys.executable, "-m", "sphinx", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Float[M, T, N, D]" in re.sub(r"<[^>]+>", "", (tmp_path / "site" / "api.html").read_text())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
