@@ -15,6 +15,8 @@ from bouncegrad import Result, Trajectories
 from bouncegrad.app.model import Model
 from bouncegrad.results.style import COLOURS, INK, legend, plain
 
+NEAREST, FARTHEST = 0.5, 6  # nearer than that, the force changes much within a frame
+
 
 def asked(
     model: Model, data: Trajectories, edges: np.ndarray, count: int, seed: int = 0
@@ -43,8 +45,8 @@ def draw(distance: Float[np.ndarray, " P"], force: Float[np.ndarray, " P"], ax: 
     """Points that the model answered, and the true law of charges."""
     plain(ax, grid="y")
     ax.plot(distance, force, "o", markersize=2.5, color=COLOURS[0], alpha=0.35, markeredgewidth=0, label="learned")
-    r = np.linspace(0.45, 6, 200)
+    r = np.linspace(NEAREST, FARTHEST, 200)
     ax.plot(r, 1 / r**2, color=INK, linewidth=1.4, linestyle=(0, (5, 2)), label="true, 1 / r²")
-    ax.set(xlim=(0.45, 6), ylim=(-0.5, 4.5), xlabel="distance r", ylabel="force between like charges")
+    ax.set(xlim=(NEAREST - 0.05, FARTHEST), ylim=(-0.5, 4.5), xlabel="distance r", ylabel="force between like charges")
     legend(ax, loc="upper right")
     return ax
