@@ -46,6 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 # Blocks of the extending page are parts of files, which test_examples.py runs; those of tutorials need their commands.
+LONG = ("charged", "maml", "unseen")  # searches that few tasks and epochs do not shorten
 ALONE = [page for page in PAGES if blocks(page, "python") and page not in (DOCS / "extending.md", *TUTORIALS)]
 
 
@@ -81,7 +82,7 @@ def test_every_layout_of_your_data_is_written_and_read(
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=[pytest.mark.slow] if page.stem == "unseen" else []) for page in TUTORIALS],
+    [pytest.param(page, marks=[pytest.mark.slow] if page.stem in LONG else []) for page in TUTORIALS],
     ids=lambda page: page.name,
 )
 def test_tutorials_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
