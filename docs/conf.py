@@ -13,7 +13,7 @@ author = "The bouncegrad authors"
 copyright = "The bouncegrad authors, MIT licence"
 version = release = bouncegrad.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3  # the anchors of GitHub, for links from page to page
 nitpicky = True
@@ -51,8 +51,13 @@ CONTENTS = {
 }
 
 
-def add_contents(app, name: str, source: list[str]) -> None:
-    """The first page gets the tables of contents that the side bar is made of."""
+def for_the_site(app, name: str, source: list[str]) -> None:
+    """Links to source files lead to their part of the API; the first page gets what the side bar is made of."""
+
+    def module(found: re.Match[str]) -> str:
+        return f"{{py:mod}}`{found[1]} <{found[2].replace('/', '.')}>`"
+
+    source[0] = re.sub(r"\[([^\]]+)\]\(\.\./src/(bouncegrad/[\w/]+)\.py\)", module, source[0])
     if name == "index":
         for caption, pages in CONTENTS.items():
             source[0] += "\n".join(["\n```{toctree}", ":hidden:", f":caption: {caption}", *pages, "```\n"])
@@ -89,7 +94,7 @@ def formulas(app, what, name, obj, options, lines: list[str]) -> None:
 
 def setup(app) -> None:
     """Sphinx asks for this by name."""
-    app.connect("source-read", add_contents)
+    app.connect("source-read", for_the_site)
     app.connect("autodoc-process-signature", shapes)
     app.connect("doctree-read", unlinked)
     app.connect("autodoc-process-docstring", formulas, priority=600)
