@@ -84,12 +84,14 @@ def unlinked(app, tree) -> None:
 
 
 def formulas(app, what, name, obj, options, lines: list[str]) -> None:
-    """An indented block of a docstring is a formula or a picture in letters, and keeps its spaces."""
+    """An indented block of a docstring is a formula or a picture in letters and keeps its spaces; modules are named."""
     for i in range(len(lines) - 1, 1, -1):
         above = next((line for line in reversed(lines[:i]) if line.strip()), "")
         deeper = lines[i].startswith("    ") and len(above) - len(above.lstrip()) < 4
         if deeper and not lines[i - 1].strip() and not above.startswith((".. ", ":", "-")):
             lines[i:i] = ["::", ""]
+    if what == "module":
+        lines[:0] = [f".. rubric:: {name}", ""]
 
 
 def setup(app) -> None:
