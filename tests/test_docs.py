@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,9 @@ from bouncegrad.data.formats import load, save
 from bouncegrad.data.simulate import simulate
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+TUTORIALS = sorted(DOCS.glob("tutorials/*.md"))
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *TUTORIALS]
 SOURCE = ROOT / "src" / "bouncegrad"
 
 
@@ -41,7 +45,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+# Blocks of the extending page are parts of files, which test_examples.py runs; those of tutorials need their commands.
+LONG = ("charged", "maml", "unseen")  # searches that few tasks and epochs do not shorten
+ALONE = [page for page in PAGES if blocks(page, "python") and page not in (DOCS / "extending.md", *TUTORIALS)]
+
+
+@pytest.mark.parametrize("page", ALONE, ids=lambda page: page.name)
 def test_code_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
     code = "\n".join(blocks(page, "python"))
     exec(compile(re.sub(r"minutes=\d+", "epochs=2", code), str(page), "exec"), {})
@@ -69,6 +78,27 @@ def test_every_layout_of_your_data_is_written_and_read(
     by_edges = [lines.splitlines()[1:] for lines in told[-4:-1]]
     known = [[line for line in lines if line.startswith(("type", "edge types", "symmetric"))] for lines in by_edges]
     assert known[0] == known[1] == known[2] != []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] if page.stem in LONG else []) for page in TUTORIALS],
+    ids=lambda page: page.name,
+)
+def test_tutorials_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With few tasks and epochs; what they print with the settings of the page stands there, see rerun.py."""
+    monkeypatch.chdir(tmp_path)
+    for language, block in re.findall(r"^```(bash|python)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(compile(block, str(page), "exec"), {})
+            continue
+        small = re.sub(r"--(epochs|meta_steps) \d+", r"--\1 2", re.sub(r"--tasks \d+", "--tasks 6", block))
+        for line in small.splitlines():
+            if line.startswith("bouncegrad "):
+                words = shlex.split(line.partition(" | ")[0].partition("#")[0])
+                assert main(words[1:]) == (2 if line.endswith("# is refused") else 0), line
+            else:
+                subprocess.run(["bash", "-c", line], check=True)
 
 
 def test_the_five_lines_of_the_readme(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,25 +135,49 @@ def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
             assert with_underscores(option) in known, f"{page.name}: {option}"
 
 
+def prose(page: Path) -> str:
+    """The page without its blocks of code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Of all headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
-        assert link.startswith("https://") or (page.parent / link).exists(), link
+    for link in re.findall(r"\]\(([^)]+)\)", prose(page)):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        there = page.parent / path if path else page
+        assert there.exists(), link
+        assert not anchor or anchor in anchors(there), link
+
+
+def test_the_site_has_every_page_once() -> None:
+    """The side bar stands in conf.py."""
+    listed = [name for names in runpy.run_path(str(DOCS / "conf.py"))["CONTENTS"].values() for name in names]
+    assert len(listed) == len(set(listed))
+    assert {DOCS / f"{name}.md" for name in listed} == set(PAGES[1:]) - {DOCS / "index.md"}
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    """What `make docs` does; needs the extra `docs`."""
+    pytest.importorskip("sphinx", reason="the extra docs is not installed")
+    words = ["-E", "-W", "--keep-going", "-q", "-d", str(tmp_path / "trees"), str(DOCS), str(tmp_path / "site")]
+    done = subprocess.run([sys.executable, "-m", "sphinx", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Float[M, T, N, D]" in re.sub(r"<[^>]+>", "", (tmp_path / "site" / "api.html").read_text())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_are_named_exist(page: Path) -> None:
     for name in set(re.findall(r"`([\w/]+\.py)`", page.read_text())):
         assert any(str(path).endswith(f"/{name}") for path in ROOT.rglob("*.py") if ".venv" not in path.parts), name
-
-
-@pytest.mark.parametrize(("name", "epochs"), [("own_data", 3), ("paper_search", 1)])
-def test_examples_run(name: str, epochs: int, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "tracks.csv").unlink()
-    runpy.run_path(str(ROOT / "examples" / f"{name}.py"))["main"](epochs)
-    assert "accuracy" in capsys.readouterr().out
-    written = {"edges.csv", "result.npz", "graph.png"} if name == "own_data" else set()
-    assert {path.name for path in folder.iterdir()} == written
 
 
 def test_a_saved_table_is_read_by_the_first_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,43 +1,71 @@
-"""Draws docs/figures/first_result.png from the folder of `bouncegrad demo`: tracks, inferred graph and truth.
+"""Draws the pictures of the README from the folder of `bouncegrad demo`.
 
-python docs/figures/first_result.py [FOLDER]
+    python docs/figures/first_result.py [FOLDER]
+
+first_result.png: tracks, inferred graph and truth; law.png: the learned law beside the true one.
 """
+
+from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import law
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from bouncegrad import Result, load
+from bouncegrad import Result, Trajectories, load
+from bouncegrad.app.model import Model
 from bouncegrad.results import plots, style
 from bouncegrad.results.metrics import relabelling
 
+HERE = Path(__file__).parent
 TYPES = ("attract", "repel")
-SHOWN = 4
+SHOWN, PAIRS = (1, 2, 3), 1500
+
+
+def sheet(wide: float, high: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
+    made = Figure(figsize=(wide, high), layout="constrained", facecolor=style.PAPER)
+    FigureCanvasAgg(made)
+    return made, made.subplots(rows, columns, squeeze=False)
+
+
+def graphs(new: Trajectories, result: Result, edges: np.ndarray, probability: np.ndarray) -> Figure:
+    """Recordings above what was inferred and what is true."""
+    assert new.edges is not None
+    seen = new.frames(0, result.context)
+    made, axes = sheet(2.8 * len(SHOWN), 7.4, 3, len(SHOWN))
+    for column, task in enumerate(SHOWN):
+        plots.tracks(seen, task, axes[0, column])
+        plots.graph(edges[task], new.entities, probability[task], axes[1, column], TYPES, truth=new.edges[task])
+        plots.graph(new.edges[task], new.entities, None, axes[2, column], TYPES)
+        right = int((edges[task] == new.edges[task]).sum()) - new.shape[2]
+        axes[0, column].set_title(f"recording {new.tasks[task]}", fontsize=11)
+        axes[1, column].set_title(f"inferred: {right} of 20 pairs right", fontsize=11)
+        axes[2, column].set_title("truth", fontsize=11)
+    return made
 
 
 def main(folder: str = "demo") -> None:
     new, result = load(Path(folder) / "new.npz"), Result.load(Path(folder) / "result.npz")
+    model = Model.load(Path(folder) / "run")
     assert new.edges is not None
     perm = relabelling(new.edges, result.edges, 2)
     assert perm is not None
     edges = np.array(perm)[result.edges] * ~np.eye(new.shape[2], dtype=bool)
-    probability = result.probability[..., np.argsort(perm)]
-    seen = new.frames(0, result.context)
-    made = Figure(figsize=(3 * SHOWN, 9.4), layout="constrained", facecolor=style.PAPER)
-    FigureCanvasAgg(made)
-    axes = made.subplots(3, SHOWN)
-    for task in range(SHOWN):
-        plots.tracks(seen, task, axes[0, task])
-        plots.graph(edges[task], new.entities, probability[task], axes[1, task], TYPES, truth=new.edges[task])
-        plots.graph(new.edges[task], new.entities, None, axes[2, task], TYPES)
-        right = int((edges[task] == new.edges[task]).sum()) - new.shape[2]
-        axes[0, task].set_title(f"recording {new.tasks[task]}", fontsize=11)
-        axes[1, task].set_title(f"inferred: {right} of 20 pairs right", fontsize=11)
-        axes[2, task].set_title("truth", fontsize=11)
-    style.save(made, Path(__file__).with_suffix(".png"))
+    style.save(graphs(new, result, edges, result.probability[..., np.argsort(perm)]), HERE / "first_result.png")
+
+    ax: Axes
+    made, ((ax,),) = sheet(5.2, 3.9)
+    distance, force = law.asked(model, new, result.edges, PAIRS)
+    force *= 1 if perm[1] == 1 else -1  # as types are named in the truth: 1 repels
+    law.draw(distance, force, ax)
+    style.save(made, HERE / "law.png")
+    drawn = (distance > law.NEAREST) & (distance < law.FARTHEST)
+    alike = np.corrcoef(force[drawn], distance[drawn] ** -2)[0, 1]
+    print(f"learned and true force, {drawn.sum()} pairs {law.NEAREST} to {law.FARTHEST} apart: correlation {alike:.4f}")
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def readable(message: str) -> str:
     """What the parsing library says, in one line and in plain words; what it says in another form is left as it is.
 
     Example:
-        >>> readable("Parser key \"batch\": Expected a <class 'int'>. Got value: x")
+        >>> readable('''Parser key "batch": Expected a <class 'int'>. Got value: x''')
         "option batch: 'x' cannot be used; give a whole number"
     """
     line = " ".join(str(message).replace(' in "<unicode string>",', " at").split())

@@ -25,8 +25,8 @@ def number_table(rows: Sequence[Number], value: str = "value") -> str:
 
     Example:
         >>> print(number_table([Number("edge accuracy", 0.97, "", {"correlation": 0.5})]))
-        name           value   correlation
-        edge accuracy  0.97    0.5
+                       value   correlation
+        edge accuracy  0.9700  0.5000
     """
     names = list(dict.fromkeys(name for row in rows for name in row.baselines))
     cells = [["", value, *names]]

@@ -194,7 +194,7 @@ def mixed(probability: Float[Tensor, "B S K"], uniform: float) -> Float[Tensor, 
     """Probabilities with a share of the uniform distribution mixed in.
 
     Example:
-        >>> mixed(torch.tensor([[[0.0, 1.0]]]), 0.02).tolist()[0][0] == [0.01, 0.99]
-        True
+        >>> mixed(torch.tensor([[[0.0, 1.0]]]), 0.5).tolist()
+        [[[0.25, 0.75]]]
     """
     return (1 - uniform) * probability + uniform / probability.shape[-1]

@@ -22,8 +22,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         InputError: the folder cannot be made or written.
 
     Example:
-        >>> with replacing("result.csv") as temporary:  # doctest: +SKIP
-        ...     temporary.write_text("a,b")
+        >>> with replacing("result.csv") as temporary:
+        ...     _ = temporary.write_text("a,b")
+        >>> Path("result.csv").read_text()
+        'a,b'
     """
     path = Path(path)
     try:

@@ -27,7 +27,10 @@ def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
         Rows ordered by task, then target, then source, as everywhere.
 
     Example:
-        >>> edge_table(result).query("type == '1' and probability_1 > 0.9")  # doctest: +SKIP
+        >>> probability = np.array([[[[0, 0], [0.1, 0.9]], [[0.8, 0.2], [0, 0]]]])
+        >>> result = Result.from_probability(probability, np.zeros(1), context=49, entities=("ann", "bob"))
+        >>> edge_table(result).query("type == '1' and probability_1 > 0.8")[["source", "target"]].values.tolist()
+        [['ann', 'bob']]
     """
     m, n = result.edges.shape[:2]
     probability, edges = result.probability, result.edges

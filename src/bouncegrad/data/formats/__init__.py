@@ -70,8 +70,10 @@ def load(
         InputError: one line that names the file, the place, the value found and the remedy.
 
     Example:
-        >>> load("springs.npz").summary()  # doctest: +SKIP
-        '500 tasks, 49 frames, 5 entities, 4 features (x, y, vx, vy), truth for 20 edges'
+        >>> import numpy as np
+        >>> np.savez("mine.npz", x=np.zeros((12, 49, 5, 2)), features=["x", "y"])
+        >>> load("mine.npz").summary()
+        '12 tasks, 49 frames, 5 entities, 2 features (x, y), truth unknown'
     """
     data, beside = _read(path, part, None if resample is None else Evenly(resample, tuple(angles)))
     data = replace(data, angles=tuple(dict.fromkeys((*data.angles, *angles))))
