@@ -43,8 +43,8 @@ class Law(NamedTuple):
     def ordered(self, order: Sequence[int], names: Sequence[str]) -> Law:
         """The same with the types in another order and under other names."""
         rows = list(order)
-        by_type = (part[rows] for part in (self.distance, self.along, self.across, self.visits))
-        return Law(*by_type, self.fast, tuple(names), self.what)
+        distance, along, across, visits = (part[rows] for part in self[:4])
+        return Law(distance, along, across, visits, self.fast, tuple(names), self.what)
 
     def correlation(self, k: int, force: Callable[[np.ndarray], np.ndarray]) -> float:
         """Of the learned effect along the line with a true force, over the bins of type k; NaN for a constant force."""

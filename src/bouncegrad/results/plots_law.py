@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ TALL = 30.0  # times the effect at typical distances, from where the strongest a
 
 
 def law(found: Law, ax: Axes, truth: Sequence[Callable[[np.ndarray], np.ndarray]] | None = None) -> Axes:
-    """Draws the effect along the line between two entities (marks, half of the visits in the band) and across it (thin).
+    """Draws the effect along the line between two entities (marks; the band holds half of it) and across it (thin).
 
     Above zero an edge pushes its target away from the source, below it pulls. Where near encounters are very much
     stronger than all else, the axis ends below the strongest, and says so.
@@ -30,13 +31,13 @@ def law(found: Law, ax: Axes, truth: Sequence[Callable[[np.ndarray], np.ndarray]
         at, name = found.distance[k], found.type_names[k]
         label = f"type {name}" if name == str(k) else name
         ax.fill_between(at, found.along[k, 0], found.along[k, 2], color=colour, alpha=0.18, linewidth=0)
-        style = {"color": colour, "linestyle": dash}
+        style: dict[str, Any] = {"color": colour, "linestyle": dash}
         ax.plot(at, found.along[k, 1], linewidth=1.8, marker=marker, markersize=4.5, label=f"{label}, along", **style)
         ax.plot(at, found.across[k, 1], linewidth=0.9, label=f"{label}, across", **style)
         if truth is not None and k < len(truth):
             near = np.geomspace(max(np.nanmin(at), 1e-9), np.nanmax(at), 200)
-            name = "true" if k == found.types[0] else None
-            ax.plot(near, truth[k](near), color=INK, linewidth=0.8, zorder=4, label=name)
+            once = "true" if k == found.types[0] else None
+            ax.plot(near, truth[k](near), color=INK, linewidth=0.8, zorder=4, label=once)
     _leave_out_peaks(found, ax)
     ax.set_xlabel("distance")
     ax.set_ylabel(f"change of {found.what} per unit of time")
