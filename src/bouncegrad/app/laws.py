@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,7 @@ from bouncegrad.core.laws import effects
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.simulate.systems import SYSTEMS
 from bouncegrad.data.trajectories import POSITIONS, Trajectories
-from bouncegrad.results.law import Law, law_of
+from bouncegrad.results.law import Force, Law, law_of
 from bouncegrad.results.result import Result
 
 TASKS, FRAMES, EDGES = 100, 20, 200_000  # that are looked at
@@ -55,7 +54,7 @@ def learned_law(model: Model, data: Trajectories, result: Result) -> Law | None:
     return law_of(now, later, effect[seen], kind[seen], result.type_names, "velocity" if moving else "position")
 
 
-def true_law(source: str) -> tuple[Callable[[np.ndarray], np.ndarray], ...] | None:
+def true_law(source: str) -> tuple[Force, ...] | None:
     """The force along the line of each true edge type, for data that `simulate` made; None where it is not known."""
     system = SYSTEMS.get(source.removeprefix("simulate ")) if source.startswith("simulate ") else None
     if system is None or system.force is None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from jaxtyping import Float, Int
+
+Force: TypeAlias = Callable[[np.ndarray], np.ndarray]
+"""Along the line, as a function of distance; positive pushes the target away."""
 
 BINS = 20
 FEWEST = 10  # visits that a bin must have
@@ -46,7 +49,7 @@ class Law(NamedTuple):
         distance, along, across, visits = (part[rows] for part in self[:4])
         return Law(distance, along, across, visits, self.fast, tuple(names), self.what)
 
-    def correlation(self, k: int, force: Callable[[np.ndarray], np.ndarray]) -> float:
+    def correlation(self, k: int, force: Force) -> float:
         """Of the learned effect along the line with a true force, over the bins of type k; NaN for a constant force."""
         seen = np.isfinite(self.distance[k])
         learned, true = self.along[k, 1, seen], force(self.distance[k, seen])

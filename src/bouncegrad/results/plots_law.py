@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from bouncegrad.results.law import Law
+from bouncegrad.results.law import Force, Law
 from bouncegrad.results.style import COLOURS, DASHES, INK, MARKERS, MUTED, legend, plain
 
 TALL = 30.0  # times the effect at typical distances, from where the strongest are not drawn
 
 
-def law(found: Law, ax: Axes, truth: Sequence[Callable[[np.ndarray], np.ndarray]] | None = None) -> Axes:
+def law(found: Law, ax: Axes, truth: Sequence[Force] | None = None) -> Axes:
     """Draws the effect along the line between two entities (marks; the band holds half of it) and across it (thin).
 
     Above zero an edge pushes its target away from the source, below it pulls. Where near encounters are very much
