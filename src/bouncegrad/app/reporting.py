@@ -38,13 +38,13 @@ def edge_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
     def number(name: str, key: str, meaning: str, unit: str) -> Number:
         beside = {label: found["baselines"][of].get(key) for of, label in EDGE_BASELINES.items()}
         kept = beside if key in ("edge_accuracy", "auroc", "auroc_undirected") else {}
-        return Number(name, found[key], meaning, kept, f"{where}; {unit}")
+        return Number(name, found[key], meaning, kept, unit, where)
 
     return (
         number(
             "edge accuracy",
             "edge_accuracy",
-            f"share of ordered pairs with the right type{renamed}",
+            f"ordered pairs with the right type{renamed}",
             "a share, 1 is best",
         ),
         number(
@@ -76,15 +76,16 @@ def edge_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
 
 def forecast_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
     """How far forecasts are off; horizons that the recordings are too short for are left out."""
-    rows = []
+    rows, scope = [], f"{found['split']}: {found['tasks']} tasks; {found['forecast']}"
     for h in HORIZONS:
         if found[f"mse_{h}"] is None and h not in NAMED:
             continue
         meaning = f"mean squared error {h} frame{'s' if h > 1 else ''} ahead"
-        scope = f"{found['split']}: {found['tasks']} tasks; {found['forecast']}; squared scaled units, 0 is best"
         others = {label: found["baselines"][name].get(f"mse_{h}") for name, label in FORECAST_BASELINES.items()}
         beside = {ONE_STEP: found[f"one_step_mse_{h}"], **others}
-        rows.append(Number(f"error at {h}", found[f"mse_{h}"], meaning, beside, scope))
+        rows.append(
+            Number(f"error at {h}", found[f"mse_{h}"], meaning, beside, "squared scaled units, 0 is best", scope)
+        )
     return tuple(rows)
 
 

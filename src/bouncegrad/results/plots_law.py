@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from bouncegrad.results.law import Force, Law
 from bouncegrad.results.style import COLOURS, DASHES, INK, MARKERS, MUTED, legend, plain
 
-TALL = 30.0  # times the effect at typical distances, from where the strongest are not drawn
+TALL = 15.0  # times the effect at typical distances, from where the strongest are not drawn
 
 
 def law(found: Law, ax: Axes, truth: Sequence[Force] | None = None) -> Axes:

@@ -29,12 +29,13 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Number(NamedTuple):
-    """A number of the report: its name, its value, what it means, its baselines, and its split, horizon and unit."""
+    """A number of the report: its name, value, meaning and baselines, its unit, and of what it is: split and frames."""
 
     name: str
     value: float | None
     meaning: str = ""
     baselines: Mapping[str, float | None] = {}
+    unit: str = ""
     scope: str = ""
 
 
@@ -142,14 +143,15 @@ def _named(content: Report) -> Law | None:
     return content.law.ordered(np.argsort(content.perm).tolist(), [str(k) for k in range(len(content.perm))])
 
 
-def _number_tables(numbers: Sequence[Number]) -> list[tuple[list[str], list[Number]]]:
-    """Columns and rows of each table: numbers with other baselines than those before them start a new one."""
-    tables: list[tuple[list[str], list[Number]]] = []
+def _number_tables(numbers: Sequence[Number]) -> list[tuple[list[str], list[Number], str]]:
+    """Columns, rows and scope of each table: numbers of other baselines or another scope start a new one."""
+    tables: list[tuple[list[str], list[Number], str]] = []
     for number in numbers:
         names = list(number.baselines)
-        if not tables or (names and tables[-1][0] and not set(names) & set(tables[-1][0])):
-            tables.append(([], []))
-        columns, rows = tables[-1]
+        others = bool(tables and names and tables[-1][0] and not set(names) & set(tables[-1][0]))
+        if not tables or others or number.scope != tables[-1][2]:
+            tables.append(([], [], number.scope))
+        columns, rows, _ = tables[-1]
         columns += [name for name in names if name not in columns]
         rows.append(number)
     return tables

@@ -48,7 +48,7 @@ def horizon(errors: Mapping[str, Float[np.ndarray, " S"]]) -> Drawn | None:
     """Forecast error against the number of frames ahead."""
     if not errors:
         return None
-    made, ax = figure(5.6, 3.2)
+    made, ax = figure(4.6, 3.1)
     plots.error_by_horizon(errors, ax)
     ends = "; ".join(f"{name} {values[-1]:.3g} at {len(values)} frames" for name, values in errors.items())
     caption = "Mean squared forecast error against frames ahead, features scaled to [-1, 1] by their training range."
@@ -57,7 +57,7 @@ def horizon(errors: Mapping[str, Float[np.ndarray, " S"]]) -> Drawn | None:
 
 def reliability_figure(calibrated: Calibration) -> Drawn:
     """How often edges were right against how sure they were."""
-    made, ax = figure(4.4, 3.4)
+    made, ax = figure(4.2, 3.3)
     plots.reliability(calibrated, ax)
     bins = zip(calibrated.confidence, calibrated.accuracy, strict=True)
     label = "Share of edges that are right by probability: " + ", ".join(f"{a:.2f} at {c:.2f}" for c, a in bins)
@@ -68,7 +68,7 @@ def law_figure(found: Law | None, truth: Sequence[Force] | None) -> Drawn | None
     """What edges of each type do to their targets, against distance."""
     if found is None or not found.types:
         return None
-    made, ax = figure(6.2, 3.6)
+    made, ax = figure(4.8, 3.5)
     plots.law(found, ax, truth)
     parts = []
     for k in found.types:

@@ -76,12 +76,14 @@ def undetermined(data: Trajectories | None, result: Result | None, perm: Sequenc
         return None
     edges = np.broadcast_to(off_diagonal(result.edges.shape[1]), result.edges.shape)
     if data is not None and data.mask is not None:
-        here = data.mask.any(1)
+        here = data.mask.max(1)
         edges = edges & here[:, :, None] & here[:, None, :]
     sure = result.probability.max(-1)
     truth = None if data is None or perm is None else data.edges
     known = np.zeros_like(edges) if truth is None else known_edges(truth) & edges
-    right = known if truth is None else known & np.equal(np.asarray(perm)[result.edges], truth)
+    right = known.copy()
+    if truth is not None:
+        right &= np.asarray(perm)[result.edges] == truth
     shares = []
     for low, high in pairwise(BOUNDS):
         within = edges & (sure >= low) & ((sure < high) | (high == 1))
