@@ -51,6 +51,11 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.starts if name == tag]
 
     @property
+    def figures(self) -> list[dict[str, str | None]]:
+        """Drawings that say something; those of legends are hidden from those who listen."""
+        return [drawing for drawing in self.all("svg") if "aria-hidden" not in drawing]
+
+    @property
     def text(self) -> str:
         return re.sub(r"\s+", " ", " ".join(self.words))
 
@@ -88,10 +93,9 @@ def test_a_report_asks_for_nothing_from_anywhere(full: Report, tmp_path: Path) -
 
 def test_every_figure_is_described_and_ids_are_unique(full: Report, tmp_path: Path) -> None:
     page, _ = page_of(full, tmp_path)
-    figures = page.all("svg")
-    assert (
-        len(figures) == 2 * 3 + 1 + 6 * 3 + 1
-    )  # curves that exist, against epochs and time, horizon, six tasks, reliability
+    figures = page.figures
+    # curves that exist, against epochs and time; horizon, player, six tasks, reliability
+    assert len(figures) == 2 * 3 + 1 + 1 + 6 * 3 + 1
     assert all(figure["role"] == "img" and len(figure["aria-label"] or "") > 20 for figure in figures)
     assert all(image.get("alt") for image in page.all("img"))
     assert len(page.all("figcaption")) == len(page.all("figure")) == len(figures)
@@ -120,7 +124,7 @@ def test_a_report_without_truth_says_so(full: Report, tmp_path: Path) -> None:
     assert "The true graphs are not available." in page.text
     assert re.search(r"Edge accuracy\s+not available", page.text)
     assert "nan" not in page.text.lower().split()
-    assert not any((figure["aria-label"] or "").startswith("True graph") for figure in page.all("svg"))
+    assert not any((figure["aria-label"] or "").startswith("True graph") for figure in page.figures)
 
 
 def test_numbers_with_other_baselines_have_a_table_of_their_own(full: Report, tmp_path: Path) -> None:
@@ -142,7 +146,7 @@ def test_many_entities_and_frames_stay_small(tmp_path: Path) -> None:
     data = Trajectories(np.cumsum(generator.normal(size=(6, 1000, 40, 4)), axis=1))
     probability = generator.dirichlet([1, 1], (6, 40, 40)) * (1 - np.eye(40))[:, :, None]
     page, raw = page_of(Report("Big", data=data, result=Result.from_probability(probability, np.ones(6), 9)), tmp_path)
-    assert len(page.all("svg")) == 12
+    assert len(page.figures) == 12 + 1
     assert len(raw) < 5e6
 
 
