@@ -155,7 +155,9 @@ def test_report_is_one_page_that_needs_nothing_else(command, work):
     assert f"{numbers['edge_accuracy']:.4g}"[:5] in page
     assert "bouncegrad report run" in page
     assert "held out of training" in page
-    assert "<script" not in page
+    assert "<script src" not in page
+    assert '<section id="law"' in page
+    assert "Correlation with the true force" not in page  # a file does not say which law it was simulated with
     assert 'src="http' not in page
     assert command("report", "run", "--data", "named.csv", "--context", 9, "--out", "a/b.html").status == 0
     assert "9 context frames" in Path("a/b.html").read_text()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.report import Number, Report
 from bouncegrad.results.result import Result
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
@@ -51,6 +52,27 @@ def result(systems: Trajectories) -> Result:
     """The truth of `systems` with its two types swapped, 90 % sure of every edge."""
     assert systems.edges is not None
     return Result.from_probability(sure_of(1 - systems.edges, 2, 0.9), np.arange(8.0), 10, entities=systems.entities)
+
+
+@pytest.fixture
+def full(systems: Trajectories, result: Result) -> Report:
+    return Report(
+        title="Springs & <friends>",
+        question="Eight tasks of four entities.",
+        command="bouncegrad train --preset demo",
+        facts=(("Data", systems.summary()), ("Seed", "0")),
+        numbers=(
+            Number("Edge accuracy", 0.9432, "held-out tasks", {"least_squares": 0.87, "correlation": None}),
+            Number("Error 1 frame ahead", 3.1e-8, "free-running", {"static": 0.002}),
+        ),
+        curves=tuple(
+            {"epoch": e, "seconds": 2.0 * e, "loss": 1 / (e + 1), "edge_accuracy": 0.5 + e / 20, "temperature": 0.5**e}
+            for e in range(8)
+        ),
+        data=systems,
+        result=result,
+        errors={"this run": np.array([1e-6, 1e-5]), "static": np.array([1e-3, 1e-2])},
+    )
 
 
 def sure_of(edges: np.ndarray, types: int, share: float) -> np.ndarray:

@@ -84,6 +84,25 @@ def test_an_arrow_points_from_source_to_target_and_a_sure_one_is_wider() -> None
     assert widths[0] < widths[1]
 
 
+def test_arrows_point_from_source_to_target_in_the_vector_file() -> None:
+    """The head of an arrow is its last path; it ends nearer to the name of the target."""
+    names = ("A", "B", "C", "D")
+    made, ax = style.figure(4, 4)
+    plots.graph(EDGES, names, None, ax, TYPES)
+    svg = style.svg(made, "a graph", "g")
+    places = {}
+    for tag, name in re.findall(r"<text([^>]*)>([A-D])</text>", svg):
+        places[names.index(name)] = [float(re.search(rf'\b{axis}="([-\d.]+)"', tag).group(1)) for axis in "xy"]  # type: ignore[union-attr]
+    assert len(places) == 4
+    for s, t, k in arrows(svg):
+        group = re.search(rf'id="g-edge-{s}-{t}-type-{k}">(.*?)</g>', svg, re.DOTALL)
+        assert group
+        head = re.findall(r'<path d="([^"]*)"', group.group(1))[-1]
+        points = np.array(re.findall(r"(-?[\d.]+) (-?[\d.]+)", head), float)
+        away = {n: np.linalg.norm(points.mean(0) - place) for n, place in places.items()}
+        assert min(away, key=lambda n: away[n]) == t, (s, t)
+
+
 def test_wrong_edges_are_marked_with_the_true_type() -> None:
     truth = EDGES.copy()
     truth[0, 1], truth[3, 0] = 0, 2

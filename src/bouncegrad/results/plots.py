@@ -4,6 +4,7 @@ from bouncegrad.results.plots_curves import curves, error_by_horizon, reliabilit
 from bouncegrad.results.plots_forecast import counterfactual, forecast_fan
 from bouncegrad.results.plots_functions import function_fit
 from bouncegrad.results.plots_graph import graph, matrix, network
+from bouncegrad.results.plots_law import law
 from bouncegrad.results.plots_tracks import tracks
 from bouncegrad.results.plots_unseen import unseen_entity
 
@@ -14,6 +15,7 @@ __all__ = [
     "forecast_fan",
     "function_fit",
     "graph",
+    "law",
     "matrix",
     "network",
     "reliability",

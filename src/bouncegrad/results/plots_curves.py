@@ -96,10 +96,13 @@ def axis_of(rows: Sequence[Mapping[str, object]], against: str) -> tuple[str, fl
 
 
 def series(rows: Sequence[Mapping[str, object]], key: str, against: str = "epoch") -> tuple[list[float], list[float]]:
-    """Epochs (or what it is drawn against) and values of one key, where there are any."""
+    """Epochs (or what it is drawn against) and values of one key, where there are any; `shares.1` is of a list."""
     at, values = [], []
+    name, _, place = key.partition(".")
     for row in rows:
-        x, value = row.get(against), row.get(key)
+        x, value = row.get(against), row.get(name)
+        if place:
+            value = value[int(place)] if isinstance(value, list) and int(place) < len(value) else None
         if isinstance(x, int | float) and isinstance(value, int | float) and np.isfinite(value):
             at.append(float(x))
             values.append(float(value))

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
+from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -16,6 +17,7 @@ from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.style import INK, MUTED, backing, bare, entity_style, legend, plain
 
+ELLIPSES = 4  # of each entity
 BEFORE = 20  # frames of the context that are drawn
 AHEAD: tuple[float, tuple[float, ...]] = (0, (4, 2))
 
@@ -23,8 +25,8 @@ AHEAD: tuple[float, tuple[float, ...]] = (0, (4, 2))
 def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) -> Axes:
     """Draws one task: what was recorded as a thin line, the forecast as a thick dashed one with its 90 % interval.
 
-    With features x and y paths in the plane, the interval as an ellipse at each frame; otherwise the first feature
-    against time with a band.
+    With features x and y paths in the plane, the interval as ellipses at a few frames, the last among them; otherwise
+    the first feature against time with a band.
 
     Args:
         data: the recordings that were forecast; frames after the context are drawn where there are any.
@@ -37,12 +39,14 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
     if "x" in data.features and "y" in data.features:
         plane = [data.features.index("x"), data.features.index("y")]
         bare(ax)
+        ahead = forecast.x.shape[1]
+        some = np.unique(np.linspace(0, ahead - 1, min(ELLIPSES + 1, ahead)).round().astype(int))[-ELLIPSES:]
         for n, name in enumerate(forecast.entities):
             colour, marker = entity_style(n)
             ax.plot(*seen[:, n, plane].T, color=colour, linewidth=0.9)
             ax.plot(*joined[:, n, plane].T, color=colour, linewidth=2.0, linestyle=AHEAD)
-            size = forecast.high[task, :, n, plane] - forecast.low[task, :, n, plane]
-            middle = (forecast.high[task, :, n, plane] + forecast.low[task, :, n, plane]) / 2
+            high, low = forecast.high[task][some][:, n, plane].T, forecast.low[task][some][:, n, plane].T
+            size, middle = high - low, (high + low) / 2
             ax.add_collection(
                 EllipseCollection(
                     size[0],
@@ -51,10 +55,11 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
                     units="xy",
                     offsets=middle.T,
                     transOffset=ax.transData,
-                    facecolors=colour,
-                    alpha=0.1,
-                    linewidths=0,
-                )
+                    facecolors=to_rgba(colour, 0.1),
+                    edgecolors=to_rgba(colour, 0.45),
+                    linewidths=0.5,
+                ),
+                autolim=False,  # where little is known of the future, tracks are still to be seen
             )
             ax.plot(*joined[0, n, plane], marker=marker, markersize=5.5, color=colour)
             _name(ax, name, joined[-1, n, plane])

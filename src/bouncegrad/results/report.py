@@ -15,8 +15,13 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import report_figures as figures
-from bouncegrad.results.metrics import calibration, confusion, relabelling
+from bouncegrad.results.forecast import Forecast
+from bouncegrad.results.law import Force, Law
+from bouncegrad.results.metrics import relabelling
+from bouncegrad.results.player import player
 from bouncegrad.results.plots_functions import FunctionFit
+from bouncegrad.results.report_tasks import tasks
+from bouncegrad.results.report_trust import trust, undetermined
 from bouncegrad.results.result import Result
 
 NOT_AVAILABLE = "not available"
@@ -24,12 +29,14 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Number(NamedTuple):
-    """A number of the report: its name, its value, what it means (split, frames, horizon, units), and its baselines."""
+    """A number of the report: its name, value, meaning and baselines, its unit, and of what it is: split and frames."""
 
     name: str
     value: float | None
     meaning: str = ""
     baselines: Mapping[str, float | None] = {}
+    unit: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +57,9 @@ class Report:
             where the truth is known, and none where it is not.
         errors: mean squared forecast error by horizon, by name of the forecast, in the published normalisation.
         fits: regression tasks, in place of recordings and graphs.
+        law: what was learned that edges of each inferred type do.
+        true_law: the true forces, by true type.
+        forecast: of some tasks of `data`, found by their names; those that are drawn show theirs.
         draw: how many tasks are drawn.
 
     Raises:
@@ -68,6 +78,9 @@ class Report:
     without_type: int | None = None
     errors: Mapping[str, Float[np.ndarray, " S"]] = field(default_factory=dict)
     fits: tuple[FunctionFit, ...] | None = None
+    law: Law | None = None
+    true_law: tuple[Force, ...] | None = None
+    forecast: Forecast | None = None
     draw: int = 6
 
     def __post_init__(self) -> None:
@@ -83,9 +96,16 @@ class Report:
             perm = relabelling(self.data.edges, self.result.edges, len(self.result.type_names))
             object.__setattr__(self, "perm", perm)
 
+    @property
+    def chosen(self) -> list[tuple[int, str]]:
+        """The tasks that are drawn, the most surprising first, and why."""
+        if self.result is not None:
+            return figures.choose_tasks(self.result.loss, self.draw)
+        return [] if self.data is None else [(i, "") for i in range(min(self.draw, len(self.data.tasks)))]
+
 
 def write_report(content: Report, path: str | Path) -> None:
-    """Writes the page: one file, figures inside, no request to anywhere, no script.
+    """Writes the page: one file, figures inside, no request to anywhere; its one script moves the tracks of the player.
 
     Example:
         >>> write_report(Report("Springs", data=data, result=result), "report.html")  # doctest: +SKIP
@@ -98,56 +118,43 @@ def write_report(content: Report, path: str | Path) -> None:
         undefined=StrictUndefined,
     )
     environment.filters["number"] = written
+    told = (content.data, content.result, content.perm)
+    chosen = content.chosen
     page = environment.get_template("report.html").render(
         report=content,
         number_tables=_number_tables(content.numbers),
         curves=figures.training(content.curves),
         horizon=figures.horizon(content.errors),
         functions=figures.functions(content.fits or (), content.draw),
-        tasks=figures.tasks(content.data, content.result, content.perm, content.without_type, content.draw),
-        **_trust(content),
+        tasks=tasks(*told, content.without_type, content.forecast, chosen),
+        player=player(*told, content.without_type, [task for task, _ in chosen]),
+        law=figures.law_figure(_named(content), content.true_law if content.perm else None),
+        undetermined=undetermined(*told),
+        **trust(*told),
     )
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _number_tables(numbers: Sequence[Number]) -> list[tuple[list[str], list[Number]]]:
-    """Columns and rows of each table: numbers with other baselines than those before them start a new one."""
-    tables: list[tuple[list[str], list[Number]]] = []
+def _named(content: Report) -> Law | None:
+    """The learned law under the names of the truth where that is known."""
+    if content.law is None or content.perm is None:
+        return content.law
+    return content.law.ordered(np.argsort(content.perm).tolist(), [str(k) for k in range(len(content.perm))])
+
+
+def _number_tables(numbers: Sequence[Number]) -> list[tuple[list[str], list[Number], str]]:
+    """Columns, rows and scope of each table: numbers of other baselines or another scope start a new one."""
+    tables: list[tuple[list[str], list[Number], str]] = []
     for number in numbers:
         names = list(number.baselines)
-        if not tables or (names and tables[-1][0] and not set(names) & set(tables[-1][0])):
-            tables.append(([], []))
-        columns, rows = tables[-1]
+        others = bool(tables and names and tables[-1][0] and not set(names) & set(tables[-1][0]))
+        if not tables or others or number.scope != tables[-1][2]:
+            tables.append(([], [], number.scope))
+        columns, rows, _ = tables[-1]
         columns += [name for name in names if name not in columns]
         rows.append(number)
     return tables
-
-
-def _trust(content: Report) -> dict[str, Any]:
-    """The confusion table and the reliability figure, None without a truth to compare with."""
-    if content.data is None or content.result is None or content.data.edges is None or content.perm is None:
-        return {"table": None, "reliability": None, "expected_error": None}
-    truth, result, perm = content.data.edges, content.result, content.perm
-    counts = confusion(truth, result.edges, len(perm))
-    calibrated = calibration(truth, result.probability, perm)
-    assert counts is not None
-    assert calibrated is not None
-    order = np.argsort(perm)
-    rows = [
-        {
-            "name": str(true),
-            "cells": [{"count": int(counts[true, k]), "right": perm[k] == true} for k in order],
-            "total": int(counts[true].sum()),
-        }
-        for true in range(len(counts))
-    ]
-    heads = [{"name": result.type_names[k], "true": perm[k] if perm[k] < len(counts) else None} for k in order]
-    return {
-        "table": {"heads": heads, "rows": rows},
-        "reliability": figures.reliability_figure(calibrated),
-        "expected_error": calibrated.expected_error,
-    }
 
 
 def written(value: float | None) -> str:

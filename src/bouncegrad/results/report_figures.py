@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from markupsafe import Markup
 
-from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import plots
-from bouncegrad.results.metrics import Calibration, known_edges, off_diagonal
+from bouncegrad.results.law import BINS, Force, Law
+from bouncegrad.results.metrics import Calibration
 from bouncegrad.results.plots_curves import series
 from bouncegrad.results.plots_functions import FunctionFit
-from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, svg
 from bouncegrad.results.training_curves import BOTH, draw, recorded
 
@@ -24,17 +23,6 @@ class Drawn(NamedTuple):
 
     svg: Markup
     caption: str
-
-
-class TaskCard(NamedTuple):
-    """One task of the page: why it is shown, how it went, and its figures."""
-
-    name: str
-    reason: str
-    loss: float | None
-    right: int | None
-    edges: int
-    figures: tuple[Drawn, ...]
 
 
 def training(rows: Sequence[Mapping[str, Any]]) -> tuple[Drawn, ...]:
@@ -60,7 +48,7 @@ def horizon(errors: Mapping[str, Float[np.ndarray, " S"]]) -> Drawn | None:
     """Forecast error against the number of frames ahead."""
     if not errors:
         return None
-    made, ax = figure(5.6, 3.2)
+    made, ax = figure(4.6, 3.1)
     plots.error_by_horizon(errors, ax)
     ends = "; ".join(f"{name} {values[-1]:.3g} at {len(values)} frames" for name, values in errors.items())
     caption = "Mean squared forecast error against frames ahead, features scaled to [-1, 1] by their training range."
@@ -69,15 +57,42 @@ def horizon(errors: Mapping[str, Float[np.ndarray, " S"]]) -> Drawn | None:
 
 def reliability_figure(calibrated: Calibration) -> Drawn:
     """How often edges were right against how sure they were."""
-    made, ax = figure(4.4, 3.4)
+    made, ax = figure(4.2, 3.3)
     plots.reliability(calibrated, ax)
     bins = zip(calibrated.confidence, calibrated.accuracy, strict=True)
     label = "Share of edges that are right by probability: " + ", ".join(f"{a:.2f} at {c:.2f}" for c, a in bins)
     return Drawn(Markup(svg(made, label, "reliability")), "The number at a mark counts its edges.")
 
 
+def law_figure(found: Law | None, truth: Sequence[Force] | None) -> Drawn | None:
+    """What edges of each type do to their targets, against distance."""
+    if found is None or not found.types:
+        return None
+    made, ax = figure(4.8, 3.5)
+    plots.law(found, ax, truth)
+    parts = []
+    for k in found.types:
+        at, along = found.distance[k], found.along[k, 1]
+        parts.append(
+            f"type {found.type_names[k]} from {along[0]:.3g} at {at[0]:.3g} to {along[-1]:.3g} at {at[-1]:.3g}"
+        )
+    label = f"Learned change of {found.what} along the line, against distance: {'; '.join(parts)}"
+    caption = (
+        f"Median of {found.visits.sum():,} visits of edges in {BINS} ranges of distance; half of the visits lie in the "
+        f"band. Above zero the source pushes the target away, below it pulls. Units: of {found.what} per unit of time."
+    )
+    if found.fast:
+        caption += f" {100 * found.fast:.1f} % of the visits, of pairs that pass within a frame, have no one distance."
+    known = [k for k in found.types if truth is not None and k < len(truth)]
+    agreed = [(k, found.correlation(k, truth[k])) for k in known] if truth is not None else []
+    said = ", ".join(f"{value:.4f} (type {found.type_names[k]})" for k, value in agreed if np.isfinite(value))
+    if said:
+        caption += f" Correlation with the true force: {said}."
+    return Drawn(Markup(svg(made, label, "law")), caption)
+
+
 def functions(fits: Sequence[FunctionFit], count: int) -> tuple[Drawn, ...]:
-    """A few regression tasks, half of them typical, half surprising."""
+    """A few regression tasks, half of them surprising, half typical."""
     if not fits:
         return ()
     drawn = []
@@ -93,105 +108,12 @@ def functions(fits: Sequence[FunctionFit], count: int) -> tuple[Drawn, ...]:
 
 
 def choose_tasks(loss: Float[np.ndarray, " M"], count: int) -> list[tuple[int, str]]:
-    """Tasks worth a look: half of them nearest to the median loss, half with the highest, and why."""
+    """Tasks worth a look, and why, the most surprising first: half with the highest losses, half near the median."""
     loss = np.where(np.isfinite(loss), loss, np.inf)
     count = min(count, len(loss))
     surprising = np.argsort(-loss, kind="stable")[: count // 2]
     distance = np.abs(loss - np.median(loss))
     typical = [int(i) for i in np.argsort(distance, kind="stable") if i not in surprising][: count - len(surprising)]
     ranks = [f"surprising: loss {rank + 1} of {len(loss)} from the top" for rank in range(len(surprising))]
-    return [(i, "typical: near the median loss") for i in typical] + list(zip(surprising.tolist(), ranks, strict=True))
-
-
-def tasks(
-    data: Trajectories | None,
-    result: Result | None,
-    perm: Sequence[int] | None,
-    without_type: int | None,
-    count: int,
-) -> tuple[TaskCard, ...]:
-    """A card for each of a few tasks: its tracks, its inferred graph and, where it is known, the true one."""
-    if result is not None:
-        chosen = choose_tasks(result.loss, count)
-    elif data is not None:
-        chosen = [(i, "") for i in range(min(count, len(data.tasks)))]
-    else:
-        return ()
-    return tuple(_card(data, result, perm, without_type, task, reason) for task, reason in chosen)
-
-
-def _card(
-    data: Trajectories | None,
-    result: Result | None,
-    perm: Sequence[int] | None,
-    without_type: int | None,
-    task: int,
-    reason: str,
-) -> TaskCard:
-    drawn, right = [], None
-    if data is not None:
-        made, ax = figure(2.8, 2.8)
-        plots.tracks(data, task, ax)
-        entities = ", ".join(data.entities[:12])
-        label = f"Tracks of task {data.tasks[task]}: {data.shape[1]} frames of {entities}"
-        drawn.append(Drawn(Markup(svg(made, label, f"tracks-{task}")), "tracks"))
-    pairs = 0
-    if result is not None:
-        # Who is not in this task has no place in its graph.
-        mask = None if data is None else data.mask
-        here = np.arange(len(result.entities)) if mask is None else np.flatnonzero(mask[task].any(0))
-        among = np.ix_(here, here)
-        truth = None if data is None or data.edges is None or perm is None else data.edges[task][among]
-        drawn.append(_inferred(result, task, here, truth, perm, without_type))
-        pairs = len(here) * (len(here) - 1)
-        if truth is not None:
-            pairs = int(known_edges(truth).sum())
-            right = int((_renamed(result.edges[task][among], perm) == truth)[known_edges(truth)].sum())
-            names = [result.entities[i] for i in here]
-            made, ax = figure(2.8, 3.0)
-            plots.network(truth, names, None, ax)
-            label = f"True graph of task {result.tasks[task]}. {_in_words(truth, names)}"
-            drawn.append(Drawn(Markup(svg(made, label, f"true-{task}")), "true"))
-    tasks = data.tasks if data is not None else result.tasks if result is not None else ()
-    loss = None if result is None else float(result.loss[task])
-    return TaskCard(tasks[task], reason, loss, right, pairs, tuple(drawn))
-
-
-def _inferred(
-    result: Result,
-    task: int,
-    here: Int[np.ndarray, " N"],
-    truth: Int[np.ndarray, "N N"] | None,
-    perm: Sequence[int] | None,
-    without_type: int | None,
-) -> Drawn:
-    """The inferred graph, under the names of the truth where that is known."""
-    made, ax = figure(2.8, 3.0)
-    among, names, entities = np.ix_(here, here), result.type_names, [result.entities[i] for i in here]
-    edges, found = result.edges[task][among], result.probability[task][among]
-    probability = found
-    if truth is not None and perm is not None:
-        edges = _renamed(edges, perm)
-        probability = np.zeros((*edges.shape, max(perm) + 1))
-        probability[..., list(perm)] = found
-        names, without_type = tuple(str(k) for k in range(max(perm) + 1)), 0
-    plots.network(edges, entities, probability, ax, names, without_type=without_type, truth=truth)
-    label = f"Inferred graph of task {result.tasks[task]}. {_in_words(edges, entities)}"
-    return Drawn(Markup(svg(made, label, f"inferred-{task}")), "inferred")
-
-
-def _renamed(edges: Int[np.ndarray, "N N"], perm: Sequence[int] | None) -> Int[np.ndarray, "N N"]:
-    """The edge types under the names of the truth."""
-    assert perm is not None
-    return np.asarray(perm)[edges] * off_diagonal(len(edges))
-
-
-def _in_words(edges: Int[np.ndarray, "N N"], names: Sequence[str]) -> str:
-    """How many edges of each type, and which, as far as a listener can follow."""
-    parts = []
-    pairs = off_diagonal(len(edges))
-    for k in np.unique(edges[pairs & (edges >= 0)]):
-        at = np.argwhere((edges == k) & pairs)
-        which = ", ".join(f"{names[s]} to {names[t]}" for s, t in at) if len(at) <= 12 else ""
-        parts.append(f"{len(at)} of type {k}{': ' if which else ''}{which}")
-    return "; ".join(parts)
+    typical.sort(key=lambda i: -loss[i])
+    return [*zip(surprising.tolist(), ranks, strict=True), *((i, "typical: near the median loss") for i in typical)]

@@ -35,6 +35,7 @@ def on_both(key: str) -> dict[str, str]:
     return {key: "training tasks", f"new_{key}": "new tasks"}
 
 
+MOST = 6  # types whose shares are drawn
 QUANTITIES = (
     Quantity("loss", {"loss": ""}, "Training loss, after the move of the search."),
     Quantity(
@@ -55,6 +56,12 @@ QUANTITIES = (
         "Share of proposals that were accepted; of the heat bath, share of slots that a move changed.",
     ),
     Quantity("temperature", {"temperature": ""}, "Temperature of the search."),
+    Quantity(
+        "share of each type",
+        {f"shares.{k}": f"inferred {k}" for k in range(MOST)},
+        "Share of edges that have each inferred type, over all training tasks.",
+        least=0.05,
+    ),
     Quantity(
         "error at 1 step",
         on_both("mse_1"),

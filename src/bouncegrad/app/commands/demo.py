@@ -55,10 +55,11 @@ def main(words: list[str]) -> int:
     from bouncegrad.app.tables import evaluation_tables
     from bouncegrad.results.export import write_edges_csv
 
-    evaluation = evaluate(Model.load(run.folder), new, split="new tasks, never seen in training")
+    model = Model.load(run.folder)
+    evaluation = evaluate(model, new, split="new tasks, never seen in training")
     evaluation.result.save(out / "result.npz")
     write_edges_csv(evaluation.result, out / "edges.csv")
-    run_report(run, " ".join(["bouncegrad demo", *words]), new, evaluation, out / "report.html")
+    run_report(run, model, " ".join(["bouncegrad demo", *words]), new, evaluation, out / "report.html")
     print(f"\n{NEW_TASKS} new tasks, {evaluation.numbers['context_frames']} frames each:")
     print(evaluation_tables(evaluation.numbers))
     print(f"\nedge accuracy {evaluation.numbers['edge_accuracy']:.4f}, {time.perf_counter() - start:.0f} s in all")

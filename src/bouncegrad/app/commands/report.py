@@ -34,5 +34,6 @@ def main(words: list[str]) -> None:
             setattr(args, name, value)
     data, split = test_tasks(run, args.data or about["source"], args)
     out = Path(args.out or run.folder / "report.html")
-    run_report(run, " ".join(["bouncegrad report", *words]), data, evaluate(model, data, args.context, split), out)
+    evaluation = evaluate(model, data, args.context, split)
+    run_report(run, model, " ".join(["bouncegrad report", *words]), data, evaluation, out)
     print(f"wrote {out}{curves_picture(run.rows(), out.parent / 'curves.png')}")

@@ -173,16 +173,19 @@ class GraphComposition(nn.Module):
 
     def node_input(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C*N inputs"]:
         """What arrives at each entity, and its own state."""
-        (b, c, n, _), there, x = x.shape, x[..., self.state :].detach(), x[..., : self.state]
+        arriving = self.sum_by_target(self.sent_along(x, z))
+        return torch.cat([arriving, self.own(x).flatten(0, 1)], -1).flatten(0, 1)
+
+    def sent_along(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C E width"]:
+        """The message of every edge; who is not there sends nothing."""
+        (b, c, _, _), there = x.shape, x[..., self.state :].detach()
         which = z[:, None, :].expand(b, c, self.slots).reshape(-1)
-        message = self.messages(self.view(x, self.pairs), which).view(b * c, self.slots, -1)
-        if there.shape[-1]:
-            message = message * there.flatten(0, 1)[:, self.pairs[0]]
-        return torch.cat([self.sum_by_target(message), self.own(x).flatten(0, 1)], -1).view(b * c * n, -1)
+        message = self.messages(self.view(x[..., : self.state], self.pairs), which).view(b * c, self.slots, -1)
+        return message * there.flatten(0, 1)[:, self.pairs[0]] if there.shape[-1] else message
 
     def own(self, x: Float[Tensor, "*B N D+H"]) -> Float[Tensor, "*B N state"]:
         """What the node module sees of an entity itself."""
-        return self.view.circled(x) * self.placed
+        return self.view.circled(x[..., : self.state]) * self.placed
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""

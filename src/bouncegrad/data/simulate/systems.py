@@ -53,6 +53,7 @@ class System:
         directed: whether the two directions of a pair may differ.
         start: `(streams, M, N, directed) -> Start`.
         follow: `(state, coupling, out)` fills `out`, `Float[M, T, N, D]`; frame t is at time `(t + 1) * dt`.
+        force: `(k, r)`, on the target of an edge of type k at distance r; positive pushes it away. None: not a force.
     """
 
     description: str
@@ -62,6 +63,7 @@ class System:
     directed: bool
     start: Callable[[Streams, int, int, bool], Start] = field(repr=False)
     follow: Callable[[np.ndarray, np.ndarray, np.ndarray], None] = field(repr=False)
+    force: Callable[[int, np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
 
 def draw_edges(
@@ -132,6 +134,7 @@ SYSTEMS: dict[str, System] = {
         directed=True,
         start=partial(start_springs, stiffness=(0.0, 0.1)),
         follow=partial(follow_particles, charges=False),
+        force=lambda k, r: -(0.0, 0.1)[k] * r,
     ),
     "springs3": System(
         description="particles in a box; each pair has no spring, a weak one (stiffness 0.3) or a strong one (1.5)",
@@ -141,6 +144,7 @@ SYSTEMS: dict[str, System] = {
         directed=True,
         start=partial(start_springs, stiffness=(0.0, 0.3, 1.5)),
         follow=partial(follow_particles, charges=False),
+        force=lambda k, r: -(0.0, 0.3, 1.5)[k] * r,
     ),
     "charged": System(
         description="charged particles in a box; type 0 attracts (unlike charges), type 1 repels (like charges)",
@@ -150,6 +154,7 @@ SYSTEMS: dict[str, System] = {
         directed=False,
         start=start_charges,
         follow=partial(follow_particles, charges=True),
+        force=lambda k, r: (-1.0, 1.0)[k] / r**2,
     ),
     "kuramoto": System(
         description="phase oscillators, half of the pairs coupled; observed are phase rate, sine and own frequency",

@@ -1,0 +1,59 @@
+"""What each edge type does to its target, against distance: the law made visible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bouncegrad.results.law import Force, Law
+from bouncegrad.results.style import COLOURS, DASHES, INK, MARKERS, MUTED, legend, plain
+
+TALL = 15.0  # times the effect at typical distances, from where the strongest are not drawn
+
+
+def law(found: Law, ax: Axes, truth: Sequence[Force] | None = None) -> Axes:
+    """Draws the effect along the line between two entities (marks; the band holds half of it) and across it (thin).
+
+    Above zero an edge pushes its target away from the source, below it pulls. Where near encounters are very much
+    stronger than all else, the axis ends below the strongest, and says so.
+
+    Args:
+        found: the learned law.
+        truth: true forces along the line by type, as functions of distance, drawn as thin black lines.
+    """
+    plain(ax)
+    ax.axhline(0, color=MUTED, linewidth=0.7, zorder=1)
+    for k in found.types:
+        colour, dash, marker = COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)], MARKERS[k % len(MARKERS)]
+        at, name = found.distance[k], found.type_names[k]
+        label = f"type {name}" if name == str(k) else name
+        ax.fill_between(at, found.along[k, 0], found.along[k, 2], color=colour, alpha=0.18, linewidth=0)
+        style: dict[str, Any] = {"color": colour, "linestyle": dash}
+        ax.plot(at, found.along[k, 1], linewidth=1.8, marker=marker, markersize=4.5, label=f"{label}, along", **style)
+        ax.plot(at, found.across[k, 1], linewidth=0.9, label=f"{label}, across", **style)
+        if truth is not None and k < len(truth):
+            near = np.geomspace(max(np.nanmin(at), 1e-9), np.nanmax(at), 200)
+            once = "true" if k == found.types[0] else None
+            ax.plot(near, truth[k](near), color=INK, linewidth=0.8, zorder=4, label=once)
+    _leave_out_peaks(found, ax)
+    ax.set_xlabel("distance")
+    ax.set_ylabel(f"change of {found.what} per unit of time")
+    if found.types:
+        legend(ax, ncols=2)
+    else:
+        ax.text(0.5, 0.5, "not available", transform=ax.transAxes, ha="center", color=MUTED, fontsize=9)
+    return ax
+
+
+def _leave_out_peaks(found: Law, ax: Axes) -> None:
+    """Ends the axis below effects many times as strong as those of the same type at typical distances."""
+    medians = [np.abs(found.along[k, 1]) for k in found.types]
+    top = TALL * max((float(np.median(values)) for values in medians), default=0.0)
+    strongest = max((float(values.max()) for values in medians), default=0.0)
+    if strongest > top > 0:
+        ax.set_ylim(-1.1 * top, 1.1 * top)
+        said = f"strongest, not drawn: {strongest:.3g}"
+        ax.text(0.99, 0.02, said, transform=ax.transAxes, ha="right", va="bottom", color=MUTED, fontsize=8)

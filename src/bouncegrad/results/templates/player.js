@@ -1,0 +1,119 @@
+// Draws one frame of one task at a time: entities where they are, their paths so far, and edges between them.
+(() => {
+  const root = document.getElementById("player");
+  const told = JSON.parse(document.getElementById("player-numbers").textContent);
+  const [stage, play, scrub, choice, at, truth] = ["stage", "play", "scrub", "task", "at", "truth"].map(
+    (name) => root.querySelector(`.player-${name}`));
+  const SHAPES = {
+    o: "M-7,0a7,7 0 1,0 14,0a7,7 0 1,0-14,0z", s: "M-6.5,-6.5h13v13h-13z", "^": "M0,-8L8,6H-8z",
+    D: "M0,-8.5L8.5,0L0,8.5L-8.5,0z", v: "M0,8L8,-6H-8z",
+    P: "M-3,-8h6v5h5v6h-5v5h-6v-5h-5v-6h5z", X: "M-8,-4l4,-4l4,4l4,-4l4,4l-4,4l4,4l-4,4l-4,-4l-4,4l-4,-4l4,-4z",
+  };
+  const EVERY = 80, APART = 4, HEAD = 9, NEAR = 10;  // milliseconds a frame; units of the drawing
+  const NAMED = 16;
+  let task, paths, edges, marks, frame = 0, timer = null;
+
+  const add = (name, attributes, text) => {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text !== undefined) made.textContent = text;
+    return stage.appendChild(made);
+  };
+  const place = (n, when) => {
+    const x = task.places[when][2 * n];
+    return x === null ? null : [x, task.places[when][2 * n + 1]];
+  };
+
+  function draw() {
+    stage.replaceChildren();
+    const drawn = (truth && truth.checked ? task.truth : task.edges) || [];
+    const both = new Set(drawn.map(([s, t]) => `${s}-${t}`));
+    edges = drawn.map(([s, t, kind, sure]) => {
+      const { colour, dash } = told.types[kind];
+      const line = add("path", { class: "edge", fill: "none", stroke: colour, "stroke-width": 0.6 + 2 * sure,
+        "stroke-dasharray": dash, "data-edge": `${s}-${t}-${kind}` });
+      return { s, t, line, head: add("path", { fill: colour }), beside: both.has(`${t}-${s}`) ? APART : 0 };
+    });
+    paths = told.entities.map((name, n) => add("path", { class: "path", fill: "none", stroke: told.marks[n][0] }));
+    marks = told.entities.map((name, n) => ({
+      mark: add("path", { class: "mark", d: SHAPES[told.marks[n][1]], fill: told.marks[n][0] }),
+      label: told.entities.length > NAMED ? null : add("text", {}, name),
+    }));
+    show(frame);
+  }
+
+  function show(next) {
+    frame = next;
+    const last = task.places.length - 1;
+    for (let n = 0; n < marks.length; n++) {
+      const here = place(n, frame), { mark, label } = marks[n];
+      let d = "", pen = "M";
+      for (let when = 0; when <= frame; when++) {
+        const point = place(n, when);
+        d += point ? pen + point : "";
+        pen = point ? "L" : "M";
+      }
+      paths[n].setAttribute("d", d);
+      for (const part of [mark, label]) {
+        if (part) part.style.display = here ? "" : "none";
+      }
+      if (!here) continue;
+      mark.setAttribute("transform", `translate(${here})`);
+      if (!label) continue;
+      const left = here[0] > told.size[0] * 0.85;
+      label.setAttribute("text-anchor", left ? "end" : "start");
+      label.setAttribute("x", here[0] + (left ? -11 : 11));
+      label.setAttribute("y", Math.max(16, here[1] - 6));
+    }
+    for (const { s, t, line, head, beside } of edges) {
+      const from = place(s, frame), to = place(t, frame);
+      const long = from && to ? Math.hypot(to[0] - from[0], to[1] - from[1]) : 0;
+      const [shown, tip] = long > 2 * NEAR ? arrow(from, to, long, beside) : ["", ""];
+      line.setAttribute("d", shown);
+      head.setAttribute("d", tip);
+    }
+    scrub.value = frame;
+    const recorded = task.frames[frame] + 1, all = task.frames[last] + 1;
+    const seen = told.context === null ? "" : recorded <= told.context ? ", seen by inference" : ", after what inference saw";
+    at.textContent = `frame ${recorded} of ${all}${seen}`;
+    scrub.setAttribute("aria-valuetext", at.textContent);
+  }
+
+  function arrow(from, to, long, beside) {
+    const ux = (to[0] - from[0]) / long, uy = (to[1] - from[1]) / long;
+    const point = (along, across) => [from[0] + ux * along - uy * across, from[1] + uy * along + ux * across]
+      .map((v) => v.toFixed(1));
+    const tip = point(long - NEAR, beside);
+    return [`M${point(NEAR, beside)}L${point(long - NEAR - HEAD / 2, beside)}`,
+      `M${tip}L${point(long - NEAR - HEAD, beside + 3.5)}L${point(long - NEAR - HEAD, beside - 3.5)}z`];
+  }
+
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+    play.textContent = "Play";
+  }
+
+  play.addEventListener("click", () => {
+    if (timer) return stop();
+    const last = task.places.length - 1;
+    show(frame >= last ? 0 : frame + 1);
+    play.textContent = "Pause";
+    timer = setInterval(() => (frame >= last ? stop() : show(frame + 1)), EVERY);
+  });
+  scrub.addEventListener("input", () => { stop(); show(Number(scrub.value)); });
+  if (truth) truth.addEventListener("change", draw);
+  choice.addEventListener("change", choose);
+
+  function choose() {
+    stop();
+    task = told.tasks[choice.selectedIndex];
+    scrub.max = task.places.length - 1;
+    stage.setAttribute("aria-label", `Moving tracks of task ${task.name}: ${told.entities.slice(0, 12).join(", ")}`);
+    frame = Math.min(told.context === null ? scrub.max : told.context - 1, scrub.max);
+    frame = Math.max(0, task.frames.findLastIndex((recorded) => recorded <= frame));
+    draw();
+  }
+  root.classList.add("ready");
+  choose();
+})();

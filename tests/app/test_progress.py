@@ -1,0 +1,40 @@
+"""Progress on a terminal: phase, rate, loss, accuracy where it is known, time left; nothing where there is none."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from bouncegrad.app.progress import bar, training_numbers
+
+ROW = {"temperature": 3.5, "loss": -1.25, "edge_accuracy": 0.9, "tasks_per_second": 12345.6}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_row_in_words() -> None:
+    assert training_numbers(ROW) == "cooling  T 3.5  loss -1.250  accuracy 0.900  12,346 tasks/s"
+    assert training_numbers(ROW | {"temperature": 1.0}).startswith("settling  T 1  ")
+    unknown = ROW | {"temperature": None, "edge_accuracy": None, "tasks_per_second": None}
+    assert training_numbers(unknown) == "mixing  loss -1.250"
+    second = {"stage": "forecast", "steps_ahead": 8, "forecast_loss": 0.5}
+    assert training_numbers(second) == "forecasting 8 ahead  loss 0.500"
+
+
+@pytest.mark.parametrize(("stream", "said"), [(Terminal(), True), (io.StringIO(), False)])
+def test_a_bar_is_for_terminals(stream: io.StringIO, said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "stderr", stream)
+    with bar("training") as show:
+        show(0.4, training_numbers(ROW))
+    written = stream.getvalue()
+    parts = ("training", "40%", "--:--", "cooling", "accuracy 0.900", "tasks/s")
+    assert all(part in written for part in parts) if said else written == ""
