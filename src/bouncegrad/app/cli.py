@@ -79,8 +79,9 @@ def dispatch(words: list[str]) -> int:
 
 
 def complain(line: str, status: int) -> int:
-    """One line on stderr."""
-    print(f"bouncegrad: {line}", file=sys.stderr)
+    """One line on stderr; what names from outside bring with them to steer a terminal is shown, not obeyed."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    print(f"bouncegrad: {shown}", file=sys.stderr)
     return status
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from bouncegrad.app.config import Config
+from bouncegrad.app.plain import load_plain
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 from bouncegrad.data.trajectories import Scaling, Trajectories
@@ -85,7 +86,7 @@ class Run:
 
     def config(self) -> Config:
         """The resolved settings of the run."""
-        return Config.from_mapping(self._read("config.yaml", yaml.safe_load), str(self.folder / "config.yaml"))
+        return Config.from_mapping(self._read("config.yaml", load_plain), str(self.folder / "config.yaml"))
 
     def about(self) -> dict[str, Any]:
         """What is known of the training data, see `describe`."""

@@ -18,6 +18,7 @@ import yaml
 from jaxtyping import Int
 from torch import Tensor
 
+from bouncegrad.app.plain import load_plain
 from bouncegrad.app.regression.building import build_modules, build_tasks
 from bouncegrad.app.regression.settings import RegressionConfig
 from bouncegrad.app.regression.training import Errors, Trained, Training, measured
@@ -130,7 +131,7 @@ def opened(folder: Path) -> Done:
 def settings_of(folder: Path) -> RegressionConfig:
     """The settings of the run, as resolved."""
     path = folder / "config.yaml"
-    return RegressionConfig.from_mapping(yaml.safe_load(path.read_text()), str(path))
+    return RegressionConfig.from_mapping(load_plain(path.read_text()), str(path))
 
 
 @contextmanager

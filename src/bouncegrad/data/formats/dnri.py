@@ -15,6 +15,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 from bouncegrad.data.formats.folders import Chosen, Folder, to_matrices
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
+from bouncegrad.data.torch_files import read_torch
 from bouncegrad.data.trajectories import Trajectories
 
 FOLDER = Folder(
@@ -95,7 +96,7 @@ def read_tensor(path: Path) -> np.ndarray:
     import torch
 
     try:
-        tensor = torch.load(path, map_location="cpu", weights_only=True)
+        tensor = read_torch(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that you may read") from None
     except Exception:  # damaged bytes make the unpickler raise nearly anything; its messages tell of unsafe reading
@@ -106,6 +107,8 @@ def read_tensor(path: Path) -> np.ndarray:
     if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
         found = f"{type(tensor).__name__}, not one dense tensor"
         raise InputError(f"{path}: holds {found}; save one tensor with torch.save")
+    if tensor.nbytes > tensor.untyped_storage().nbytes():  # shows the same numbers over and over
+        raise InputError(f"{path}: claims shape {tuple(tensor.shape)} and stores less; save it as contiguous")
     # NumPy knows no bfloat16; conjugates and gradients would be refused.
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().resolve_conj().numpy()
 
