@@ -54,7 +54,9 @@ def corpus() -> dict[str, Case]:
         folder = Path(name)
 
         def keep(kind: str, path: str, **options: Any) -> None:
-            files = {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+            files = {
+                str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()
+            }
             found[kind] = Case(path, files, options)
             for file in files:
                 (folder / file).unlink()

@@ -17,8 +17,39 @@ from .corpus import Case, as_npy
 SIZES = (0, 1, -1, 2, 3, 10**5, 10**9, 2**31, 2**63, 10**30)
 KINDS = ("<f8", ">f2", "|O", "<U0", "<U9999999", "|V0", "<c16", "<M8[s]", "|b1", "<i8", "<u1", "<f4")
 CELLS = (
-    *("", "nan", "-inf", "1e308", "1e999", "0x10", "1_0", "٣", "True", "\x00", '"', "\ud7ff", "a\nb", "\x1b[31m", "../../a"),
-    *("9" * 30, "9" * 5000, "x" * 200_000, "-1", "0.5", "NA", "=1+1", "1,2", "\ufeff", "\r", "é" * 300, "task", "a:b:c", "_"),
+    *(
+        "",
+        "nan",
+        "-inf",
+        "1e308",
+        "1e999",
+        "0x10",
+        "1_0",
+        "٣",
+        "True",
+        "\x00",
+        '"',
+        "\ud7ff",
+        "a\nb",
+        "\x1b[31m",
+        "../../a",
+    ),
+    *(
+        "9" * 30,
+        "9" * 5000,
+        "x" * 200_000,
+        "-1",
+        "0.5",
+        "NA",
+        "=1+1",
+        "1,2",
+        "\ufeff",
+        "\r",
+        "é" * 300,
+        "task",
+        "a:b:c",
+        "_",
+    ),
 )
 
 
@@ -99,7 +130,9 @@ def rewritten(draw, name: str, content: bytes) -> bytes:
             return BOMBS[draw(st.sampled_from(HUGE))]
         key = draw(st.sampled_from([*members, "../../evil.npy", "new\nkey.npy", "\x1b[2J.npy", "x"]))
         members[key] = draw(
-            st.one_of(headers(), st.just(as_npy(np.array([Evil()], dtype=object))), st.just(as_npy(np.array(["\ud800"]))))
+            st.one_of(
+                headers(), st.just(as_npy(np.array([Evil()], dtype=object))), st.just(as_npy(np.array(["\ud800"])))
+            )
         )
         return packed(members, draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])))
     if name.endswith((".csv", ".txt", ".yaml", ".json", ".jsonl")):

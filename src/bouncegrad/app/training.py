@@ -19,7 +19,8 @@ from bouncegrad.app.config import FEW, Config
 from bouncegrad.app.forecasting import ForecastStage
 from bouncegrad.app.memory import require_memory, training_bytes
 from bouncegrad.app.model import Model, require_moderate, require_quantities
-from bouncegrad.app.run import Counts, Origin, Run, describe
+from bouncegrad.app.origin import Origin, describe
+from bouncegrad.app.run import Counts, Run
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.app.starts import Starts
 from bouncegrad.app.tying import Tying
@@ -101,10 +102,13 @@ def train(
         recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report, validation)
         if run is not None and resume:
             run.require_same(origin.whole)
+            run.require_known(known)
+        if run is not None and resume and not run.killed_early:
             recorder.counts, recorder.resumed = run.restore(loop, schedule, starts, tying)
             recorder.go_on(run.rows())
         elif run is not None:
-            run.create(config, describe(data, scaling, origin))
+            if not resume:
+                run.create(config, describe(data, scaling, origin, known))
             recorder.save()  # from here on, whatever happens, the run can be resumed
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()

@@ -7,6 +7,20 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from bouncegrad.data.files import replacing
+
+
+def write_torch(found: Any, path: Path) -> None:
+    """Saves for `read_torch`, replacing an older file only when complete.
+
+    Raises:
+        InputError: the file cannot be written. (Given a path in place of a stream, torch says nothing of a full disk.)
+    """
+    import torch
+
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        torch.save(found, stream)
+
 
 def read_torch(path: Path) -> Any:
     """What `torch.save` wrote: tensors, numbers, texts and containers of these, on the processor.

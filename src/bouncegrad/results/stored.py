@@ -31,9 +31,7 @@ def read_stored(path: str | Path, word: str, command: str, version: int) -> dict
     except TooLargeError:
         raise
     except (LookupError, TypeError, ValueError):
-        raise InputError(
-            f"{path}: not a {word} file; give the {word}.npz that `bouncegrad {command}` wrote"
-        ) from None
+        raise InputError(f"{path}: not a {word} file; give the {word}.npz that `bouncegrad {command}` wrote") from None
     if found > version:
         raise InputError(f"{path}: {word} format {found}, this version reads up to {version}; upgrade bouncegrad")
     return parts

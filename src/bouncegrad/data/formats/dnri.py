@@ -12,10 +12,9 @@ import numpy as np
 from jaxtyping import Int
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing
 from bouncegrad.data.formats.folders import Chosen, Folder, to_matrices
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
-from bouncegrad.data.torch_files import read_torch
+from bouncegrad.data.torch_files import read_torch, write_torch
 from bouncegrad.data.trajectories import Trajectories
 
 FOLDER = Folder(
@@ -83,8 +82,7 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
         vectors = data.edges[:, None, ~np.eye(len(data.entities), dtype=bool)]
         tensors["edges"] = vectors.repeat(data.shape[1], axis=1).astype(np.float32)
     for kind, array in tensors.items():
-        with replacing(FOLDER.file(kind, chosen)) as temporary:
-            torch.save(torch.from_numpy(np.ascontiguousarray(array)), temporary)
+        write_torch(torch.from_numpy(np.ascontiguousarray(array)), FOLDER.file(kind, chosen))
 
 
 def read_tensor(path: Path) -> np.ndarray:

@@ -138,7 +138,9 @@ def to_matrices(values: Shaped[np.ndarray, "M E"], n: int, file: Path) -> Int[np
     if values.dtype.kind not in "fiub":
         raise InputError(f"{file}: edges have dtype {values.dtype}; {known}")
     charged = bool((values == -1).any())
-    wrong = ~np.isin(values, (-1, 1)) if charged else (values < 0) | (values >= MOST_TYPES) | (values != np.round(values))
+    wrong = (
+        ~np.isin(values, (-1, 1)) if charged else (values < 0) | (values >= MOST_TYPES) | (values != np.round(values))
+    )
     if wrong.any():
         task, pair = np.argwhere(wrong)[0]
         raise InputError(f"{file}: the value {values[task, pair]} among the edges of task {task}; {known}")
