@@ -46,6 +46,6 @@ def require_memory(needed: float, what: str) -> None:
     free = free_bytes()
     if free is not None and needed > free:
         raise InputError(
-            f"{what} takes about {in_gigabytes(needed)}, {in_gigabytes(free)} are free; give fewer pairs (--candidates), "
-            "shorter recordings or narrower modules, or in training a smaller --batch"
+            f"{what} takes about {in_gigabytes(needed)}, {in_gigabytes(free)} are free; give fewer pairs "
+            "(--candidates), shorter recordings or narrower modules, or in training a smaller --batch"
         )

@@ -107,7 +107,9 @@ def train(
             recorder.counts, recorder.resumed = run.restore(loop, schedule, starts, tying)
             recorder.go_on(run.rows())
         elif run is not None:
-            if not resume:
+            if resume:
+                run.require_free()
+            else:
                 run.create(config, describe(data, scaling, origin, known))
             recorder.save()  # from here on, whatever happens, the run can be resumed
         loop.run(recorder.clocks(), batches, recorder)
@@ -167,6 +169,10 @@ class Recorder:
     def clocks(self) -> Iterator[Clock]:
         """The clocks of the schedule; between passes a row is written when due, and a checkpoint every half minute."""
         for clock in self.schedule.clocks():
+            # Before anything below, which a run that goes on from here does once more.
+            if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
+                self.save()
+                self.saved = self.schedule.seconds
             self.ran = True
             if self.schedule.to_be_judged and not self.starts.settled:
                 clock = self.judged(clock)
@@ -179,9 +185,6 @@ class Recorder:
             self.tying.tie(self.schedule.formed)
             if self.counts.visits >= VISITS_A_ROW:
                 self.write_row()
-            if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
-                self.save()
-                self.saved = self.schedule.seconds
             yield clock
             if self.losses:
                 self.schedule.note(fmean(self.losses))

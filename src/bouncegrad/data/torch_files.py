@@ -13,13 +13,20 @@ from bouncegrad.data.files import replacing
 def write_torch(found: Any, path: Path) -> None:
     """Saves for `read_torch`, replacing an older file only when complete.
 
+    Given a path in place of a stream, torch does not say that a disk is full.
+
     Raises:
-        InputError: the file cannot be written. (Given a path in place of a stream, torch says nothing of a full disk.)
+        InputError: the file cannot be written.
     """
     import torch
 
     with replacing(path) as temporary, temporary.open("wb") as stream:
-        torch.save(found, stream)
+        try:
+            torch.save(found, stream)
+        except RuntimeError as error:  # torch counts what it wrote, after the system has said why it did not
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def read_torch(path: Path) -> Any:

@@ -29,7 +29,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 from bouncegrad.data.torch_files import read_torch, write_torch
 
-MODULES, CHECKPOINT = "modules.pt", "checkpoint.pt"
+MODULES, CHECKPOINT, ERRORS = "modules.pt", "checkpoint.pt", "errors.json"
 FORMAT = 1
 DAMAGE = (OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError, UnpicklingError, yaml.YAMLError)
 
@@ -60,14 +60,32 @@ def again(folder: Path, config: RegressionConfig) -> Training:
         raise InputError(f"{folder}: holds no run that was stopped; leave out --resume")
     with consistent(folder):
         training = Training(settings_of(folder))
+        require_settings(training.config, config, folder)
         state = read_torch(folder / CHECKPOINT)
         require_format(state.get("format", FORMAT), FORMAT, folder / CHECKPOINT)
         training.load_state_dict(state)
-    if config.resolve() != training.config:
-        raise InputError(f"{folder}: was begun with other settings; give the same ones again, or choose another --out")
     # With steps still to be summed up, the row of this very pass is yet to be written.
     Run(folder).cut_rows(training.epoch + (training.counts.visits == 0))
     return training
+
+
+def is_done(folder: Path, config: RegressionConfig) -> bool:
+    """Whether a run with these settings has ended, so that there is nothing to go on with.
+
+    Raises:
+        InputError: one with other settings has.
+    """
+    if (folder / CHECKPOINT).exists() or not (folder / ERRORS).exists():
+        return False
+    with consistent(folder):
+        require_settings(settings_of(folder), config, folder)
+    return True
+
+
+def require_settings(begun: RegressionConfig, given: RegressionConfig, folder: Path) -> None:
+    """Refuses other settings than those that a run was begun with."""
+    if given.resolve() != begun:
+        raise InputError(f"{folder}: was begun with other settings; give the same ones again, or choose another --out")
 
 
 def pause(training: Training, folder: Path) -> None:
@@ -83,7 +101,7 @@ def save(done: Trained, folder: Path) -> None:
     """
     found = {"modules": done.modules.state_dict(), "z": [done.z_training, done.z_new]}
     write_torch({"format": FORMAT} | found, folder / MODULES)
-    with replacing(folder / "errors.json") as path:
+    with replacing(folder / ERRORS) as path:
         about = {"format": FORMAT, "meta_steps": done.meta_steps, "seconds": done.seconds}
         path.write_text(json.dumps(numbers(done.errors, done.config) | about))
     (folder / CHECKPOINT).unlink(missing_ok=True)
