@@ -19,6 +19,8 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,7 @@ def assert_equal(kind: str, one: Path, two: Path) -> None:
 def program(kind: str, kills: int, seed: int) -> dict[str, int]:
     """Kills, goes on and compares; counts what was seen."""
     torch.set_num_threads(1)
+    import_module("bouncegrad.app.commands.train")  # once, before the forks
     training.VISITS_A_ROW, training.SECONDS_A_CHECKPOINT = 10, 0.02
     regression_training.STEPS_A_ROW, regression_training.SECONDS_A_CHECKPOINT = 10, 0.02
     save(simulate("springs", 18, entities=3, frames=12, seed=0), "data.npz")
@@ -150,7 +153,7 @@ def program(kind: str, kills: int, seed: int) -> dict[str, int]:
             seen["before its first checkpoint"] += bool(ended) and (
                 not Path(folder).exists() or Run(folder).killed_early
             )
-        assert in_child(lambda: main(next_words(kind, folder))) == 0, folder
+        assert in_child(partial(main, next_words(kind, folder))) == 0, folder
         assert_equal(kind, Path(folder), Path("whole"))
         shutil.rmtree(folder)
     return {**seen, "dealings": dealings, "milliseconds": round(1000 * took)}

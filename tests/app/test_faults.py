@@ -55,7 +55,7 @@ def test_a_full_disk_before_the_first_checkpoint(command, work):
 def test_a_full_disk_later_leaves_the_checkpoint(command, work, monkeypatch):
     monkeypatch.setattr("bouncegrad.app.training.VISITS_A_ROW", 1)
     asked = iter([False] * 8)
-    monkeypatch.setattr("bouncegrad.app.commands.train.stop_signal", lambda: stopped(asked))
+    monkeypatch.setattr("bouncegrad.app.commands.train.stop_signal", lambda: Stopped(asked))
     assert command(*TRAIN, "--epochs", "16", "--out", "new").status == 130
     monkeypatch.undo()
     os.chdir(work)
@@ -67,7 +67,7 @@ def test_a_full_disk_later_leaves_the_checkpoint(command, work, monkeypatch):
     assert Run("new").state()["schedule"]["progress"] == 1
 
 
-class stopped:
+class Stopped:
     """Stands in for the question whether Ctrl-C was pressed: yes once `asked` is at its end."""
 
     def __init__(self, asked):

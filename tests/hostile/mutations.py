@@ -1,4 +1,4 @@
-"""What is done to valid files: bytes cut, flipped and spliced, headers that claim the world, pickles, cells of tables."""
+"""What is done to valid files: bytes cut, flipped and spliced, headers that claim the world, pickles, odd cells."""
 
 from __future__ import annotations
 

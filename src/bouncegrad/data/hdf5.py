@@ -50,9 +50,7 @@ def read_hdf5(path: str | Path, *, fitted: int, held_out: int, seed: int = 0) ->
                 raise InputError(f"{path}: {lonely[0]}{INPUT} has no {lonely[0]}{OUTPUT}; write both")
             version = file.attrs.get("format_version", VERSION)
             if not isinstance(version, np.integer | int) or version > VERSION:
-                raise InputError(
-                    f"{path}: is of format {version!s:.20}, this version reads {VERSION}; update bouncegrad"
-                )
+                raise InputError(f"{path}: has format {version!s:.20}, this version reads {VERSION}; update bouncegrad")
             sides = [[_table(file, name + side, path) for side in (INPUT, OUTPUT)] for name in names]
             needed = 8.0 * sum(side.size for pair in sides for side in pair)
             require_loadable(needed, path.stat().st_size, str(path))

@@ -99,9 +99,7 @@ class Trajectories:
             twice = next(name for name, found in Counter(names).items() if found > 1)
             raise InputError(f"{self.source}: the name {twice!r} stands twice in {field}; names must differ")
         if broken := [name for name in names if not writable(name)]:
-            raise InputError(
-                f"{self.source}: the name {broken[0]!r} in {field} is no text that can be written; rename it"
-            )
+            raise InputError(f"{self.source}: the name {broken[0]!r} in {field} cannot be written as text; rename it")
         object.__setattr__(self, field, names)
 
     def _checked_edges(self, edges: np.ndarray, m: int, n: int) -> np.ndarray:
