@@ -30,6 +30,8 @@ COMMANDS = {
     "benchmark": "rerun a published table here: accuracy, forecasts or speed",
 }
 
+LONGEST = 1000  # letters of a message, which may quote names and cells of any length
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one subcommand; returns the exit status (0 good, 2 bad usage or input, 130 interrupted)."""
@@ -102,6 +104,8 @@ def terminated_as_interrupted() -> Iterator[None]:
 def complain(line: str, status: int) -> int:
     """One line on stderr; what names from outside bring with them to steer a terminal is shown, not obeyed."""
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    if len(shown) > LONGEST:
+        shown = f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}"
     print(f"bouncegrad: {shown}", file=sys.stderr)
     return status
 

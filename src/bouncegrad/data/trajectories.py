@@ -85,7 +85,7 @@ class Trajectories:
             if mask.shape != (m, t, n) or mask.dtype != bool:
                 raise InputError(
                     f"{self.source}: mask must be boolean of shape {(m, t, n)} (task, frame, entity), "
-                    f"found {mask.dtype} {mask.shape}"
+                    f"found {mask.dtype} {mask.shape}; save True where an entity was observed"
                 )
             object.__setattr__(self, "mask", mask)
         if self.edges is not None:
@@ -105,12 +105,15 @@ class Trajectories:
     def _checked_edges(self, edges: np.ndarray, m: int, n: int) -> np.ndarray:
         if edges.shape != (m, n, n):
             raise InputError(
-                f"{self.source}: edges must have shape {(m, n, n)} (task, source, target), found {edges.shape}"
+                f"{self.source}: edges must have shape {(m, n, n)} (task, source, target), found {edges.shape}; "
+                "save one matrix a task"
             )
         if edges.dtype.kind not in "iu":
             whole = edges.dtype.kind in "fb" and np.array_equal(edges, np.round(edges.astype(float)))
             if not whole:
-                raise InputError(f"{self.source}: edges must be whole numbers 0, 1, ..., found dtype {edges.dtype}")
+                raise InputError(
+                    f"{self.source}: edges must be whole numbers 0, 1, ..., found dtype {edges.dtype}; number the types"
+                )
         edges = edges.astype(np.int64)
         strange = (edges < -1) | (edges >= MOST_TYPES)
         if strange.any():
