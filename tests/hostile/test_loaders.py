@@ -63,10 +63,10 @@ def test_mutated_files(cases, tmp_path, monkeypatch, examples):
                 ends[kind, "refused"] += 1
             assert time.perf_counter() - begin < 10
             assert not (folder / "evil").exists()
+            assert resident() - before < GIGABYTE, kind
         finally:
             monkeypatch.chdir(tmp_path)
             shutil.rmtree(folder)
 
     check()
     assert sum(ends.values()) >= examples / 2
-    assert resident() - before < GIGABYTE

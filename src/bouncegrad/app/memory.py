@@ -6,12 +6,14 @@ modules. A gradient step keeps them all; inference looks at the frames of a task
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from bouncegrad.app.config import Config
 from bouncegrad.core.heat_bath import ENUMERATED
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.memory import free_bytes, in_gigabytes
 
-NUMBER = 4  # bytes
+NUMBER, PAIR = 4, 64  # bytes, of a number and of all that a model keeps of a pair
 KEPT, PASSING = 11.0, 1.5  # copies of the activations of all layers, with gradients and without; measured
 
 
@@ -30,6 +32,12 @@ def training_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int)
 def inference_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int) -> float:
     """Of the loss of one task, for which all of its frames are looked at together."""
     return PASSING * shape[1] * pairs * row_bytes(config)
+
+
+def model_bytes(config: Config, entities: int) -> float:
+    """Of the weights of all modules, and of the list of pairs."""
+    layers = [*pairwise((*config.edge_hidden, config.message)), *pairwise(config.node_hidden)]
+    return NUMBER * config.edge_types * sum(a * b for a, b in layers) + PAIR * entities**2
 
 
 def row_bytes(config: Config) -> int:

@@ -71,6 +71,13 @@ def describe(data: Trajectories, scaling: Scaling, origin: Origin, known: np.nda
     }
 
 
+def is_shape(about: dict[str, Any]) -> bool:
+    """Whether `shape` is four sizes, and there are as many names as it says: no edited number may claim the world."""
+    shape = about["shape"]
+    whole = len(shape) == 4 and all(type(size) is int and size > 0 for size in shape)
+    return whole and shape[2:] == [len(about["entities"]), len(about["features"])]
+
+
 def require_same(about: dict[str, Any], whole: Trajectories, folder: Path) -> None:
     """Refuses another data set than the one that the training part was taken from.
 

@@ -292,7 +292,7 @@ def feature_groups(features: Sequence[str]) -> list[list[int]]:
 
 def writable(name: str) -> bool:
     """Whether a name is text, which halves of characters and NUL are not."""
-    return "\0" not in name and not any("\ud800" <= c <= "\udfff" for c in name)
+    return "\0" not in name and (name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name))
 
 
 def plural(word: str, count: int) -> str:

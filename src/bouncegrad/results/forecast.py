@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.stored import read_stored
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT_VERSION = 1
 INTERVAL = 0.9  # of the futures lie between `low` and `high`
@@ -83,6 +85,8 @@ class Forecast:
 
         Frames count on from the context, so that they go with those of the recording; time is frame times `dt`.
         """
+        import pandas as pd  # here, since it is slow to load
+
         columns = frame_columns(self.tasks, self.entities, self.context, self.x.shape[1], self.dt)
         for d, name in enumerate(self.features):
             parts = (("", self.x), ("_low", self.low), ("_high", self.high))
