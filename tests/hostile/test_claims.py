@@ -198,3 +198,11 @@ def npy(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array)
     return stream.getvalue()
+
+
+def test_an_archive_of_a_version_to_come(tmp_path):
+    content = bytearray(packed({"X_np.npy": npy(np.zeros((3, 4)))}))
+    content[content.index(b"PK\x01\x02") + 6] = 64
+    Path("a_1.npz").write_bytes(content)
+    assert "nothing known in this folder" in refused(load, ".")
+    assert "a_1.npz: cannot be read (cut short or damaged)" in refused(load, "a_1.npz")

@@ -97,7 +97,7 @@ def keys_of(path: Path) -> tuple[str, ...]:
     try:
         with zipfile.ZipFile(path) as archive:
             return tuple(name.removesuffix(".npy") for name in archive.namelist())
-    except (OSError, *BROKEN):
+    except (OSError, LookupError, RuntimeError, ValueError, *BROKEN):  # of archives of versions to come, too
         return ()
 
 
