@@ -144,3 +144,8 @@ def test_public_names_are_there_and_others_are_not():
     assert set(bouncegrad.__all__) <= set(dir(bouncegrad))
     with pytest.raises(AttributeError, match="nothing"):
         bouncegrad.nothing  # noqa: B018
+
+
+def test_warnings_of_any_module_of_the_package_are_errors():
+    with pytest.raises(UserWarning, match="made up"):
+        exec("import warnings; warnings.warn('made up')", {"__name__": "bouncegrad.core.made_up"})

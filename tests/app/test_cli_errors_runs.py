@@ -13,7 +13,8 @@ import pytest
 import torch
 import yaml
 
-from bouncegrad.app.run import FORMAT, Run
+from bouncegrad.app.origin import FORMAT
+from bouncegrad.app.run import Run
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
 

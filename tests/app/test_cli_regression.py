@@ -107,7 +107,10 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(command, here, monkeypatch,
     assert told[0] == told[1]
     assert timeless(Run("whole").rows()) == timeless(Run("r").rows())
     assert not Path("r/checkpoint.pt").exists()
-    assert_refused(command, [*train, "--out", "whole", "--resume"], "holds no run that was stopped")
+    assert_refused(command, [*train, "--out", "whole", "--resume"], "other settings")
+    assert command(*train, "--out", "whole", *forty, "--resume").out.startswith("whole: has ended before\n")
+    Path("whole/errors.json").unlink()
+    assert_refused(command, [*train, "--out", "whole", *forty, "--resume"], "holds no run that was stopped")
 
 
 class Died(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,8 +136,8 @@ def test_an_end_while_saving_leaves_the_checkpoint_before(tasks, tmp_path, monke
     train(config("heat bath"), tasks, run, stop=stopped_after(3))
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
 
-    def half(state, path):
-        Path(path).write_bytes(before["checkpoint.pt"][:500])
+    def half(state, stream):
+        stream.write(before["checkpoint.pt"][:500])
         raise error
 
     with monkeypatch.context() as patch:

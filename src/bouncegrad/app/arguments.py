@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from bouncegrad.app.cli import COMMANDS
+from bouncegrad.app.plain import require_plain
 from bouncegrad.data.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,6 +64,12 @@ class Parser(ArgumentParser):
 
     def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
         """As inherited; what is wrong in a settings file is said with its name."""
+        try:
+            require_plain(Path(str(path)).read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            pass  # said below
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from None
         try:
             settings = super().parse_path(path, *args, **kwargs)
         except InputError as error:

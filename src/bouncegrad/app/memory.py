@@ -6,13 +6,14 @@ modules. A gradient step keeps them all; inference looks at the frames of a task
 
 from __future__ import annotations
 
-from pathlib import Path
+from itertools import pairwise
 
 from bouncegrad.app.config import Config
 from bouncegrad.core.heat_bath import ENUMERATED
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.memory import free_bytes, in_gigabytes
 
-NUMBER = 4  # bytes
+NUMBER, PAIR = 4, 64  # bytes, of a number and of all that a model keeps of a pair
 KEPT, PASSING = 11.0, 1.5  # copies of the activations of all layers, with gradients and without; measured
 
 
@@ -33,6 +34,12 @@ def inference_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int
     return PASSING * shape[1] * pairs * row_bytes(config)
 
 
+def model_bytes(config: Config, entities: int) -> float:
+    """Of the weights of all modules, and of the list of pairs."""
+    layers = [*pairwise((*config.edge_hidden, config.message)), *pairwise(config.node_hidden)]
+    return NUMBER * config.types * sum(a * b for a, b in layers) + PAIR * entities**2
+
+
 def row_bytes(config: Config) -> int:
     """Of the activations of one message."""
     return NUMBER * (sum(config.edge_hidden) + config.message)
@@ -47,15 +54,6 @@ def require_memory(needed: float, what: str) -> None:
     free = free_bytes()
     if free is not None and needed > free:
         raise InputError(
-            f"{what} takes about {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; give fewer pairs (--candidates), "
-            "shorter recordings or narrower modules, or in training a smaller --batch"
+            f"{what} takes about {in_gigabytes(needed)}, {in_gigabytes(free)} are free; give fewer pairs "
+            "(--candidates), shorter recordings or narrower modules, or in training a smaller --batch"
         )
-
-
-def free_bytes() -> float | None:
-    """Memory that may be used without swapping; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from bouncegrad.app.building import build_composition, build_coupling, build_forecaster, build_prior
 from bouncegrad.app.config import Config
 from bouncegrad.app.finding import find
-from bouncegrad.app.memory import inference_bytes, require_memory
+from bouncegrad.app.memory import inference_bytes, model_bytes, require_memory
 from bouncegrad.app.predicting import roll_out, sample_futures, start_of, take_out
 from bouncegrad.app.run import Run
 from bouncegrad.core.batches import scaled_tracks
@@ -67,6 +67,7 @@ class Model:
             _, frames, entities, _ = about["shape"]
             scaling, features = run.scaling(), tuple(about["features"])
             angles, generator = tuple(about.get("angles", ())), torch.Generator(torch.get_default_device())
+            require_memory(model_bytes(config, entities), f"{run.folder}: a model of {entities:,} entities")
             composition = build_composition(config, entities, features, scaling, generator, angles=angles)
             state = run.state()
             composition.load_state_dict(state["composition"])

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
 from bouncegrad.app.config import Config
+from bouncegrad.app.origin import ABOUT, FORMAT, digest, is_shape, require_same
+from bouncegrad.app.plain import load_plain
+from bouncegrad.app.rows import add_row, cut_rows, read_rows
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing
+from bouncegrad.data.files import is_remains, remove_remains, replacing
+from bouncegrad.data.torch_files import read_torch, write_torch
 from bouncegrad.data.trajectories import Scaling, Trajectories
 
 if TYPE_CHECKING:
@@ -25,23 +29,8 @@ if TYPE_CHECKING:
     from bouncegrad.app.tying import Tying
     from bouncegrad.core.bouncegrad import BounceGrad
 
-FORMAT = 3
-ABOUT: dict[str, Any] = {
-    **{"source": str, "summary": str, "fingerprint": str, "shape": list, "features": list, "scaling": dict},
-    **{"dt": float, "held_out": list | None, "read": dict | None},
-}
-
-
-class Origin(NamedTuple):
-    """Where training data came from: the whole data set, the tasks held out of it, and how it was read from disk.
-
-    And the held-out loss of each number of edge types, where that was chosen with these data.
-    """
-
-    whole: Trajectories
-    held_out: list[int] | None = None
-    read: dict[str, Any] | None = None
-    losses: dict[int, float] | None = None
+HEADING = "# settings of a run of bouncegrad, format "
+BEGINNING = ("config.yaml", "data.json")  # what is written before the first checkpoint
 
 
 @dataclass
@@ -55,11 +44,17 @@ class Counts:
     since: float = 0.0
 
 
-def fingerprint(data: Trajectories) -> str:
-    """SHA-256 of the states: tells whether two data sets are the same."""
-    digest = hashlib.sha256(str(data.x.shape).encode())
-    digest.update(data.x.tobytes())
-    return digest.hexdigest()
+def is_beginning(path: Path) -> bool:
+    """Whether a file of a run folder may be there before its first checkpoint."""
+    return path.name in BEGINNING or is_remains(path)
+
+
+def require_format(found: int, known: int, path: Path) -> None:
+    """Refuses a file of another format, and says which of the two versions is behind."""
+    if found > known:
+        raise InputError(f"{path}: has format {found}, this version reads {known}; update bouncegrad")
+    if found < known:
+        raise InputError(f"{path}: has format {found} of an older version, this one reads {known}; train anew")
 
 
 class Run:
@@ -80,31 +75,43 @@ class Run:
         Raises:
             InputError: the folder holds something already, or cannot be written.
         """
-        self.require_new()
-        with replacing(self.folder / "config.yaml") as path:
-            path.write_text(config.to_yaml())
+        self.require_free()
         with replacing(self.folder / "data.json") as path:
             path.write_text(json.dumps(about, indent=1))
+        with replacing(self.folder / "config.yaml") as path:
+            path.write_text(f"{HEADING}{FORMAT}\n{config.to_yaml()}")
 
-    def require_new(self) -> None:
-        """Refuses a folder that holds something already.
+    @property
+    def killed_early(self) -> bool:
+        """Whether all there is comes from a process that was killed before its first checkpoint."""
+        found = list(self.folder.iterdir()) if self.folder.is_dir() else []
+        return bool(found) and all(map(is_beginning, found))
 
-        Raises:
-            InputError: it does.
-        """
-        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+    def require_free(self) -> None:
+        """Refuses a folder that holds anything else than what a process leaves that was killed before it began."""
+        if not self.folder.exists():
+            return
+        if not self.folder.is_dir() or not (self.killed_early or not any(self.folder.iterdir())):
             raise InputError(f"{self.folder}: is not empty; choose another --out, or continue with --resume")
+        remove_remains(self.folder)
 
     def config(self) -> Config:
         """The resolved settings of the run."""
-        return Config.from_mapping(self._read("config.yaml", yaml.safe_load), str(self.folder / "config.yaml"))
+        path = self._need("config.yaml")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            stated = re.fullmatch(rf"{HEADING}(\d{{1,9}})\s*", file.readline(100))
+        require_format(int(stated[1]) if stated else FORMAT, FORMAT, path)
+        return Config.from_mapping(self._read("config.yaml", load_plain), str(self.folder / "config.yaml"))
 
     def about(self) -> dict[str, Any]:
         """What is known of the training data, see `describe`."""
         about = self._read("data.json", json.loads)
         wrong = [name for name, kind in ABOUT.items() if name not in about or not isinstance(about[name], kind)]
+        if not wrong and not is_shape(about):
+            wrong = ["shape"]
         if wrong:
             raise InputError(f"{self.folder / 'data.json'}: {wrong[0]!r} is missing or wrong; restore it or train anew")
+        require_format(about["format"], FORMAT, self.folder / "data.json")
         return about
 
     def scaling(self) -> Scaling:
@@ -113,8 +120,12 @@ class Run:
 
     def require_same(self, whole: Trajectories) -> None:
         """Refuses another data set than the one that the training part was taken from."""
-        if self.about()["fingerprint"] != fingerprint(whole):
-            raise InputError(f"{whole.source}: is not the data that {self.folder} was trained on; give the same data")
+        require_same(self.about(), whole, self.folder)
+
+    def require_known(self, known: np.ndarray | None) -> None:
+        """Refuses other known edges than those that training began with."""
+        if self.about().get("known", digest(known)) != digest(known):
+            raise InputError(f"{self.folder}: was begun with other known edges; give the same --known")
 
     @contextmanager
     def consistent(self) -> Iterator[None]:
@@ -146,6 +157,8 @@ class Run:
     def _need(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():
+            if self.killed_early:
+                raise InputError(f"{self.folder}: training was killed before it began; leave --resume out to begin")
             raise InputError(
                 f"{self.folder}: is no run folder, {name} is missing; give the --out of `bouncegrad train`"
             )
@@ -161,8 +174,6 @@ class Run:
         forecast: dict[str, Any] | None = None,
     ) -> None:
         """Everything that changes, in one file that is replaced at once."""
-        import torch
-
         state = loop.state_dict() | {
             "format": FORMAT,
             "counts": asdict(counts),
@@ -171,8 +182,7 @@ class Run:
             "tying": tying.state_dict(),
             "forecast": forecast,
         }
-        with replacing(self.checkpoint) as path:
-            torch.save(state, path)
+        write_torch(state, self.checkpoint)
 
     def state(self) -> dict[str, Any]:
         """The checkpoint, as saved.
@@ -180,19 +190,13 @@ class Run:
         Raises:
             InputError: there is none, it is damaged, or a newer version wrote it.
         """
-        import torch
-
         path = self._need("checkpoint.pt")
         try:
-            with warnings.catch_warnings(action="ignore"):  # torch wonders about foreign pickles before it refuses
-                state = torch.load(path, weights_only=True, map_location=torch.get_default_device())
+            state: dict[str, Any] = read_torch(path)
             version = int(state["format"])
         except Exception:
             raise InputError(f"{path}: is no checkpoint of bouncegrad or is damaged; train anew") from None
-        if version > FORMAT:
-            raise InputError(f"{path}: has format {version}, this version reads {FORMAT}; update bouncegrad")
-        if version < FORMAT:
-            raise InputError(f"{path}: has format {version} of an older version, this one reads {FORMAT}; train anew")
+        require_format(version, FORMAT, path)
         return state
 
     def warn_if_unfinished(self) -> None:
@@ -236,47 +240,14 @@ class Run:
         return counts, forecast
 
     def cut_rows(self, end: float) -> None:
-        """Keeps the rows before this epoch."""
-        rows = [row for row in self.rows() if row["epoch"] < end]
-        with replacing(self.metrics) as path:
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        """Keeps the rows of metrics before this epoch; what a killed process left half written goes, too."""
+        cut_rows(self.metrics, end)
+        remove_remains(self.folder)
 
     def add_row(self, row: dict[str, Any]) -> None:
-        """Appends one line to metrics.jsonl."""
-        with self.metrics.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        """Appends one row of metrics."""
+        add_row(self.metrics, row)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; a last line that was cut off is left out."""
-        if not self.metrics.exists():
-            return []
-        rows = []
-        for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                break
-            if not isinstance(row, dict) or "epoch" not in row:
-                break
-            rows.append(row)
-        return rows
-
-
-def describe(data: Trajectories, scaling: Scaling, origin: Origin) -> dict[str, Any]:
-    """What data.json keeps of the training data and of the data set it was taken from."""
-    return {
-        "format": FORMAT,
-        "source": data.source,
-        "summary": data.summary(),
-        "shape": list(data.shape),
-        "dt": float(data.dt),
-        "features": list(data.features),
-        "angles": list(data.angles),
-        "units": list(data.units),
-        "entities": list(data.entities),
-        "fingerprint": fingerprint(origin.whole),
-        "held_out": origin.held_out,
-        "read": origin.read,
-        "held_out_losses": origin.losses or None,
-        "scaling": {k: list(v) for k, v in asdict(scaling).items()},
-    }
+        """The rows of metrics so far."""
+        return read_rows(self.metrics)

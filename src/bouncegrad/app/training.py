@@ -20,7 +20,8 @@ from bouncegrad.app.devices import computing
 from bouncegrad.app.forecasting import ForecastStage
 from bouncegrad.app.memory import require_memory, training_bytes
 from bouncegrad.app.model import Model, require_moderate, require_quantities
-from bouncegrad.app.run import Counts, Origin, Run, describe
+from bouncegrad.app.origin import Origin, describe
+from bouncegrad.app.run import Counts, Run
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.app.starts import Starts
 from bouncegrad.app.tying import Tying
@@ -103,10 +104,15 @@ def train(
         recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report, validation)
         if run is not None and resume:
             run.require_same(origin.whole)
+            run.require_known(known)
+        if run is not None and resume and not run.killed_early:
             recorder.counts, recorder.resumed = run.restore(loop, schedule, starts, tying)
             recorder.go_on(run.rows())
         elif run is not None:
-            run.create(config, describe(data, scaling, origin))
+            if resume:
+                run.require_free()
+            else:
+                run.create(config, describe(data, scaling, origin, known))
             recorder.save()  # from here on, whatever happens, the run can be resumed
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
@@ -169,6 +175,10 @@ class Recorder:
     def clocks(self) -> Iterator[Clock]:
         """The clocks of the schedule; between passes a row is written when due, and a checkpoint every half minute."""
         for clock in self.schedule.clocks():
+            # Before anything below, which a run that goes on from here does once more.
+            if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
+                self.save()
+                self.saved = self.schedule.seconds
             self.ran = True
             if self.schedule.to_be_judged and not self.starts.settled:
                 clock = self.judged(clock)
@@ -181,9 +191,6 @@ class Recorder:
             self.tying.tie(self.schedule.formed)
             if self.counts.visits >= VISITS_A_ROW:
                 self.write_row()
-            if self.run is not None and self.schedule.seconds - self.saved > SECONDS_A_CHECKPOINT:
-                self.save()
-                self.saved = self.schedule.seconds
             yield clock
             if self.losses:
                 self.schedule.note(fmean(self.losses))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,8 @@ from bouncegrad.data.errors import InputError
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`, which takes its place when the block ends without an error.
 
-    Parent folders are made. On an error the old file stays as it was and the temporary one is removed.
+    Parent folders are made. On an error the old file stays as it was and the temporary one is removed. What was written
+    is on the disk before the name is given, so that the machine may fail at any moment, too.
 
     Raises:
         InputError: the folder cannot be made or written.
@@ -40,6 +42,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        _sync(temporary)
         temporary.replace(path)
     except OSError as error:
         raise InputError(
@@ -47,6 +50,27 @@ def replacing(path: str | Path) -> Iterator[Path]:
         ) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def is_remains(path: Path) -> bool:
+    """Whether this is the temporary file of a process that was killed while it was `replacing` another."""
+    match = re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}(\.[^.]*)?", path.name)
+    return match is not None and Path(match[1]).suffix == (match[2] or "")
+
+
+def remove_remains(folder: Path) -> None:
+    """Removes the temporary files that killed processes left in a folder in which no other process writes."""
+    for path in folder.iterdir():
+        if is_remains(path):
+            path.unlink(missing_ok=True)
 
 
 def save_arrays(path: str | Path, parts: Mapping[str, Any]) -> None:

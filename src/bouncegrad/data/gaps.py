@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.interpolate import CubicSpline
 
 from bouncegrad.data.angles import unwrapped
 from bouncegrad.data.trajectories import Trajectories
@@ -34,6 +33,8 @@ def filled(data: Trajectories) -> tuple[Float[np.ndarray, "M T N D"], Bool[np.nd
     x, t, periods = np.array(data.x, np.float64), np.arange(data.shape[1]), data.periods
     if data.mask is None:
         return x, np.ones(x.shape[:3], bool)
+    from scipy.interpolate import CubicSpline  # here, since few recordings have gaps and it is slow to load
+
     there = data.mask.copy()
     for task, entity in zip(*np.nonzero(~data.mask.all(1)), strict=True):
         seen = np.flatnonzero(data.mask[task, :, entity])

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
+from bouncegrad.data.memory import require_loadable
 from bouncegrad.data.regression import RegressionTasks
 
 INPUT, OUTPUT = "-IN", "-OUT"
+VERSION = 1
+# What h5py raises on files that are foreign, cut short or have a byte flipped.
+UNREADABLE = (OSError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def library() -> ModuleType:
@@ -41,12 +48,34 @@ def read_hdf5(path: str | Path, *, fitted: int, held_out: int, seed: int = 0) ->
             names = sorted(key.removesuffix(INPUT) for key in file if key.endswith(INPUT))
             if lonely := [name for name in names if name + OUTPUT not in file]:
                 raise InputError(f"{path}: {lonely[0]}{INPUT} has no {lonely[0]}{OUTPUT}; write both")
-            pairs = [(file[name + INPUT][()], file[name + OUTPUT][()]) for name in names]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read as HDF5 ({error}); give a file of the published layout") from None
+            version = file.attrs.get("format_version", VERSION)
+            if not isinstance(version, np.integer | int) or version > VERSION:
+                raise InputError(f"{path}: has format {version!s:.20}, this version reads {VERSION}; update bouncegrad")
+            sides = [[_table(file, name + side, path) for side in (INPUT, OUTPUT)] for name in names]
+            needed = 8.0 * sum(side.size for pair in sides for side in pair)
+            require_loadable(needed, path.stat().st_size, str(path))
+            pairs = [(x[()], y[()]) for x, y in sides]
+    except InputError:
+        raise
+    except UNREADABLE as error:
+        why = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read as HDF5 ({why}); give a file of the published layout") from None
     if not names:
         raise InputError(f"{path}: no data set ends in {INPUT}; give a file with NAME{INPUT} and NAME{OUTPUT}")
     return RegressionTasks.from_pairs(pairs, fitted=fitted, held_out=held_out, seed=seed, names=names, source=str(path))
+
+
+def _table(file: Any, name: str, path: Path) -> Any:
+    """One data set of the file; not read yet.
+
+    Raises:
+        InputError: it is none, holds no numbers, or its numbers stand in another file.
+    """
+    h5py = library()
+    table = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
+    if not isinstance(table, h5py.Dataset) or table.dtype.kind not in "fiu" or table.external or table.is_virtual:
+        raise InputError(f"{path}: {name!r} is no table of numbers within this file; write it as one")
+    return table
 
 
 def write_hdf5(tasks: RegressionTasks, path: str | Path) -> None:
@@ -57,5 +86,6 @@ def write_hdf5(tasks: RegressionTasks, path: str | Path) -> None:
     """
     h5py = library()
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["format_version"] = VERSION
         for name, x, y in zip(tasks.names, tasks.x, tasks.y, strict=True):
             file[name + INPUT], file[name + OUTPUT] = x, y

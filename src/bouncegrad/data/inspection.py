@@ -51,8 +51,9 @@ def inspect(
     facts = [("source", data.source)]
     facts += [("format", format)] if format else []
     facts += [(f"part {name}", part.summary()) for name, part in parts.items()]
-    facts += [*_sizes(data), *_features(data), *_gaps(data), *_truth(data)]
-    return Inspection(data.summary(), tuple(facts), tuple(suspicions(data, parts)))
+    with np.errstate(all="ignore"):  # squares of what is absurdly large are infinite, and shown so
+        facts += [*_sizes(data), *_features(data), *_gaps(data), *_truth(data)]
+        return Inspection(data.summary(), tuple(facts), tuple(suspicions(data, parts)))
 
 
 def _sizes(data: Trajectories) -> Iterator[tuple[str, str]]:

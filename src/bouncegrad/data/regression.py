@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ class RegressionTasks:
         if len(self.names) != len(self.x):
             raise InputError(f"{self.source}: {len(self.names)} names for {len(self.x)} tasks; give one name a task")
         if len(set(self.names)) < len(self.names):
-            twice = next(name for name in self.names if self.names.count(name) > 1)
+            twice = next(name for name, found in Counter(self.names).items() if found > 1)
             raise InputError(f"{self.source}: two tasks are called {twice!r}; give each its own name")
 
     @classmethod

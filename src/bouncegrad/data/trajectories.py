@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from bouncegrad.data.angles import periods_of, wrapped
 from bouncegrad.data.errors import InputError
 
 POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
+MOST_TYPES = 1000  # true edge types; whatever counts them makes a table of this size
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +102,7 @@ class Trajectories:
             if mask.shape != (m, t, n) or mask.dtype != bool:
                 raise InputError(
                     f"{self.source}: mask must be boolean of shape {(m, t, n)} (task, frame, entity), "
-                    f"found {mask.dtype} {mask.shape}"
+                    f"found {mask.dtype} {mask.shape}; save True where an entity was observed"
                 )
             object.__setattr__(self, "mask", mask)
         there = ~np.isnan(x).any(-1) & (True if self.mask is None else self.mask)
@@ -113,24 +115,31 @@ class Trajectories:
         if len(names) != count:
             raise InputError(f"{self.source}: {len(names)} names in {field} for {count}; give one name each")
         if field != "units" and len(set(names)) < count:
-            twice = next(name for i, name in enumerate(names) if name in names[:i])
+            twice = next(name for name, found in Counter(names).items() if found > 1)
             raise InputError(f"{self.source}: the name {twice!r} stands twice in {field}; names must differ")
+        if broken := [name for name in names if not writable(name)]:
+            raise InputError(f"{self.source}: the name {broken[0]!r} in {field} cannot be written as text; rename it")
         object.__setattr__(self, field, names)
 
     def _checked_edges(self, edges: np.ndarray, m: int, n: int) -> np.ndarray:
         if edges.shape != (m, n, n):
             raise InputError(
-                f"{self.source}: edges must have shape {(m, n, n)} (task, source, target), found {edges.shape}"
+                f"{self.source}: edges must have shape {(m, n, n)} (task, source, target), found {edges.shape}; "
+                "save one matrix a task"
             )
         if edges.dtype.kind not in "iu":
             whole = edges.dtype.kind in "fb" and np.array_equal(edges, np.round(edges.astype(float)))
             if not whole:
-                raise InputError(f"{self.source}: edges must be whole numbers 0, 1, ..., found dtype {edges.dtype}")
+                raise InputError(
+                    f"{self.source}: edges must be whole numbers 0, 1, ..., found dtype {edges.dtype}; number the types"
+                )
         edges = edges.astype(np.int64)
-        if edges.min() < -1:
-            at = tuple(int(i) for i in np.argwhere(edges < -1)[0])
+        strange = (edges < -1) | (edges >= MOST_TYPES)
+        if strange.any():
+            at = tuple(int(i) for i in np.argwhere(strange)[0])
             raise InputError(
-                f"{self.source}: edge type {edges[at]} at (task, source, target) {at}; types count from 0; -1: unknown"
+                f"{self.source}: edge type {edges[at]} at (task, source, target) {at}; types count from 0 to at most "
+                f"{MOST_TYPES - 1}; -1: unknown"
             )
         if np.einsum("mii->mi", edges).any():
             task, entity = np.argwhere(np.einsum("mii->mi", edges))[0]
@@ -322,6 +331,11 @@ def feature_groups(features: Sequence[str]) -> list[list[int]]:
     velocity = [i for i, name in enumerate(features) if name in VELOCITIES]
     alone = [[i] for i in range(len(features)) if i not in position + velocity]
     return [group for group in (position, velocity, *alone) if group]
+
+
+def writable(name: str) -> bool:
+    """Whether a name is text, which halves of characters and NUL are not."""
+    return "\0" not in name and (name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name))
 
 
 def plural(word: str, count: int) -> str:

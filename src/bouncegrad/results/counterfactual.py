@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from bouncegrad.data.angles import wrapped
 from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.data.trajectories import POSITIONS
 from bouncegrad.results.forecast import frame_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT_VERSION = 1
 ARRAYS = ("with_entity", "without_entity", "last", "removed_last", "distance")
@@ -72,6 +75,8 @@ class Counterfactual:
 
     def table(self) -> pd.DataFrame:
         """One row per task, frame and entity: `task, frame, time, entity`, `F` and `F_without` of every feature F."""
+        import pandas as pd  # here, since it is slow to load
+
         columns = frame_columns(self.tasks, self.entities, self.context, self.with_entity.shape[1], self.dt)
         for d, name in enumerate(self.features):
             columns[name] = self.with_entity[..., d].ravel()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
-import pandas as pd
 
 from bouncegrad.data.files import replacing
 from bouncegrad.results.metrics import off_diagonal, symmetric_probability
 from bouncegrad.results.result import DETERMINED, Result
+
+if TYPE_CHECKING:  # each is slow to load, and no function needs both
+    import networkx as nx
+    import pandas as pd
 
 
 def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
@@ -32,6 +35,8 @@ def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
         >>> edge_table(result).query("type == '1' and probability_1 > 0.8")[["source", "target"]].values.tolist()
         [['ann', 'bob']]
     """
+    import pandas as pd
+
     m, n = result.edges.shape[:2]
     probability, edges = result.probability, result.edges
     pairs = off_diagonal(n)
@@ -65,6 +70,8 @@ def to_networkx(result: Result, task: int, *, without_type: int | None = None) -
         task: index of the task.
         without_type: the type that means "no interaction", whose edges are left out; by default all are kept.
     """
+    import networkx as nx
+
     graph = nx.DiGraph(name=result.tasks[task])
     graph.add_nodes_from(result.entities)
     for target, source in zip(*np.nonzero(off_diagonal(len(result.entities)).T), strict=True):
@@ -84,6 +91,8 @@ def write_graphml(result: Result, folder: str | Path, *, without_type: int | Non
 
     Characters of a name that a file name may not have become `_`; names that then coincide get a number.
     """
+    import networkx as nx
+
     paths: list[Path] = []
     taken: set[str] = set()
     for task, name in enumerate(result.tasks):

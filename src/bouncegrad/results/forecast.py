@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.result import UNREADABLE
+from bouncegrad.results.stored import read_stored
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT_VERSION = 1
 INTERVAL = 0.9  # of the futures lie between `low` and `high`
@@ -70,26 +72,21 @@ class Forecast:
         Raises:
             InputError: the file is missing, is no forecast, or was written by a newer version.
         """
+        parts = read_stored(path, "forecast", "predict", FORMAT_VERSION)
         try:
-            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                parts: dict[str, Any] = {key: file[key] for key in file.files}
-            version = int(parts.pop("format_version"))
             fields: dict[str, Any] = {name: parts[name] for name in ARRAYS}
             fields |= {name: tuple(map(str, parts[name])) for name in NAMES}
-            forecast = cls(**fields, context=int(parts["context"]), dt=float(parts["dt"]))
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file; run `bouncegrad predict` to make a forecast") from None
-        except UNREADABLE:
-            raise InputError(f"{path}: not a forecast; give the forecast.npz of `bouncegrad predict`") from None
-        if version > FORMAT_VERSION:
-            raise InputError(f"{path}: forecast format {version}, this version reads up to {FORMAT_VERSION}; upgrade")
-        return forecast
+            return cls(**fields, context=int(parts["context"]), dt=float(parts["dt"]))
+        except (LookupError, TypeError, ValueError):
+            raise InputError(f"{path}: not a forecast file; give the forecast.npz of `bouncegrad predict`") from None
 
     def table(self) -> pd.DataFrame:
         """One row per task, frame and entity: `task, frame, time, entity`, then `F, F_low, F_high` of every feature.
 
         Frames count on from the context, so that they go with those of the recording; time is frame times `dt`.
         """
+        import pandas as pd  # here, since it is slow to load
+
         columns = frame_columns(self.tasks, self.entities, self.context, self.x.shape[1], self.dt)
         for d, name in enumerate(self.features):
             parts = (("", self.x), ("_low", self.low), ("_high", self.high))

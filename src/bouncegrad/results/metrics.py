@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import rankdata
 
 from bouncegrad.data.angles import wrapped
 from bouncegrad.data.errors import InputError
@@ -88,6 +86,8 @@ def relabelling(
     gain += np.eye(size, dtype=np.int64)
     if pinned:
         gain[0, 0] += gain.sum()
+    from scipy.optimize import linear_sum_assignment  # here, since it is slow to load
+
     return tuple(int(true) for true in linear_sum_assignment(gain, maximize=True)[1][:types])
 
 
@@ -182,7 +182,9 @@ def _rank_auroc(positive: Bool[np.ndarray, " E"], score: Float[np.ndarray, " E"]
     n, rest = int(positive.sum()), int((~positive).sum())
     if n == 0 or rest == 0:
         return None
-    return float((rankdata(score)[positive].sum() - n * (n + 1) / 2) / (n * rest))
+    _, which, count = np.unique(score, return_inverse=True, return_counts=True)
+    rank = (count.cumsum() - (count - 1) / 2)[which]  # equal scores share the mean of their ranks
+    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * rest))
 
 
 def calibration(

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -16,17 +12,13 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import save_arrays
 from bouncegrad.data.trajectories import plural
 from bouncegrad.results.metrics import off_diagonal
+from bouncegrad.results.stored import read_stored
 
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
 DETERMINED = 0.75
 ROUNDING = 1e-12
 NAMES = ("tasks", "entities", "type_names", "priors")
-# What numpy and zipfile raise on files that are foreign, cut short or have a byte flipped.
-UNREADABLE: tuple[type[Exception], ...] = (
-    *(OSError, ValueError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,18 +159,7 @@ class Result:
         Raises:
             InputError: the file is missing, is not a result, is damaged, or was written by a newer version.
         """
-        try:
-            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                parts: dict[str, Any] = {key: file[key] for key in file.files}
-            version = int(parts.pop("format_version"))
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file; run `bouncegrad infer` to make a result") from None
-        except UNREADABLE:
-            raise InputError(f"{path}: not a result file; give the result.npz that `bouncegrad infer` wrote") from None
-        if version > FORMAT_VERSION:
-            raise InputError(
-                f"{path}: result format {version}, this version reads up to {FORMAT_VERSION}; upgrade bouncegrad"
-            )
+        parts = read_stored(path, "result", "infer", FORMAT_VERSION)
         parts.setdefault("priors", np.array((), dtype=np.str_))  # files of the first versions say nothing of them
         missing = [name for name in (*ARRAYS, *NAMES) if name not in parts]
         if missing:

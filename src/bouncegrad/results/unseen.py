@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Bool, Float
 
 from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.results.forecast import frame_columns
 from bouncegrad.results.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT_VERSION = 1
 ARRAYS = ("tracks", "determined", "apart")
@@ -54,6 +57,8 @@ class Unseen:
 
     def table(self) -> pd.DataFrame:
         """One row per task, frame and unseen entity: `task, frame, time, entity`, the features, and `determined`."""
+        import pandas as pd  # here, since it is slow to load
+
         frames = self.tracks.shape[1]
         columns = frame_columns(self.tasks, self.unseen, 0, frames, self.dt)
         columns |= {name: self.tracks[..., d].ravel() for d, name in enumerate(self.features)}

@@ -10,8 +10,9 @@ import yaml
 from bouncegrad.app.arguments import Parser, new_folder
 from bouncegrad.app.commands.train import resume_command, train_in
 from bouncegrad.app.config import Config, preset
+from bouncegrad.app.origin import Origin
 from bouncegrad.app.progress import bar
-from bouncegrad.app.run import Origin, Run
+from bouncegrad.app.run import Run
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate

@@ -7,8 +7,9 @@ import json
 from jsonargparse import Namespace
 
 from bouncegrad.app.arguments import Parser, add_data_options, add_device_option, load_data
+from bouncegrad.app.origin import fingerprint
 from bouncegrad.app.regression import command as regression
-from bouncegrad.app.run import Run, fingerprint
+from bouncegrad.app.run import Run
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 

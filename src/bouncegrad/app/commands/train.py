@@ -16,9 +16,10 @@ from jsonargparse import Namespace
 
 from bouncegrad.app.arguments import Parser, add_data_options, add_known_option, load_data, load_known, reading
 from bouncegrad.app.config import PRESETS, Config, preset
+from bouncegrad.app.origin import Origin, fingerprint
 from bouncegrad.app.progress import bar, training_numbers
 from bouncegrad.app.regression import command as regression
-from bouncegrad.app.run import Origin, Run, fingerprint
+from bouncegrad.app.run import Run
 from bouncegrad.app.tensorboard import events, has_events
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
@@ -83,7 +84,7 @@ def main(words: list[str]) -> int:
         config = settings_of(run, config, data.shape, args)
     print(f"{args.data}: {data.summary()}" + (f"; {len(held_out)} tasks held out" if held_out else ""))
     if config.edge_types == "auto":
-        run.require_new()
+        run.require_free()
         config, losses = choose(config, data, known)
     stated = (*config.resolve(data.shape).priors, *([] if known is None else [f"known edges of {args.known}"]))
     if stated:

@@ -59,6 +59,9 @@ def train(words: list[str], name: str) -> int:
         if board is not None:
             board(row)
 
+    if args.resume and run.is_done(folder, config):
+        print(f"{folder}: has ended before\n{table(run.evaluate(folder))}")
+        return 0
     tensorboard = args.tensorboard or (args.resume and has_events(metrics))
     with events(metrics, tensorboard) as board, bar("training") as show, stop_signal() as stopped:
         training = (run.again if args.resume else run.begin)(folder, config)

@@ -18,16 +18,19 @@ import yaml
 from jaxtyping import Int
 from torch import Tensor
 
+from bouncegrad.app.plain import load_plain
 from bouncegrad.app.regression.building import build_modules, build_tasks
 from bouncegrad.app.regression.settings import RegressionConfig
 from bouncegrad.app.regression.training import Errors, Trained, Training, measured
-from bouncegrad.app.run import Run
+from bouncegrad.app.run import HEADING, Run, require_format
 from bouncegrad.core.compositions.functions import FunctionComposition
 from bouncegrad.core.points import RegressionBatch, every_task
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
+from bouncegrad.data.torch_files import read_torch, write_torch
 
-MODULES, CHECKPOINT = "modules.pt", "checkpoint.pt"
+MODULES, CHECKPOINT, ERRORS = "modules.pt", "checkpoint.pt", "errors.json"
+FORMAT = 1
 DAMAGE = (OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError, UnpicklingError, yaml.YAMLError)
 
 
@@ -37,11 +40,10 @@ def begin(folder: Path, config: RegressionConfig) -> Training:
     Raises:
         InputError: the folder holds something already, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder}: is not empty; choose another --out, or go on with --resume")
+    Run(folder).require_free()
     training = Training(config)
     with replacing(folder / "config.yaml") as path:
-        path.write_text(yaml.safe_dump(training.config.to_mapping(), sort_keys=False))
+        path.write_text(f"{HEADING}{FORMAT}\n" + yaml.safe_dump(training.config.to_mapping(), sort_keys=False))
     pause(training, folder)
     return training
 
@@ -52,22 +54,43 @@ def again(folder: Path, config: RegressionConfig) -> Training:
     Raises:
         InputError: the folder holds no stopped run, or one with other settings.
     """
+    if Run(folder).killed_early:
+        raise InputError(f"{folder}: training was killed before it began; leave --resume out to begin")
     if not (folder / CHECKPOINT).is_file():
         raise InputError(f"{folder}: holds no run that was stopped; leave out --resume")
     with consistent(folder):
         training = Training(settings_of(folder))
-        training.load_state_dict(torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu"))
-    if config.resolve() != training.config:
-        raise InputError(f"{folder}: was begun with other settings; give the same ones again, or choose another --out")
+        require_settings(training.config, config, folder)
+        state = read_torch(folder / CHECKPOINT)
+        require_format(state.get("format", FORMAT), FORMAT, folder / CHECKPOINT)
+        training.load_state_dict(state)
     # With steps still to be summed up, the row of this very pass is yet to be written.
     Run(folder).cut_rows(training.epoch + (training.counts.visits == 0))
     return training
 
 
+def is_done(folder: Path, config: RegressionConfig) -> bool:
+    """Whether a run with these settings has ended, so that there is nothing to go on with.
+
+    Raises:
+        InputError: one with other settings has.
+    """
+    if (folder / CHECKPOINT).exists() or not (folder / ERRORS).exists():
+        return False
+    with consistent(folder):
+        require_settings(settings_of(folder), config, folder)
+    return True
+
+
+def require_settings(begun: RegressionConfig, given: RegressionConfig, folder: Path) -> None:
+    """Refuses other settings than those that a run was begun with."""
+    if given.resolve() != begun:
+        raise InputError(f"{folder}: was begun with other settings; give the same ones again, or choose another --out")
+
+
 def pause(training: Training, folder: Path) -> None:
     """Writes the checkpoint that `again` goes on from."""
-    with replacing(folder / CHECKPOINT) as path:
-        torch.save(training.state_dict(), path)
+    write_torch({"format": FORMAT} | training.state_dict(), folder / CHECKPOINT)
 
 
 def save(done: Trained, folder: Path) -> None:
@@ -76,10 +99,10 @@ def save(done: Trained, folder: Path) -> None:
     Raises:
         InputError: the folder cannot be written.
     """
-    with replacing(folder / MODULES) as path:
-        torch.save({"modules": done.modules.state_dict(), "z": [done.z_training, done.z_new]}, path)
-    with replacing(folder / "errors.json") as path:
-        about = {"meta_steps": done.meta_steps, "seconds": done.seconds}
+    found = {"modules": done.modules.state_dict(), "z": [done.z_training, done.z_new]}
+    write_torch({"format": FORMAT} | found, folder / MODULES)
+    with replacing(folder / ERRORS) as path:
+        about = {"format": FORMAT, "meta_steps": done.meta_steps, "seconds": done.seconds}
         path.write_text(json.dumps(numbers(done.errors, done.config) | about))
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
@@ -121,7 +144,8 @@ def opened(folder: Path) -> Done:
         config = settings_of(folder)
         training, new = build_tasks(config)
         modules = build_modules(config, training.x.shape[2], training.y.shape[2], torch.Generator())
-        saved = torch.load(folder / MODULES, weights_only=True, map_location="cpu")
+        saved = read_torch(folder / MODULES)
+        require_format(saved.get("format", FORMAT), FORMAT, folder / MODULES)
         modules.load_state_dict(saved["modules"])
         z_training, z_new = saved["z"]
         return Done(config, modules, (every_task(training), every_task(new)), (z_training, z_new))
@@ -130,7 +154,7 @@ def opened(folder: Path) -> Done:
 def settings_of(folder: Path) -> RegressionConfig:
     """The settings of the run, as resolved."""
     path = folder / "config.yaml"
-    return RegressionConfig.from_mapping(yaml.safe_load(path.read_text()), str(path))
+    return RegressionConfig.from_mapping(load_plain(path.read_text()), str(path))
 
 
 @contextmanager

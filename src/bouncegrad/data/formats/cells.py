@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 import warnings
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ def checked_names(names: list[str], path: Path) -> list[str]:
             f"{path}, line 1: column {names.index('') + 1} has no name; name it, or drop it if it only counts rows"
         )
     tasks = [name for name in names if name in TASK_WORDS]
-    twice = [name for i, name in enumerate(names) if name in names[:i]]
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice or len(tasks) > 1:
         found = f"the name {twice[0]!r} stands twice" if twice else f"{' and '.join(tasks)} both name tasks"
         raise InputError(f"{path}, line 1: {found}; keep one of these columns")
@@ -100,6 +101,8 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
     except UnicodeDecodeError:
         raise InputError(f"{path}: is no text in UTF-8; save it as CSV (UTF-8)") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
+        if "EOF inside string" in str(error):
+            raise InputError(f"{path}: a quotation mark is never closed; close it or remove it") from None
         line = re.search(r"in line (\d+)", str(error))
         raise InputError(
             f"{path}, line {line[1] if line else 2}: has more cells than the header's {len(columns)}; "
@@ -163,7 +166,7 @@ def coded(cells: pd.Series) -> tuple[Int[np.ndarray, " rows"], tuple[str, ...]]:
 
     codes, found = pd.factorize(cells)
     names = [str(name) for name in found]
-    if all(re.fullmatch(r"-?\d+", name) for name in names):
+    if all(re.fullmatch(r"-?\d{1,18}", name) for name in names):
         order = sorted(range(len(names)), key=lambda i: (int(names[i]), names[i]))
         codes = np.argsort(order)[codes]
         names = [names[i] for i in order]

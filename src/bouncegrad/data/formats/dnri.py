@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Int
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing
 from bouncegrad.data.formats.folders import Chosen, Folder, to_matrices
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
+from bouncegrad.data.torch_files import read_torch, write_torch
 from bouncegrad.data.trajectories import Trajectories
 
 FOLDER = Folder(
@@ -82,8 +82,7 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
         vectors = data.edges[:, None, ~np.eye(len(data.entities), dtype=bool)]
         tensors["edges"] = vectors.repeat(data.shape[1], axis=1).astype(np.float32)
     for kind, array in tensors.items():
-        with replacing(FOLDER.file(kind, chosen)) as temporary:
-            torch.save(torch.from_numpy(np.ascontiguousarray(array)), temporary)
+        write_torch(torch.from_numpy(np.ascontiguousarray(array)), FOLDER.file(kind, chosen))
 
 
 def read_tensor(path: Path) -> np.ndarray:
@@ -95,7 +94,7 @@ def read_tensor(path: Path) -> np.ndarray:
     import torch
 
     try:
-        tensor = torch.load(path, map_location="cpu", weights_only=True)
+        tensor = read_torch(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that you may read") from None
     except Exception:  # damaged bytes make the unpickler raise nearly anything; its messages tell of unsafe reading
@@ -106,6 +105,8 @@ def read_tensor(path: Path) -> np.ndarray:
     if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
         found = f"{type(tensor).__name__}, not one dense tensor"
         raise InputError(f"{path}: holds {found}; save one tensor with torch.save")
+    if tensor.nbytes > tensor.untyped_storage().nbytes():  # shows the same numbers over and over
+        raise InputError(f"{path}: claims shape {tuple(tensor.shape)} and stores less; save it as contiguous")
     # NumPy knows no bfloat16; conjugates and gradients would be refused.
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().resolve_conj().numpy()
 

@@ -6,6 +6,7 @@ for arrays without names, by the one order that this page documents; it is never
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from bouncegrad.data.formats.arrays import read_array
 from bouncegrad.data.formats.cells import header, listed, numbers, read_cells
 from bouncegrad.data.formats.edge_table import numbered, read_edges
 from bouncegrad.data.formats.folders import to_matrices
+from bouncegrad.data.memory import require_loadable
 from bouncegrad.data.trajectories import Trajectories, plural
 
 # How a vector lists all ordered pairs without self-edges; the word names what varies slowest.
@@ -59,6 +61,7 @@ def _read_array(path: Path, data: Trajectories, order: str | None) -> Int[np.nda
             f"{path}: shape {values.shape}, but {data.source} has {m} {plural('task', m)} of {n} entities, which need "
             f"{(m, *size)} (task, {axes}) or {size} for all tasks; {remedy}"
         )
+    _require_room(path, m, n)
     values = np.broadcast_to(values, (m, *size))
     if order is None:
         _require_no_loops(values, path, data)
@@ -86,6 +89,7 @@ def _read_matrix(path: Path, data: Trajectories, rows: str) -> Int[np.ndarray, "
     task = np.zeros_like(entity)
     if "task" in columns:
         task = numbered(table, "task", data.tasks, path, data.source)
+    _require_room(path, m, n)
     count = np.zeros((m if "task" in columns else 1, n), dtype=np.int64)
     np.add.at(count, (task, entity), 1)
     if (count != 1).any():
@@ -100,6 +104,11 @@ def _read_matrix(path: Path, data: Trajectories, rows: str) -> Int[np.ndarray, "
     _require_no_loops(values, path, data)
     matrices = to_matrices(values[:, ~np.eye(n, dtype=bool)], n, path)
     return matrices.transpose(0, 2, 1) if rows == "target" else matrices
+
+
+def _require_room(path: Path, m: int, n: int) -> None:
+    """Refuses edges of so many tasks and entities, for which one small graph may stand, where memory is too small."""
+    require_loadable(16.0 * m * n * n, math.inf, str(path))
 
 
 def _require_no_loops(values: np.ndarray, path: Path, data: Trajectories) -> None:

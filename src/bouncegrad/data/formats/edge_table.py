@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from jaxtyping import Int
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import header, listed, numbers, read_cells, write_cells
-from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.data.memory import require_loadable
+from bouncegrad.data.trajectories import MOST_TYPES, Trajectories
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +70,16 @@ def edges_from_cells(
     again = np.ones(len(pair), dtype=bool)
     again[np.unique(pair, return_index=True)[1]] = False
     for wrong, found in (
-        ((types < 0) | (types != np.round(types)), "the type is not 0, 1, ...; number the types from 0"),
+        (
+            (types < 0) | (types >= MOST_TYPES) | (types != np.round(types)),
+            "the type is not 0, 1, ...; number the types from 0",
+        ),
         (source == target, "source and target are the same entity; remove this line"),
         (again, "this task, source and target stood above already; keep one line for each"),
     ):
         if wrong.any():
             raise InputError(f"{path}, line {table.index[int(wrong.argmax())]}: {found}")
+    require_loadable(16.0 * len(data.tasks) * len(data.entities) ** 2, math.inf, str(path))
     edges = np.full((len(data.tasks), len(data.entities), len(data.entities)), unlisted, dtype=np.int64)
     edges[:, range(len(data.entities)), range(len(data.entities))] = 0
     edges[task, source, target] = types

@@ -14,6 +14,7 @@ from jaxtyping import Int, Shaped
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.arrays import read_array
 from bouncegrad.data.formats.format import chosen_part
+from bouncegrad.data.trajectories import MOST_TYPES
 
 # The published generator steps by 1e-3 and keeps every 100th frame; the files do not say so.
 PUBLISHED_DT = 0.1
@@ -128,7 +129,7 @@ class Folder:
 def to_matrices(values: Shaped[np.ndarray, "M E"], n: int, file: Path) -> Int[np.ndarray, "M N N"]:
     """Edge types as matrices, from the values of all pairs without the diagonal, row by row.
 
-    The types 0, 1, ... stay as they are. Products of charges, -1 and +1, become 0 and 1.
+    The types 0, 1, ... 999 stay as they are. Products of charges, -1 and +1, become 0 and 1.
 
     Raises:
         InputError: any other value.
@@ -137,7 +138,9 @@ def to_matrices(values: Shaped[np.ndarray, "M E"], n: int, file: Path) -> Int[np
     if values.dtype.kind not in "fiub":
         raise InputError(f"{file}: edges have dtype {values.dtype}; {known}")
     charged = bool((values == -1).any())
-    wrong = ~np.isin(values, (-1, 1)) if charged else (values < 0) | (values != np.round(values))
+    wrong = (
+        ~np.isin(values, (-1, 1)) if charged else (values < 0) | (values >= MOST_TYPES) | (values != np.round(values))
+    )
     if wrong.any():
         task, pair = np.argwhere(wrong)[0]
         raise InputError(f"{file}: the value {values[task, pair]} among the edges of task {task}; {known}")

@@ -133,7 +133,8 @@ class Grid:
         """Numbers of frames and the step between them; whole steps may be left out."""
         step = np.diff(times)
         usual = float(np.sort(step)[(len(step) - 1) // 2])
-        number = np.r_[0, np.round(step / usual).cumsum()].astype(np.int64)
+        # Times that are absurdly far apart would overflow; they are refused below.
+        number = np.r_[0, np.round(step / usual).clip(0, 1e12).cumsum()].astype(np.int64)
         dt = float((times[-1] - times[0]) / max(number[-1], 1))
         off = np.abs(times - (times[0] + number * dt)) > TOLERANCE * dt
         if off.any() or (np.diff(number) < 1).any():

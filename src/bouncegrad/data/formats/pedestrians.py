@@ -145,8 +145,8 @@ def _together(case: Case) -> np.ndarray | None:
         lines = lines[1:]
     edges = np.zeros((1, len(case.people), len(case.people)), dtype=np.int64)
     for words in lines:
-        if strange := [word for word in words if not word.isdecimal()]:
-            raise InputError(f"{file}: {strange[0]!r} is no number of a person; write one group of numbers a line")
+        if strange := [word for word in words if not word.isdecimal() or len(word) > 15]:
+            raise InputError(f"{file}: {strange[0][:60]!r} is no number of a person; write one group of numbers a line")
         group = np.isin(case.people, [int(word) for word in words])
         edges[0] |= np.outer(group, group)
     edges[0, range(len(case.people)), range(len(case.people))] = 0
