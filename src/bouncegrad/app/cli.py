@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads of matrix products that wait by spinning take the cores from other programs, and these from them: beside a
     # second run a training step took 79 ms, with short spinning 33 ms, and 8 % more than before when alone.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    if launched()[0] > 0:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lives
     try:
         status = dispatch(words)
         print(end="", flush=True)  # here rather than at exit, where a closed pipe could not be caught
@@ -71,6 +73,8 @@ def dispatch(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise InputError(f"command {words[0]!r} is not known; choose one of {', '.join(COMMANDS)}")
+    if launched()[1] > 1 and words[0] != "train":
+        raise InputError(f"{words[0]}: cannot be shared by {launched()[1]} processes; start it without torchrun")
     command = import_module(f"bouncegrad.app.commands.{words[0]}")
     try:
         return int(command.main([with_underscores(word) for word in words[1:]]) or 0)
@@ -78,8 +82,16 @@ def dispatch(words: list[str]) -> int:
         return int(end.code or 0)
 
 
+def launched() -> tuple[int, int]:
+    """Number of this process and of all, as torchrun states them; (0, 1) without it."""
+    rank, count = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    return (int(rank), int(count)) if rank.isdecimal() and count.isdecimal() and int(rank) < int(count) else (0, 1)
+
+
 def complain(line: str, status: int) -> int:
-    """One line on stderr."""
+    """One line on stderr, from the first process if there are several."""
+    if launched()[0] > 0:
+        return status
     print(f"bouncegrad: {line}", file=sys.stderr)
     return status
 

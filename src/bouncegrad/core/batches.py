@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from bouncegrad.data.gaps import filled
@@ -20,12 +20,19 @@ Search, proposals and the loop hand it on; all they look at themselves is `tasks
 """
 
 
+class Share(NamedTuple):
+    """Which rows of a visit a process has, and how many there are in all."""
+
+    rows: Int[Tensor, " B"]
+    whole: int
+
+
 class Batch(NamedTuple):
     """B tasks: their numbers, their whole tracks and the C segments of this visit (scaled units).
 
     A segment has the L frames that modules look back on, and R + 1 frames for R steps. Weights, where there are any,
     make up for segments that are drawn more often than others. Behind the features stand marks where there are gaps
-    (see `marks.py`).
+    (see `marks.py`). With several processes each sees its share of a visit (see `distributed.py`).
     """
 
     tasks: Int[Tensor, " B"]
@@ -34,6 +41,16 @@ class Batch(NamedTuple):
     lags: int = 0
     weights: Float[Tensor, " B"] | None = None
     told: Float[Tensor, " B"] | None = None
+    share: Share | None = None
+
+    @property
+    def whole(self) -> int:
+        """Tasks of this visit in all processes together."""
+        return len(self.tasks) if self.share is None else self.share.whole
+
+    def own(self, drawn: Shaped[Tensor, "whole ..."]) -> Shaped[Tensor, "B ..."]:
+        """Of what was drawn for all tasks of a visit, what belongs to these."""
+        return drawn if self.share is None else drawn[self.share.rows]
 
     @property
     def steps(self) -> int:
@@ -74,6 +91,7 @@ class RandomFrames:
 
     Attributes:
         few: while set, a pass is over these tasks alone.
+        shard: first task of this process and the one after its last; None: all are its own.
     """
 
     def __init__(
@@ -87,6 +105,7 @@ class RandomFrames:
     ) -> None:
         self.tracks, self.batch, self.segments, self.steps, self.lags = tracks, batch, segments, steps, lags
         self.few: Int[Tensor, " few"] | None = None
+        self.shard: tuple[int, int] | None = None
         self.told: Float[Tensor, " M"] | None = None
         if counts is not None:
             tells = counts.amax(2)
@@ -101,7 +120,7 @@ class RandomFrames:
         visited = torch.arange(len(self.tracks)) if self.few is None else self.few
         order = visited[torch.randperm(len(visited), generator=generator)]
         for tasks in order.tensor_split(-(-len(visited) // self.batch)):
-            told = None if self.told is None else self.told[tasks]
+            share, told = None, None if self.told is None else self.told[tasks]
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
             elif told is None:
@@ -109,5 +128,10 @@ class RandomFrames:
             else:
                 drawn = torch.rand(len(tasks), self.segments, generator=generator) * self.windows[tasks][:, None]
                 start = self.starts[tasks].gather(1, drawn.long())
+            if self.shard is not None:
+                rows = ((tasks >= self.shard[0]) & (tasks < self.shard[1])).nonzero()[:, 0]
+                share = Share(rows, len(tasks))
+                tasks, start, told = tasks[rows], start[rows], None if told is None else told[rows]
             frames = start[:, :, None] + torch.arange(self.lags + self.steps + 1)
-            yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames], self.lags, told=told)
+            segments = self.tracks[tasks[:, None, None], frames]
+            yield Batch(tasks, self.tracks[tasks], segments, self.lags, told=told, share=share)

@@ -50,6 +50,15 @@ class Mirrored:
     def few(self, tasks: Int[Tensor, " few"] | None) -> None:
         self.batches.few = tasks
 
+    @property
+    def shard(self) -> tuple[int, int] | None:
+        """See `RandomFrames`."""
+        return self.batches.shard
+
+    @shard.setter
+    def shard(self, shard: tuple[int, int] | None) -> None:
+        self.batches.shard = shard
+
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         for batch in self.batches(generator):
             yield self.mirror(batch, generator)
@@ -63,7 +72,7 @@ class Mirror:
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The same batch, seen from other sides."""
-        which = torch.randint(len(self.matrices), (len(batch.tasks),), generator=generator)
+        which = batch.own(torch.randint(len(self.matrices), (batch.whole,), generator=generator))
         matrix, shift = self.matrices[which], self.shifts[which]
         d = matrix.shape[-1]
         tracks = torch.einsum("btnd,bed->btne", batch.tracks[..., :d], matrix) + shift[:, None, None]
