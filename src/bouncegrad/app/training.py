@@ -100,7 +100,7 @@ def train(
             return build(other, data.without_edges(), scaling, known, truth)[0]
 
         few = few_tasks(len(data.tasks), config.seed)
-        first = batches.tracks if few is None else batches.tracks[few]
+        first = batches.tracks[:FEW] if few is None else batches.tracks[few]
         starts, tying = Starts(loop, first, afresh), Tying(loop, first)
         model = model_of(loop, scaling, config, data)
         validation = None if new is None else Validation(model, data, new, loop.proposal)
@@ -282,9 +282,10 @@ class Recorder:
         """The last row and what is done to trained modules, unless the run was stopped, and the last checkpoint."""
         if self.ran and self.schedule.progress >= 1:
             self.loop.processes.gather(self.loop.z)
-            move_offsets(self.composition, self.batches.tracks)
+            first = self.batches.tracks[:FEW]
+            move_offsets(self.composition, first)
             generator = torch.Generator().manual_seed(self.schedule.config.seed)
-            found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
+            found = calibrated_temperature(self.composition, first, self.loop.z, generator)
             self.composition.temperature.fill_(found)
             if self.counts.visits:
                 self.write_row(last=True)
@@ -293,7 +294,7 @@ class Recorder:
 
     def forecast(self, scaling: Scaling, stop: Callable[[], bool]) -> Forecaster:
         """The second stage, or what is left of it."""
-        features, tracks, config = self.data.features, self.batches.tracks, self.schedule.config
+        features, tracks, config = self.data.features, self.batches.tracks[:], self.schedule.config
         with self.run.consistent() if self.run is not None and self.resumed else nullcontext():
             self.stage = ForecastStage(config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed)
         self.stage.run(self.add_stage_row, self.save)

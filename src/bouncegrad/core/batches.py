@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from bouncegrad.core.streaming import StreamedTracks
 from bouncegrad.data.gaps import filled
 from bouncegrad.data.trajectories import Scaling, Trajectories
 
@@ -65,11 +66,14 @@ class Batch(NamedTuple):
 
 def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N D+marks"]:
     """`(x - shift) / scale`, computed in double precision, stored in single; with marks where there are gaps."""
-    states, there = (data.x, None) if data.mask is None or data.mask.all() else filled(data)
+    if data.mask is None or data.mask.all():
+        scaled = torch.empty(data.shape)
+        for part, into in zip(data.blocks(), scaled.split(len(next(data.blocks()).x)), strict=True):
+            into.copy_(StreamedTracks(part, scaling)[:])
+        return scaled
+    states, there = filled(data)
     x = (np.asarray(states, dtype=np.float64) - np.array(scaling.shift)) / np.array(scaling.scale)
-    if there is not None:
-        assert data.mask is not None
-        x = np.concatenate([np.where(there[..., None], x, 0.0), data.mask[..., None], there[..., None]], -1)
+    x = np.concatenate([np.where(there[..., None], x, 0.0), data.mask[..., None], there[..., None]], -1)
     return torch.from_numpy(x.astype(np.float32))
 
 
@@ -96,7 +100,7 @@ class RandomFrames:
 
     def __init__(
         self,
-        tracks: Float[Tensor, "M T N D+marks"],
+        tracks: Float[Tensor, "M T N D+marks"] | StreamedTracks,
         batch: int,
         segments: int | None,
         steps: int = 1,
@@ -133,5 +137,6 @@ class RandomFrames:
                 share = Share(rows, len(tasks))
                 tasks, start, told = tasks[rows], start[rows], None if told is None else told[rows]
             frames = start[:, :, None] + torch.arange(self.lags + self.steps + 1)
-            segments = self.tracks[tasks[:, None, None], frames]
-            yield Batch(tasks, self.tracks[tasks], segments, self.lags, told=told, share=share)
+            tracks = self.tracks[tasks]
+            segments = tracks[torch.arange(len(tasks))[:, None, None], frames]
+            yield Batch(tasks, tracks, segments, self.lags, told=told, share=share)

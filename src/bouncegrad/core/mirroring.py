@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch, RandomFrames
+from bouncegrad.core.streaming import StreamedTracks
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Scaling
 
@@ -37,7 +38,7 @@ class Mirrored:
         self.batches, self.mirror = batches, Mirror(features, scaling)
 
     @property
-    def tracks(self) -> Float[Tensor, "M T N D"]:
+    def tracks(self) -> Float[Tensor, "M T N D"] | StreamedTracks:
         """As recorded."""
         return self.batches.tracks
 
