@@ -29,7 +29,7 @@ __all__ = ["FORMATS", "Format", "load", "parts", "recognise", "save", "to_frame"
 
 # The first that recognises a path reads it: a file of a folder comes before a bare array, a layout with a name of its
 # own before the general one of that suffix. The last of a suffix is what `save` writes when only the name is given.
-FORMATS: tuple[Format, ...] = (MAPPED, KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, ARCHIVE, ARRAY, WIDE, TABLE)
+FORMATS: tuple[Format, ...] = (KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, MAPPED, ARCHIVE, ARRAY, WIDE, TABLE)
 
 
 def load(
