@@ -46,7 +46,7 @@ CONTENTS = {
     "Tutorials": [
         f"tutorials/{name}" for name in ("springs", "charged", "own-csv", "unseen", "counterfactual", "maml")
     ],
-    "Look up": ["questions", "data", "notation", "report", "results"],
+    "Look up": ["questions", "data", "notation", "report", "scaling", "results"],
     "Inside": ["algorithm", "differences", "extending", "api"],
 }
 

@@ -127,7 +127,7 @@ def test_what_would_be_read_back_as_something_else_leaves_nothing(command, here)
             ["a.npz", "b.npz", "--format", "netsim"],
             ["b.npz: a NetSim file holds one task with one feature, found 2 tasks"],
         ),
-        (["a.npz", "b.txt"], ["b.txt: no format by this name; name it .npz, .csv, or give the format of a folder"]),
+        (["a.npz", "b.txt"], ["b.txt: no format by this name; name it .npz, .mmap, .csv, or give the format"]),
         (["a.npz", "b.txt", "--format", "csv"], ["b.txt: the files of format csv are called *.csv; name it so"]),
         (["a.npz", "b.csv", "--format", "pdf"], ["b.csv: no format 'pdf'; choose one of kipf, alet, dnri, netsim"]),
         (["a.npz", "folder.npz", "--force"], ["folder.npz: is a folder; choose another name"]),

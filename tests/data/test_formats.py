@@ -190,7 +190,7 @@ def test_single_files_have_no_parts(tmp_path):
 
 def test_save_wants_a_known_name_or_format(tmp_path):
     for path, format in ((tmp_path / "a.txt", None), (tmp_path / "a", None), (tmp_path / "a.npy", None)):
-        with pytest.raises(InputError, match=r"name it \.npz, \.csv, or give the format of a folder, kipf or alet"):
+        with pytest.raises(InputError, match=r"name it \.npz, \.mmap, \.csv, or give the format of a folder, kipf"):
             save(recordings(), path, format=format)
     with pytest.raises(InputError, match="no format 'hdf'"):
         save(recordings(), tmp_path / "a.npz", format="hdf")

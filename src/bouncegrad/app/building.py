@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from bouncegrad.app.config import Config
+from bouncegrad.app.config import FEW, Config
 from bouncegrad.app.proposing import build_annealer, build_proposal
 from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
@@ -28,6 +28,7 @@ from bouncegrad.core.search import Metropolis, Search
 from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.spread import HORIZONS
 from bouncegrad.core.steady import steady_part
+from bouncegrad.core.streaming import StreamedTracks
 from bouncegrad.core.structures import adjacency_to_structure, random_structure
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
@@ -84,9 +85,11 @@ def build(
     if config.annealer == "geometric" and config.hot:
         composition.edge.bring_together(ALIKE)
     loop = BounceGrad(composition, search, proposal, annealer, z, generator, optimizer, config.clip)
-    tracks = scaled_tracks(data, scaling)
-    composition.view.steady.copy_(steady_part(tracks, composition.features))
-    counts = counted(tracks, composition.features, config.lags)
+    complete = data.mask is None or bool(data.mask.all())
+    tracks = StreamedTracks(data, scaling) if data.mapped and complete else scaled_tracks(data, scaling)
+    some = tracks if isinstance(tracks, Tensor) else tracks[:FEW]
+    composition.view.steady.copy_(steady_part(some, composition.features))
+    counts = counted(some, composition.features, config.lags)
     batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps, config.lags, counts)
     return loop, Mirrored(batches, data.features, scaling) if config.mirror else batches
 

@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Threads of matrix products that wait by spinning take the cores from other programs, and these from them: beside a
     # second run a training step took 79 ms, with short spinning 33 ms, and 8 % more than before when alone.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    if launched()[0] > 0:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lives
     try:
         with terminated_as_interrupted():
             status = dispatch(words)
@@ -76,6 +78,8 @@ def dispatch(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         raise InputError(f"command {words[0]!r} is not known; choose one of {', '.join(COMMANDS)}")
+    if launched()[1] > 1 and words[0] != "train":
+        raise InputError(f"{words[0]}: cannot be shared by {launched()[1]} processes; start it without torchrun")
     command = import_module(f"bouncegrad.app.commands.{words[0]}")
     try:
         return int(command.main([with_underscores(word) for word in words[1:]]) or 0)
@@ -101,8 +105,19 @@ def terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def launched() -> tuple[int, int]:
+    """Number of this process and of all, as torchrun states them; (0, 1) without it."""
+    rank, count = (os.environ.get(name, "") for name in ("RANK", "WORLD_SIZE"))
+    return (int(rank), int(count)) if rank.isdecimal() and count.isdecimal() and int(rank) < int(count) else (0, 1)
+
+
 def complain(line: str, status: int) -> int:
-    """One line on stderr; what names from outside bring with them to steer a terminal is shown, not obeyed."""
+    """One line on stderr, from the first process if there are several.
+
+    What names from outside bring with them to steer a terminal is shown, not obeyed.
+    """
+    if launched()[0] > 0:
+        return status
     shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     if len(shown) > LONGEST:
         shown = f"{shown[: LONGEST // 2]} ... {shown[-LONGEST // 2 :]}"

@@ -40,7 +40,7 @@ def learned_law(model: Model, data: Trajectories, result: Result) -> Law | None:
     on, lags = model.on(some), model.config.lags
     many = max(1, min(FRAMES, EDGES // (len(some.tasks) * on.slots)))
     frames = np.unique(np.linspace(lags, some.shape[1] - 2, many).round().astype(int))
-    z = adjacency_to_structure(torch.from_numpy(result.edges[: len(some.tasks)]), on.pairs)
+    z = adjacency_to_structure(torch.as_tensor(result.edges[: len(some.tasks)]), on.pairs)
     states = on.with_history(scaled_tracks(some, model.scaling))[:, frames - lags]
     source, target = on.pairs.numpy()
     effect = effects(on, states, z).double().numpy()[..., changed] * np.array(model.scaling.scale)[changed] / some.dt

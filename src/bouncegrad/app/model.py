@@ -245,6 +245,11 @@ def require_moderate(data: Trajectories, scaling: Scaling | None = None) -> None
     Raises:
         InputError: names the first task, frame, entity and feature.
     """
+    for part in data.blocks():
+        _require_moderate(part, scaling)
+
+
+def _require_moderate(data: Trajectories, scaling: Scaling | None) -> None:
     away = np.abs(data.x) if scaling is None else np.abs((data.x - np.array(scaling.shift)) / np.array(scaling.scale))
     bad = away > (LARGEST if scaling is None else FARTHEST)
     if data.mask is not None:

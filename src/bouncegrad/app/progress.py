@@ -23,7 +23,7 @@ class Bar:
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Bar]:
+def bar(label: str, shown: bool = True) -> Iterator[Bar]:
     """A progress bar for one piece of work."""
     console = Console(stderr=True)
     columns: tuple[Any, ...] = (
@@ -33,7 +33,7 @@ def bar(label: str) -> Iterator[Bar]:
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[numbers]}"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
         yield Bar(progress, label)
 
 

@@ -217,11 +217,12 @@ class Run:
 
     def restore(
         self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying
-    ) -> tuple[Counts, dict[str, Any] | None]:
-        """Puts a loop and a schedule where the checkpoint left them, and cuts metrics written after it.
+    ) -> tuple[Counts, dict[str, Any] | None, float]:
+        """Puts a loop and a schedule where the checkpoint left them.
 
         Returns:
-            Sums since the last row of metrics, and where the forecasting stage stood, if it had begun.
+            Sums since the last row of metrics, where the forecasting stage stood, if it had begun, and the epoch from
+            which on rows of metrics are not yet known to the checkpoint, see `cut_rows`.
         """
         state = self.state()
         with self.consistent():
@@ -236,8 +237,7 @@ class Run:
         forecast = state["forecast"]
         if forecast is not None:
             end = schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
-        self.cut_rows(end)
-        return counts, forecast
+        return counts, forecast, end
 
     def cut_rows(self, end: float) -> None:
         """Keeps the rows of metrics before this epoch; what a killed process left half written goes, too."""

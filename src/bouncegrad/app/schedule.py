@@ -10,6 +10,7 @@ from statistics import fmean
 
 from bouncegrad.app.config import FEW, Config
 from bouncegrad.core.annealing import Clock
+from bouncegrad.core.distributed import ALONE, Processes
 
 ENOUGH = 10
 LONGEST_SHARE, LATEST_START = 0.7, 0.4
@@ -36,6 +37,7 @@ class Schedule:
         config: resolved settings.
         tasks: M.
         stop: asked between passes; true ends the run early.
+        processes: stop together, and go by the clock of the first.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class Schedule:
         config: Config,
         tasks: int = 1,
         stop: Callable[[], bool] = lambda: False,
+        processes: Processes = ALONE,
     ) -> None:
-        self.config, self.tasks, self.stop = config, tasks, stop
+        self.config, self.tasks, self.processes = config, tasks, processes
+        self.stop = lambda: processes.total([stop()])[0] > 0
         self.epoch, self.steps, self.progress, self.cooled, self.seconds = 0, 0, 0.0, 0.0, 0.0
         self.recent: deque[float] = deque(maxlen=50)
         self.best, self.waited, self.resting, self.halvings = math.inf, 0, 0, 0
@@ -56,7 +60,8 @@ class Schedule:
         while self.progress < 1.0 and not self.stop():
             start, before = time.perf_counter(), self.progress
             yield Clock(self.epoch, self.progress, min(self.cooled, 1.0))
-            took, batches = time.perf_counter() - start, self.batches
+            (took,) = self.processes.total([(time.perf_counter() - start) * self.processes.first])
+            batches = self.batches
             self.epoch += 1
             self.steps += batches
             if self.config.epochs is not None:

@@ -61,8 +61,9 @@ class Starts:
         if not isinstance(search, HeatBath) or composition.choices == 1:
             return False
         found = infer(composition, self.tracks, shared=search.group_of(self.tasks))
+        z, loss = (self.loop.processes.as_first(part) for part in (found.z, found.loss))
         told = pairs_told(self.tracks, composition.features, composition.pairs, composition.lags)
-        z = found.z.masked_fill(~told, -1)  # pairs that were never seen together agree on nothing
+        z = z.masked_fill(~told, -1)  # pairs that were never seen together agree on nothing
         edges = structure_to_adjacency(z, composition.pairs, composition.entities)
         directions = agreement_of_directions(edges.cpu().numpy(), composition.choices)
         agree = [agreement(edges, other["edges"], composition.choices) for other in self.ended]
@@ -71,7 +72,7 @@ class Starts:
         if directions >= BOTH_DIRECTIONS and not self.ended:
             return False
         state = copy.deepcopy(self.loop.state_dict())
-        self.ended.append({"edges": edges, "loss": float(found.loss.mean()), "state": state})
+        self.ended.append({"edges": edges, "loss": float(loss.mean()), "state": state})
         sure = directions >= BOTH_DIRECTIONS or max(agree, default=0.0) >= TWO_STARTS
         if not sure and may_start_again and len(self.ended) < MOST:
             self.go_on_from(self.afresh(len(self.ended)).state_dict())

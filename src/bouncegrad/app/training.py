@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from statistics import fmean
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,15 @@ from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.distributed import ALONE, Processes
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.offsets import move_offsets
 from bouncegrad.core.search import Move
 from bouncegrad.core.structures import adjacency_to_structure, structure_to_adjacency
 from bouncegrad.core.sureness import calibrated_temperature
 from bouncegrad.data.candidates import candidate_pairs
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Scaling, Trajectories, plural
 from bouncegrad.data.windows import windows
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 
@@ -57,6 +59,7 @@ def train(
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     report: Callable[[Row, float], None] = lambda row, progress: None,
+    processes: Processes = ALONE,
 ) -> tuple[Model, BounceGrad, list[Row]]:
     """Learns modules and structures.
 
@@ -70,6 +73,7 @@ def train(
         resume: go on from the checkpoint of the run.
         stop: asked between passes; true saves and ends.
         report: called with each new row of metrics and the share of the run that is done.
+        processes: that share the tasks; the first one writes and reports, and learns to forecast alone.
 
     Returns:
         The model, the loop as it stands and the rows of metrics.
@@ -82,6 +86,7 @@ def train(
     require_quantities(data, config.quantities)
     scaling = Scaling.fit(data)
     config = config.resolve(data.shape, len(set(data.groups)) or 1)
+    require_shared(config, len(data.tasks), processes)
     pairs = candidate_pairs(config.candidates, data).shape[1]
     tasks = min(config.batch, len(data.tasks))
     what = f"{data.source}: training on {tasks} tasks at once with {pairs:,} pairs each"
@@ -89,14 +94,16 @@ def train(
     with computing(config.device, config.threads):
         truth = data.edges if config.proposal == "truth" else None
         loop, batches = build(config, data.without_edges(), scaling, known, truth)
-        schedule = Schedule(config, len(data.tasks), stop)
+        loop.processes = processes
+        batches.shard = processes.shard(len(data.tasks)) if processes.count > 1 else None
+        schedule = Schedule(config, len(data.tasks), stop, processes)
 
         def afresh(start: int) -> BounceGrad:
             other = replace(config, seed=(config.seed + start) % 2**63)
             return build(other, data.without_edges(), scaling, known, truth)[0]
 
         few = few_tasks(len(data.tasks), config.seed)
-        visited = torch.arange(len(data.tasks)) if few is None else few
+        visited = torch.arange(min(len(data.tasks), FEW)) if few is None else few
         first = batches.tracks[visited]
         starts, tying = Starts(loop, first, visited, afresh), Tying(loop, first, visited)
         model = model_of(loop, scaling, config, data)
@@ -106,17 +113,17 @@ def train(
             run.require_same(origin.whole)
             run.require_known(known)
         if run is not None and resume and not run.killed_early:
-            recorder.counts, recorder.resumed = run.restore(loop, schedule, starts, tying)
+            recorder.counts, recorder.resumed, end = run.restore(loop, schedule, starts, tying)
+            processes.by_first(lambda: run.cut_rows(end))
             recorder.go_on(run.rows())
         elif run is not None:
-            if resume:
-                run.require_free()
-            else:
-                run.create(config, describe(data, scaling, origin, known))
+            begin = partial(run.create, config, describe(data, scaling, origin, known))
+            processes.by_first(run.require_free if resume else begin)
             recorder.save()  # from here on, whatever happens, the run can be resumed
         loop.run(recorder.clocks(), batches, recorder)
         recorder.finish()
-        forecaster = recorder.forecast(scaling, stop) if config.forecast and schedule.progress >= 1 else None
+        second = config.forecast and schedule.progress >= 1 and processes.first
+        forecaster = recorder.forecast(scaling, stop) if second else None
     model.composition.eval()
     loop.z = loop.z.cpu()
     return replace(model, forecaster=(forecaster or model.forecaster).eval()).cpu(), loop, recorder.rows
@@ -129,6 +136,22 @@ def model_of(loop: BounceGrad, scaling: Scaling, config: Config, data: Trajector
     return Model(
         composition, as_forecaster(composition), scaling, config, data.features, data.shape[1], data.dt, data.angles
     )
+
+
+def require_shared(config: Config, tasks: int, processes: Processes) -> None:
+    """Refuses what several processes cannot share.
+
+    Raises:
+        InputError: there are fewer tasks in a batch than processes, or a part of the loop that knows one process alone.
+    """
+    count, least = processes.count, min(config.batch, tasks)
+    if count > least:
+        what = f"a batch of {least} {plural('task', least)} cannot be shared by {count} processes"
+        raise InputError(f"{what}; start {least} at most" + (", or give a larger --batch" if least < tasks else ""))
+    alone = {"--search paper": config.search == "paper", "--loss rollout": config.loss == "rollout"}
+    alone |= {"--shared_graph": config.shared_graph}
+    if count > 1 and (found := [name for name, is_so in alone.items() if is_so]):
+        raise InputError(f"{count} processes cannot share a run with {found[0]}; start one")
 
 
 def few_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
@@ -159,7 +182,8 @@ class Recorder:
         self.batches, self.few, self.starts, self.tying = batches, few, starts, tying
         self.validation, self.sample = validation, some(len(data.tasks), schedule.config.seed)
         self.rows: list[Row] = []
-        self.losses: list[float] = []  # of the present pass
+        self.losses: list[float] = []  # of the present pass, as are accepted moves; what this process adds to them
+        self.accepted: list[float] = []
         self.saved = schedule.seconds
         self.counts = Counts()
         self.stage: ForecastStage | None = None
@@ -192,9 +216,17 @@ class Recorder:
             if self.counts.visits >= VISITS_A_ROW:
                 self.write_row()
             yield clock
-            if self.losses:
-                self.schedule.note(fmean(self.losses))
-                self.losses = []
+            if self.accepted:
+                self.sum_up()
+
+    def sum_up(self) -> None:
+        """Adds a pass of all processes to the counts."""
+        loss, accepted = self.loop.processes.total([sum(self.losses), sum(self.accepted)])
+        self.counts.loss += loss
+        self.counts.acceptance += accepted
+        if self.losses:
+            self.schedule.note(loss / len(self.losses))
+        self.losses, self.accepted = [], []
 
     def judged(self, clock: Clock) -> Clock:
         """Has the start looked at whose structures have cooled; where a new one begins, it begins at this clock."""
@@ -205,11 +237,10 @@ class Recorder:
 
     def __call__(self, clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
         self.counts.visits += 1
-        self.counts.tasks += len(move.z)
+        self.counts.tasks += batch.whole
         if loss is not None:
-            self.losses.append(float(loss.mean()))
-            self.counts.loss += self.losses[-1]
-        self.counts.acceptance += float(move.accepted.float().mean())
+            self.losses.append(float(loss.sum()) / batch.whole)
+        self.accepted.append(float(move.accepted.float().sum()) / (batch.whole * move.accepted[:1].numel() or 1))
 
     def go_on(self, rows: list[Row]) -> None:
         """After the rows that were written before."""
@@ -220,6 +251,10 @@ class Recorder:
     def write_row(self, last: bool = False) -> None:
         """One row of metrics; where a look at new tasks is due, and in the last row, with what it shows."""
         loop, schedule, counts = self.loop, self.schedule, self.counts
+        loop.processes.gather(loop.z)
+        if not loop.processes.first:
+            self.counts = Counts(since=schedule.seconds)
+            return
         shares = torch.bincount(loop.z.flatten(), minlength=loop.composition.choices) / loop.z.numel()
         took = schedule.seconds - counts.since
         row: Row = {
@@ -259,17 +294,20 @@ class Recorder:
     def finish(self) -> None:
         """The last row and what is done to trained modules, unless the run was stopped, and the last checkpoint."""
         if self.ran and self.schedule.progress >= 1:
-            move_offsets(self.composition, self.batches.tracks)
-            generator = torch.Generator(self.batches.tracks.device).manual_seed(self.schedule.config.seed)
-            found = calibrated_temperature(self.composition, self.batches.tracks, self.loop.z, generator)
+            self.loop.processes.gather(self.loop.z)
+            first = self.batches.tracks[:FEW]
+            move_offsets(self.composition, first)
+            generator = torch.Generator(first.device).manual_seed(self.schedule.config.seed)
+            found = calibrated_temperature(self.composition, first, self.loop.z, generator)
             self.composition.temperature.fill_(found)
             if self.counts.visits:
                 self.write_row(last=True)
         self.save()
+        self.loop.processes = ALONE  # what follows is the first one's
 
     def forecast(self, scaling: Scaling, stop: Callable[[], bool]) -> Forecaster:
         """The second stage, or what is left of it."""
-        features, tracks, config = self.data.features, self.batches.tracks, self.schedule.config
+        features, tracks, config = self.data.features, self.batches.tracks[:], self.schedule.config
         with self.run.consistent() if self.run is not None and self.resumed else nullcontext():
             self.stage = ForecastStage(
                 config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed, self.data.angles
@@ -300,7 +338,13 @@ class Recorder:
         return (1 - second) * self.schedule.progress + second * (self.stage.progress if self.stage else 0.0)
 
     def save(self) -> None:
-        """Writes the checkpoint."""
-        if self.run is not None:
+        """Writes the checkpoint, with what all processes have found."""
+        if self.run is None:
+            return
+        for state in (self.loop.state_dict(), *(start["state"] for start in self.starts.ended)):
+            for rows in (state["z"], state["search"].get("evidence")):
+                if rows is not None:
+                    self.loop.processes.gather(rows)
+        if self.loop.processes.first:
             forecast = self.stage.state_dict() if self.stage else self.resumed
             self.run.save(self.loop, self.schedule, self.starts, self.tying, self.counts, forecast)

@@ -59,7 +59,7 @@ class Tying:
             self.rename(order)
             found = float(infer(composition, self.tracks, coupling=self.coupling, shared=shared).loss.mean())
             self.rename(tuple(sorted(range(count), key=order.__getitem__)))
-            return found
+            return float(self.loop.processes.as_first(torch.tensor(found)))
 
         best = min(orders, key=loss)
         self.rename(best)

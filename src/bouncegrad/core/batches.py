@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from bouncegrad.data.angles import unwrapped
+from bouncegrad.core.streaming import StreamedTracks
+from bouncegrad.data.angles import without_seams
 from bouncegrad.data.gaps import filled
 from bouncegrad.data.trajectories import Scaling, Trajectories
 
@@ -21,12 +22,19 @@ Search, proposals and the loop hand it on; all they look at themselves is `tasks
 """
 
 
+class Share(NamedTuple):
+    """Which rows of a visit a process has, and how many there are in all."""
+
+    rows: Int[Tensor, " B"]
+    whole: int
+
+
 class Batch(NamedTuple):
     """B tasks: their numbers, their whole tracks and the C segments of this visit (scaled units).
 
     A segment has the L frames that modules look back on, and R + 1 frames for R steps. Weights, where there are any,
     make up for segments that are drawn more often than others. Behind the features stand marks where there are gaps
-    (see `marks.py`).
+    (see `marks.py`). With several processes each sees its share of a visit (see `distributed.py`).
     """
 
     tasks: Int[Tensor, " B"]
@@ -35,6 +43,16 @@ class Batch(NamedTuple):
     lags: int = 0
     weights: Float[Tensor, " B"] | None = None
     told: Float[Tensor, " B"] | None = None
+    share: Share | None = None
+
+    @property
+    def whole(self) -> int:
+        """Tasks of this visit in all processes together."""
+        return len(self.tasks) if self.share is None else self.share.whole
+
+    def own(self, drawn: Shaped[Tensor, "whole ..."]) -> Shaped[Tensor, "B ..."]:
+        """Of what was drawn for all tasks of a visit, what belongs to these."""
+        return drawn if self.share is None else drawn[self.share.rows]
 
     @property
     def steps(self) -> int:
@@ -52,26 +70,16 @@ def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N 
 
     Angles are radians that go on from frame to frame the shorter way, without a seam.
     """
-    states, there = (data.x, None) if data.mask is None or data.mask.all() else filled(data)
+    if data.mask is None or data.mask.all():
+        scaled = torch.empty(data.shape)
+        for part, into in zip(data.blocks(), scaled.split(len(next(data.blocks()).x)), strict=True):
+            into.copy_(StreamedTracks(part, scaling)[:])
+        return scaled
+    states, there = filled(data)
     x = without_seams(np.asarray(states, dtype=np.float64), there, data.periods)
     x = (x - np.array(scaling.shift)) / np.array(scaling.scale)
-    if there is not None:
-        assert data.mask is not None
-        x = np.concatenate([np.where(there[..., None], x, 0.0), data.mask[..., None], there[..., None]], -1)
+    x = np.concatenate([np.where(there[..., None], x, 0.0), data.mask[..., None], there[..., None]], -1)
     return torch.as_tensor(x.astype(np.float32))
-
-
-def without_seams(
-    x: Float[np.ndarray, "M T N D"], there: Bool[np.ndarray, "M T N"] | None, periods: Float[np.ndarray, " D"]
-) -> Float[np.ndarray, "M T N D"]:
-    """Tracks in which angles are unwrapped; where nobody is, what stands there is left out."""
-    if not periods.any():
-        return x
-    if there is not None:  # the last state that there is stands for those that are not
-        frame = np.maximum.accumulate(np.where(there, np.arange(x.shape[1])[:, None], 0), axis=1)
-        x = np.take_along_axis(x, frame[..., None], axis=1)
-        x = np.where(np.logical_or.accumulate(there, axis=1)[..., None], x, 0.0)
-    return unwrapped(x.swapaxes(0, 1), periods).swapaxes(0, 1)
 
 
 def whole_tracks(tracks: Float[Tensor, "B T N D"], tasks: Int[Tensor, " B"], lags: int = 0) -> Batch:
@@ -92,11 +100,12 @@ class RandomFrames:
 
     Attributes:
         few: while set, a pass is over these tasks alone.
+        shard: first task of this process and the one after its last; None: all are its own.
     """
 
     def __init__(
         self,
-        tracks: Float[Tensor, "M T N D+marks"],
+        tracks: Float[Tensor, "M T N D+marks"] | StreamedTracks,
         batch: int,
         segments: int | None,
         steps: int = 1,
@@ -105,6 +114,7 @@ class RandomFrames:
     ) -> None:
         self.tracks, self.batch, self.segments, self.steps, self.lags = tracks, batch, segments, steps, lags
         self.few: Int[Tensor, " few"] | None = None
+        self.shard: tuple[int, int] | None = None
         self.told: Float[Tensor, " M"] | None = None
         if counts is not None:
             tells = counts.amax(2)
@@ -119,7 +129,7 @@ class RandomFrames:
         visited = torch.arange(len(self.tracks)) if self.few is None else self.few
         order = visited[torch.randperm(len(visited), generator=generator)]
         for tasks in order.tensor_split(-(-len(visited) // self.batch)):
-            told = None if self.told is None else self.told[tasks]
+            share, told = None, None if self.told is None else self.told[tasks]
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
             elif told is None:
@@ -127,5 +137,11 @@ class RandomFrames:
             else:
                 drawn = torch.rand(len(tasks), self.segments, generator=generator) * self.windows[tasks][:, None]
                 start = self.starts[tasks].gather(1, drawn.long())
+            if self.shard is not None:
+                rows = ((tasks >= self.shard[0]) & (tasks < self.shard[1])).nonzero()[:, 0]
+                share = Share(rows, len(tasks))
+                tasks, start, told = tasks[rows], start[rows], None if told is None else told[rows]
             frames = start[:, :, None] + torch.arange(self.lags + self.steps + 1)
-            yield Batch(tasks, self.tracks[tasks], self.tracks[tasks[:, None, None], frames], self.lags, told=told)
+            tracks = self.tracks[tasks]
+            segments = tracks[torch.arange(len(tasks))[:, None, None], frames]
+            yield Batch(tasks, tracks, segments, self.lags, told=told, share=share)

@@ -21,6 +21,7 @@ from torch import Tensor
 from bouncegrad.core.annealing import Annealer, Clock
 from bouncegrad.core.batches import Batch, Visit
 from bouncegrad.core.compositions.base import Composition
+from bouncegrad.core.distributed import ALONE, Processes
 from bouncegrad.core.guard import Guard
 from bouncegrad.core.proposals import Proposal
 from bouncegrad.core.search import Move, Search
@@ -41,6 +42,7 @@ class BounceGrad:
         generator: every random draw comes from it.
         optimizer: holds what is learned by gradient; None at inference.
         clip: gradients are scaled down to this norm; steps that are outliers are left out, see `guard.py`.
+        processes: that share the tasks, see `distributed.py`.
     """
 
     composition: Composition
@@ -51,6 +53,7 @@ class BounceGrad:
     generator: torch.Generator
     optimizer: torch.optim.Optimizer | None = None
     clip: float = 10.0
+    processes: Processes = ALONE
     guard: Guard = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,8 +107,9 @@ class BounceGrad:
         Raises:
             InputError: a loss or a gradient is not a number; names the task or the tensor.
         """
-        losses = self.composition.loss(batch, z)
-        if (bad := losses.isnan()).any():
+        losses = self.composition.loss(batch, z) if len(z) else torch.zeros(0)
+        if (bad := losses.isnan()).any() and self.processes.count == 1:
             raise self.guard.stopped(f"the loss of task {int(batch.tasks[bad][0])}")
-        self.guard.step(optimizer, losses.mean(), self.composition.named_parameters())
+        mean = losses.mean() if self.processes.count == 1 else losses.sum() / batch.whole
+        self.guard.step(optimizer, mean, self.composition.named_parameters(), self.processes)
         return losses.detach()

@@ -20,6 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from bouncegrad.core.distributed import ALONE, Processes
 from bouncegrad.data.errors import InputError
 
 OUTLIER = 100.0
@@ -43,24 +44,33 @@ class Guard:
     steps: int = 0
     typical: float = 0.0
 
-    def step(self, optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""], named: Iterable[Named]) -> None:
+    def step(
+        self,
+        optimizer: torch.optim.Optimizer,
+        loss: Float[Tensor, ""],
+        named: Iterable[Named],
+        processes: Processes = ALONE,
+    ) -> None:
         """One step of the optimizer, unless it is an outlier.
 
         Args:
             optimizer: holds what is learned.
-            loss: differentiable.
+            loss: differentiable, or a constant where this process has no task.
             named: names of learned tensors, for the message.
+            processes: whose gradients and losses are summed.
 
         Raises:
             InputError: the loss or a gradient is not a number.
         """
+        optimizer.zero_grad(set_to_none=True)
+        if loss.requires_grad:
+            loss.backward()
+        loss = processes.add_gradients(optimizer, loss)
         if loss.isnan():
             raise self.stopped("the loss")
         if loss.isinf():
             self.skipped += 1
             return
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
         learned = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         total = nn.utils.get_total_norm(gradient := [p.grad for p in learned])
         if total.isnan():

@@ -79,7 +79,7 @@ class HeatBath:
         groups, choices = composition.groups, composition.choices
         hot = math.isinf(temperature)
         if hot and self.prior is None and isinstance(self.coupling, Independent):
-            new = random_structure(len(z), composition.slots, choices, generator)
+            new = batch.own(random_structure(batch.whole, composition.slots, choices, generator))
             return Move(new, new != z, torch.empty(0), torch.empty(0))
         whole = self.enumerates(composition)
         largest = self.block or min(self.enumerate_up_to, max(BLOCK, choices * groups.shape[1]))
@@ -99,9 +99,9 @@ class HeatBath:
             logits = logits + torch.where(known.isinf(), known, known / max(temperature, 1.0))
 
         def gumbel(of: Tensor) -> Tensor:
-            shape = of.shape[1:] if self.shared_noise else of.shape
+            shape = of.shape[1:] if self.shared_noise else (batch.whole, *of.shape[1:])
             uniform = torch.rand(shape, generator=generator, dtype=of.dtype).clamp_(min=1e-300)
-            return -torch.log(-torch.log(uniform))
+            return -torch.log(-torch.log(uniform if self.shared_noise else batch.own(uniform)))
 
         drawn, probability = draw(logits, number_of(z, slots, choices), plan.joints, gumbel)
         new = torch.nn.functional.pad(z, (0, 1))

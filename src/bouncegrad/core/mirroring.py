@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch, RandomFrames
+from bouncegrad.core.streaming import StreamedTracks
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Scaling
 
@@ -37,7 +38,7 @@ class Mirrored:
         self.batches, self.mirror = batches, Mirror(features, scaling)
 
     @property
-    def tracks(self) -> Float[Tensor, "M T N D"]:
+    def tracks(self) -> Float[Tensor, "M T N D"] | StreamedTracks:
         """As recorded."""
         return self.batches.tracks
 
@@ -49,6 +50,15 @@ class Mirrored:
     @few.setter
     def few(self, tasks: Int[Tensor, " few"] | None) -> None:
         self.batches.few = tasks
+
+    @property
+    def shard(self) -> tuple[int, int] | None:
+        """See `RandomFrames`."""
+        return self.batches.shard
+
+    @shard.setter
+    def shard(self, shard: tuple[int, int] | None) -> None:
+        self.batches.shard = shard
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         for batch in self.batches(generator):
@@ -63,7 +73,7 @@ class Mirror:
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The same batch, seen from other sides."""
-        which = torch.randint(len(self.matrices), (len(batch.tasks),), generator=generator)
+        which = batch.own(torch.randint(len(self.matrices), (batch.whole,), generator=generator))
         matrix, shift = self.matrices[which], self.shifts[which]
         d = matrix.shape[-1]
         tracks = torch.einsum("btnd,bed->btne", batch.tracks[..., :d], matrix) + shift[:, None, None]

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from bouncegrad.data.errors import InputError
 
@@ -82,3 +82,16 @@ def as_sines(x: Float[np.ndarray, "*S D"], periods: Float[np.ndarray, " D"]) -> 
     made = np.array(x, np.float64)
     made[..., at] = np.sin(angle)
     return np.concatenate([made, np.cos(angle)], -1)
+
+
+def without_seams(
+    x: Float[np.ndarray, "M T N D"], there: Bool[np.ndarray, "M T N"] | None, periods: Float[np.ndarray, " D"]
+) -> Float[np.ndarray, "M T N D"]:
+    """Tracks in which angles are unwrapped; where nobody is, what stands there is left out."""
+    if not periods.any():
+        return x
+    if there is not None:  # the last state that there is stands for those that are not
+        frame = np.maximum.accumulate(np.where(there, np.arange(x.shape[1])[:, None], 0), axis=1)
+        x = np.take_along_axis(x, frame[..., None], axis=1)
+        x = np.where(np.logical_or.accumulate(there, axis=1)[..., None], x, 0.0)
+    return unwrapped(x.swapaxes(0, 1), periods).swapaxes(0, 1)

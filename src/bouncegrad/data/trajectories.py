@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from bouncegrad.data.angles import periods_of, wrapped
 from bouncegrad.data.errors import InputError
 
+BLOCK = 2**22  # numbers looked at together
 POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
 MOST_TYPES = 1000  # true edge types; whatever counts them makes a table of this size
 
@@ -168,6 +170,20 @@ class Trajectories:
         names = list(dict.fromkeys(self.groups))
         return np.array([names.index(name) for name in self.groups] or [0] * len(self.tasks))
 
+    @property
+    def mapped(self) -> bool:
+        """Whether the states lie on disk and are read when looked at."""
+        base: object = self.x
+        while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
+            base = base.base
+        return isinstance(base, np.memmap)
+
+    def blocks(self) -> Iterator[Trajectories]:
+        """Some tasks at a time, in order, so that no copy of all states is made."""
+        size = max(1, BLOCK // self.x[0].size)
+        for start in range(0, len(self.x), size):
+            yield self if len(self.x) <= size else self.select(np.arange(start, min(start + size, len(self.x))))
+
     def summary(self) -> str:
         """One line: counts, feature names, whether the truth is known, and the notes."""
         m, t, n, d = self.shape
@@ -184,11 +200,14 @@ class Trajectories:
     def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
         """The tasks of these indices, in this order."""
         index = np.arange(len(self.tasks))[tasks]
+        rows: Any = index
+        if self.mapped and len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
+            rows = slice(index[0], index[0] + len(index))  # a view, which reads nothing
         return replace(
             self,
-            x=self.x[index],
-            mask=None if self.mask is None else self.mask[index],
-            edges=None if self.edges is None else self.edges[index],
+            x=self.x[rows],
+            mask=None if self.mask is None else self.mask[rows],
+            edges=None if self.edges is None else self.edges[rows],
             tasks=tuple(self.tasks[i] for i in index),
             groups=tuple(self.groups[i] for i in index) if self.groups else (),
         )
@@ -220,16 +239,19 @@ class Trajectories:
         Raises:
             InputError: names the first task, frame, entity and feature that is not.
         """
-        bad = ~np.isfinite(self.x)
-        if self.mask is not None:
-            bad &= self.mask[..., None]
-        if bad.any():
-            task, frame, entity, feature = np.argwhere(bad)[0]
-            raise InputError(
-                f"{self.source}: {self.x[task, frame, entity, feature]} at task {self.tasks[task]}, frame {frame}, "
-                f"entity {self.entities[entity]}, feature {self.features[feature]} ({int(bad.sum())} such "
-                f"{plural('value', int(bad.sum()))}); put NaN where nothing was recorded or cut these frames"
-            )
+        first, count = "", 0
+        for part in self.blocks():
+            bad = ~np.isfinite(part.x)
+            if part.mask is not None:
+                bad &= part.mask[..., None]
+            if bad.any() and not count:
+                task, frame, entity, feature = np.argwhere(bad)[0]
+                first = f"{part.x[task, frame, entity, feature]} at task {part.tasks[task]}, frame {frame}, "
+                first += f"entity {self.entities[entity]}, feature {self.features[feature]}"
+            count += int(bad.sum())
+        if count:
+            such = f"({count} such {plural('value', count)})"
+            raise InputError(f"{self.source}: {first} {such}; put NaN where nothing was recorded or cut these frames")
         return self
 
     def require_complete(self) -> Trajectories:
@@ -268,6 +290,28 @@ class Trajectories:
         return replace(self, edges=None)
 
 
+class Moments:
+    """Count, mean, variance and range of rows of numbers, taken up some at a time (Chan et al. 1983)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = self.variance = self.low = self.high = np.zeros(0)
+
+    def add(self, rows: Float[np.ndarray, "rows D"]) -> None:
+        """Takes up more rows."""
+        if not len(rows):
+            return
+        mean, variance, low, high = rows.mean(0), rows.var(0), rows.min(0), rows.max(0)
+        if not self.count:
+            self.count, self.mean, self.variance, self.low, self.high = len(rows), mean, variance, low, high
+            return
+        share, away = len(rows) / (self.count + len(rows)), mean - self.mean
+        self.variance = (1 - share) * self.variance + share * variance + share * (1 - share) * away**2
+        self.mean = self.mean + share * away
+        self.count += len(rows)
+        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+
+
 @dataclass(frozen=True)
 class Scaling:
     """Shift and scale of each feature, and the size of changes and differences; fitted on the training part.
@@ -293,30 +337,34 @@ class Scaling:
         Raises:
             InputError: nothing was observed.
         """
-        x = np.asarray(data.x, dtype=np.float64)
-        seen = np.ones(x.shape[:3], bool) if data.mask is None else data.mask
-        both = seen[:, 1:] & seen[:, :-1]
-        if not seen.any():
+        state, move, within = Moments(), Moments(), Moments()
+        for part in data.blocks():
+            x = np.asarray(part.x, dtype=np.float64)
+            seen = np.ones(x.shape[:3], bool) if part.mask is None else part.mask
+            state.add(x[seen])
+            move.add(wrapped(np.diff(x, axis=1)[seen[:, 1:] & seen[:, :-1]], data.periods))
+            # Two independent entities differ by twice the variance found within a frame.
+            together = seen.sum(2) >= 2
+            if together.any():
+                within.add(np.nanvar(np.where(seen[..., None], x, np.nan)[together], axis=1))
+        if not state.count:
             raise InputError(f"{data.source}: the mask leaves no observed state to learn from; correct the mask")
-        periods = data.periods
-        angles = periods > 0
-        rows, moves = x[seen], wrapped(np.diff(x, axis=1)[both], periods)
-        scale, change = rows.std(0), moves.std(0) if len(moves) else np.zeros(x.shape[-1])
-        low, high = rows.min(0), rows.max(0)
+        angles = data.periods > 0
+        none = np.zeros(data.shape[-1])
+        scale, change = np.sqrt(state.variance), np.sqrt(move.variance) if move.count else none
+        low, high = state.low, state.high
+        largest = np.maximum(np.abs(low), np.abs(high))
         for group in feature_groups(data.features):
             low[group], high[group] = low[group].min(), high[group].max()
         if angles.any():
-            low = np.where(angles, np.where(low >= 0, 0.0, -periods / 2), low)
-            high = np.where(angles, low + periods, high)
-        tiny = 1e-12 * np.abs(rows).max(0)  # what rounding leaves of a constant, in any unit
-        scale = np.where(angles, periods / (2 * np.pi), np.where(scale > tiny, scale, 1.0))
+            low = np.where(angles, np.where(low >= 0, 0.0, -data.periods / 2), low)
+            high = np.where(angles, low + data.periods, high)
+        tiny = 1e-12 * largest  # what rounding leaves of a constant, in any unit
+        scale = np.where(angles, data.periods / (2 * np.pi), np.where(scale > tiny, scale, 1.0))
         change = np.where(change > tiny, change, scale)
-        # Two independent entities differ by twice the variance found within a frame.
-        together = seen.sum(2) >= 2
-        frames = np.where(seen[..., None], x, np.nan)[together]
-        within = np.sqrt(2 * np.nanvar(frames, axis=1).mean(0)) if len(frames) else np.zeros(x.shape[-1])
-        difference = np.where((within > tiny) & ~angles, within, scale)
-        shift = np.where(angles, 0.0, rows.mean(0))
+        apart = np.sqrt(2 * within.mean) if within.count else none
+        difference = np.where((apart > tiny) & ~angles, apart, scale)
+        shift = np.where(angles, 0.0, state.mean)
         return cls(*(tuple(map(float, v)) for v in (shift, scale, change, difference, low, high)))
 
     def published(self) -> Float[np.ndarray, " D"]:

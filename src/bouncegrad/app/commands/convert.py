@@ -14,12 +14,12 @@ def main(words: list[str]) -> None:
     parser.add_argument(
         "target",
         type=str,
-        help="file (.npz, .csv) or folder to write; {part} or {task} in it write a file for each part or task",
+        help="file (.npz, .csv) or folder (.mmap) to write; {part} or {task} in it write a file for each part or task",
     )
     parser.add_argument(
         "--format",
         type=str | None,
-        help="format to write, where the name of the target does not say: npz, csv, wide, netsim, kipf, alet, dnri",
+        help="format to write, where the target's name does not say: npz, mmap, csv, wide, kipf, alet, dnri, netsim",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

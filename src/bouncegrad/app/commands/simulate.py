@@ -17,7 +17,7 @@ def main(words: list[str]) -> None:
     parser = Parser("simulate")
     parser.add_argument("system", type=str, help="; ".join(f"{k}: {v.description}" for k, v in SYSTEMS.items()))
     parser.add_argument("--tasks", type=int, required=True, help="how many simulations")
-    parser.add_argument("--out", type=str, required=True, help="file to write, .npz or .csv")
+    parser.add_argument("--out", type=str, required=True, help="file to write, .npz or .csv, or folder, .mmap")
     parser.add_argument("--entities", type=int, default=5, help="entities per task")
     parser.add_argument("--frames", type=int, default=49, help="frames per task")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
@@ -27,8 +27,8 @@ def main(words: list[str]) -> None:
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     args = parser.parse_args(words)
     out = Path(args.out)
-    if out.suffix not in (".npz", ".csv"):
-        raise InputError(f"{out}: no format by this name; name it .npz or .csv")
+    if out.suffix not in (".npz", ".csv", ".mmap"):
+        raise InputError(f"{out}: no format by this name; name it .npz, .csv or .mmap")
     for file in (out, edges_path(out)) if out.suffix == ".csv" else (out,):
         if file.exists() and not args.force:
             raise InputError(f"{file}: exists already; choose another --out or add --force")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -15,6 +16,7 @@ from jaxtyping import Int
 from jsonargparse import Namespace
 
 from bouncegrad.app.arguments import Parser, add_data_options, add_known_option, load_data, load_known, reading
+from bouncegrad.app.cli import launched
 from bouncegrad.app.config import PRESETS, Config, preset
 from bouncegrad.app.origin import Origin, fingerprint
 from bouncegrad.app.progress import bar, training_numbers
@@ -57,6 +59,8 @@ def parser() -> Parser:
 def main(words: list[str]) -> int:
     """Trains, or goes on training; returns 130 when interrupted."""
     if name := regression.preset_of(words):
+        if launched()[1] > 1:
+            raise InputError(f"preset {name}: cannot be shared by {launched()[1]} processes; start it without torchrun")
         return regression.train(words, name)
     args = parser().parse_args(with_preset(with_flags(words)))
     if args.preset:
@@ -192,25 +196,37 @@ def train_in(
 ) -> int:
     """Trains into a run folder, with progress, and survives Ctrl-C with a checkpoint; `again` says how to go on."""
     from bouncegrad.app.training import train
+    from bouncegrad.core.distributed import LostProcess, joined
 
     def report(row: dict[str, Any], progress: float) -> None:
         show(progress, training_numbers(row))
         if board is not None:
             board(row)
 
-    with events(run, tensorboard) as board, bar("training") as show, stop_signal() as stopped:
-        _, loop, rows = train(
-            config,
-            data,
-            run,
-            origin=origin,
-            known=known,
-            new=new,
-            resume=resume,
-            stop=stopped,
-            report=report,
-        )
-    if stopped():
+    try:
+        with (
+            joined(*launched()) as processes,
+            events(run, tensorboard and processes.first) as board,
+            bar("training", shown=processes.first) as show,
+            stop_signal() as stopped,
+        ):
+            _, loop, rows = train(
+                config,
+                data,
+                run,
+                origin=origin,
+                known=known,
+                new=new,
+                resume=resume,
+                stop=stopped,
+                report=report,
+                processes=processes,
+            )
+    except LostProcess:
+        print(f"bouncegrad: another process has ended; go on from the last checkpoint with: {again}", file=sys.stderr)
+        return 1
+    # The signal may have come to another process: then the last row says that this is not the end.
+    if stopped() or (processes.first and not (rows and rows[-1]["progress"] >= 1)):
         print(f"stopped; go on with: {again}")
         return 130
     if loop.skipped:

@@ -224,6 +224,8 @@ class GraphComposition(nn.Module):
         The other edges are as in `z`; with all incoming edges in the block this is the exact conditional. Segments of
         R steps count as R observed steps.
         """
+        if not len(z):
+            return torch.zeros(0, self.entities, self.choices ** columns.shape[1], dtype=torch.float64)
         segments = self.with_history(batch.segments)
         before, after = segments[:, :, :-1].flatten(0, 2), segments[:, :, 1:].flatten(0, 2)
         counts = counted(batch.segments, self.features, self.lags)

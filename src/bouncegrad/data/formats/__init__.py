@@ -15,6 +15,7 @@ from bouncegrad.data.formats.format import Format
 from bouncegrad.data.formats.frames import SOURCE, edges_from_frame, from_frame, to_frame
 from bouncegrad.data.formats.groups import read_groups
 from bouncegrad.data.formats.kipf import KIPF
+from bouncegrad.data.formats.mapped import FOLDER as MAPPED
 from bouncegrad.data.formats.netsim import NETSIM
 from bouncegrad.data.formats.own import ARCHIVE, ARRAY
 from bouncegrad.data.formats.pedestrians import PEDESTRIANS
@@ -32,7 +33,7 @@ __all__ = ["FORMATS", "Format", "load", "parts", "recognise", "save", "to_frame"
 
 # The first that recognises a path reads it: a file of a folder comes before a bare array, a layout with a name of its
 # own before the general one of that suffix. The last of a suffix is what `save` writes when only the name is given.
-FORMATS: tuple[Format, ...] = (KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, ARCHIVE, ARRAY, WIDE, TABLE)
+FORMATS: tuple[Format, ...] = (KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, MAPPED, ARCHIVE, ARRAY, WIDE, TABLE)
 
 
 def load(

@@ -92,6 +92,16 @@ def _claimed(stream: IO[bytes], size: int, where: str) -> float:
     return claimed + numbers * (converted if dtype.kind in "biufc" else TEXT)
 
 
+def map_array(path: Path) -> np.ndarray:
+    """The array of one `.npy` file, left on disk until it is looked at.
+
+    Raises:
+        InputError: as of `read_array`.
+    """
+    with _explained(str(path)):
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
 def keys_of(path: Path) -> tuple[str, ...]:
     """The keys of an `.npz` archive; none when the file is no archive."""
     try:
