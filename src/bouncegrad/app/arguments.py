@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bouncegrad.data.trajectories import Trajectories
 
 PARTS = ("train", "valid", "test")
-READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles", "groups")
+READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles", "groups", "kinds")
 KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [a,b]"}
 
 
@@ -131,6 +131,9 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
     )
     group.add_argument(
         "--groups", type=str | None, help="for --shared_graph: table (task, group) of tasks that have a graph in common"
+    )
+    group.add_argument(
+        "--kinds", type=str | None, help="table (entity, kind); entities of each kind have a node module of their own"
     )
     group.add_argument(
         "--angles",

@@ -63,7 +63,9 @@ def build(
     m, _, n, _ = data.shape
     pairs = torch.as_tensor(candidate_pairs(config.candidates, data))
     require_turnable(config, data)
-    composition = build_composition(config, n, data.features, scaling, generator, angles=data.angles).on(n, pairs)
+    kinds = kind_numbers(data.kinds, data.kinds)
+    composition = build_composition(config, n, data.features, scaling, generator, angles=data.angles, kinds=kinds)
+    composition = composition.on(n, pairs)
     if known is not None and config.search != "heat-bath":
         raise InputError("known edges: only --search heat-bath keeps them; leave out one of the two")
     search: Search = Metropolis(explain=config.annealer == "residual")
@@ -102,6 +104,7 @@ def build_composition(
     generator: torch.Generator,
     *,
     angles: Sequence[str] = (),
+    kinds: Sequence[int] = (),
     likelihood: Likelihood | None = None,
     pinned: bool | None = None,
 ) -> GraphComposition:
@@ -134,7 +137,19 @@ def build_composition(
         placeless=config.relative == "everything",
         momentum=config.momentum,
         angles=[features.index(angle.partition(":")[0]) for angle in angles],
+        kinds=kinds,
     )
+
+
+def kind_numbers(kinds: Sequence[str], known: Sequence[str]) -> list[int]:
+    """The node module of each entity, by the names of kinds in training.
+
+    Example:
+        >>> kind_numbers(["player", "ball"], ["ball", "player", "player"])
+        [1, 0]
+    """
+    names = sorted(set(known))
+    return [names.index(kind) for kind in kinds]
 
 
 def require_turnable(config: Config, data: Trajectories) -> None:
@@ -159,6 +174,7 @@ def build_forecaster(
     silent: int | None,
     generator: torch.Generator,
     angles: Sequence[str] = (),
+    kinds: Sequence[int] = (),
 ) -> Forecaster:
     """The forecaster with fresh weights; inferred type `silent` sends nothing in it.
 
@@ -171,6 +187,7 @@ def build_forecaster(
         scaling,
         generator,
         angles=angles,
+        kinds=kinds,
         likelihood="shared",
         pinned=silent is not None,
     )

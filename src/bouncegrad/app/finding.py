@@ -40,6 +40,8 @@ def find(
         raise InputError("unseen entities: a model with --lags or --candidates cannot find them; train without")
     if model.angles:
         raise InputError("unseen entities: a model of angles cannot find them; give sines and cosines as features")
+    if model.kinds:
+        raise InputError("unseen entities: a model of kinds of entities cannot find them; train without --kinds")
     if count is not None and not 1 <= count <= MOST:
         raise InputError(f"option count: {count} cannot be used; give 1 to {MOST}, or leave it out")
     seen = model.seen(data, context).require_complete()

@@ -79,7 +79,8 @@ class ForecastStage:
         self.generator = torch.Generator(tracks.device).manual_seed(config.seed)
         silent = silent_type(composition, tracks)
         entities, generator = composition.entities, self.generator
-        forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles)
+        kinds = composition.kinds
+        forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles, kinds)
         self.forecaster = forecaster.on(composition.entities, composition.pairs)
         self.forecaster.begin_from(composition)
         self.silent = silent

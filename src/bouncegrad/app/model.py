@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from bouncegrad.app.building import build_composition, build_coupling, build_forecaster, build_prior
+from bouncegrad.app.building import build_composition, build_coupling, build_forecaster, build_prior, kind_numbers
 from bouncegrad.app.config import Config
 from bouncegrad.app.finding import find
 from bouncegrad.app.memory import inference_bytes, model_bytes, require_memory
@@ -47,6 +47,7 @@ class Model:
         frames: T of the training part, the default context of new tasks.
         dt: time between frames of the training part, which the learned changes belong to.
         angles: features that are angles, as `Trajectories` names them.
+        kinds: of the entities in training, each of which has a node module of its own; empty: all are alike.
     """
 
     composition: GraphComposition
@@ -57,6 +58,7 @@ class Model:
     frames: int
     dt: float
     angles: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
@@ -68,16 +70,20 @@ class Model:
             scaling, features = run.scaling(), tuple(about["features"])
             angles, generator = tuple(about.get("angles", ())), torch.Generator(torch.get_default_device())
             require_memory(model_bytes(config, entities), f"{run.folder}: a model of {entities:,} entities")
-            composition = build_composition(config, entities, features, scaling, generator, angles=angles)
+            kinds = tuple(about.get("kinds", ()))
+            numbers = kind_numbers(kinds, kinds)
+            composition = build_composition(
+                config, entities, features, scaling, generator, angles=angles, kinds=numbers
+            )
             state = run.state()
             composition.load_state_dict(state["composition"])
             forecaster = as_forecaster(composition)
             if (stage := state["forecast"]) is not None:
                 silent = stage["silent"]
-                forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles)
+                forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles, numbers)
                 forecaster.load_state_dict(stage["loop"]["composition"])
         dt = float(about["dt"])
-        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, dt, angles)
+        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, dt, angles, kinds)
 
     def cpu(self) -> Model:
         """The same, its modules brought back from wherever they were trained."""
@@ -124,7 +130,21 @@ class Model:
     def on(self, seen: Trajectories) -> GraphComposition:
         """The modules on the candidate pairs of these recordings."""
         pairs = torch.as_tensor(candidate_pairs(self.config.candidates, seen))
-        return self.composition.on(seen.shape[2], pairs)
+        return self.composition.on(seen.shape[2], pairs, self.kind_numbers(seen))
+
+    def kind_numbers(self, data: Trajectories) -> list[int]:
+        """The node module of each entity.
+
+        Raises:
+            InputError: the kinds are not those of training, or not stated.
+        """
+        known = ", ".join(sorted(set(self.kinds)))
+        if self.kinds and not data.kinds:
+            raise InputError(f"{data.source}: no kinds of entities, in training there were {known}; give --kinds TABLE")
+        if unknown := [kind for kind in data.kinds if kind not in self.kinds]:
+            what = f"in training there were {known}" if known else "in training there were none"
+            raise InputError(f"{data.source}: an entity of kind {unknown[0]!r}, {what}; train with this kind, too")
+        return kind_numbers(data.kinds, self.kinds)
 
     @property
     def periods(self) -> Float[np.ndarray, " D"]:

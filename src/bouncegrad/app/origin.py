@@ -65,6 +65,7 @@ def describe(data: Trajectories, scaling: Scaling, origin: Origin, known: np.nda
         "dt": float(data.dt),
         "features": list(data.features),
         "angles": list(data.angles),
+        "kinds": list(data.kinds),
         "units": list(data.units),
         "entities": list(data.entities),
         "fingerprint": fingerprint(origin.whole),
@@ -92,7 +93,12 @@ def require_same(about: dict[str, Any], whole: Trajectories, folder: Path) -> No
     """
     if about["fingerprint"] != fingerprint(whole):
         raise InputError(f"{whole.source}: is not the data that {folder} was trained on; give the same data")
-    now = {"dt": float(whole.dt), "features": list(whole.features), "entities": list(whole.entities)}
+    now = {
+        "dt": float(whole.dt),
+        "features": list(whole.features),
+        "entities": list(whole.entities),
+        "kinds": list(whole.kinds),
+    }
     for name, value in (now | {"mask": digest(whole.mask)}).items():
         if about.get(name, value) != value:  # early runs say nothing of some
             raise InputError(f"{whole.source}: its {name} changed since {folder} was begun; give the data as it was")

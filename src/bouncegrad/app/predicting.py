@@ -53,7 +53,7 @@ def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequ
     Entities that were not observed there have no forecast: theirs is NaN.
     """
     on = model.on(seen)
-    forecaster = model.forecaster.on(on.entities, on.pairs)
+    forecaster = model.forecaster.on(on.entities, on.pairs, on.kinds)
     origin = np.asarray(data.x[:, list(frames)], np.float64)
     if data.mask is None or data.mask.all():
         needed = torch.tensor(frames)[:, None] + torch.arange(-model.config.lags, 1)
@@ -114,7 +114,7 @@ def take_out(model: Model, seen: Trajectories, entity: str, steps: int, result: 
     among = (graph.pairs != number).all(0)
     pairs = graph.pairs[:, among]
     others = Start(
-        start.forecaster.on(len(stay), pairs - (pairs > number).long()),
+        start.forecaster.on(len(stay), pairs - (pairs > number).long(), [graph.kinds[i] for i in stay]),
         start.states[:, :, stay],
         start.last[:, :, stay],
         start.origin[:, :, stay],

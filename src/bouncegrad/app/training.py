@@ -133,9 +133,8 @@ def model_of(loop: BounceGrad, scaling: Scaling, config: Config, data: Trajector
     """What the loop trains as a model, the modules shared."""
     composition = loop.composition
     assert isinstance(composition, GraphComposition)
-    return Model(
-        composition, as_forecaster(composition), scaling, config, data.features, data.shape[1], data.dt, data.angles
-    )
+    forecaster, named = as_forecaster(composition), (data.features, data.shape[1], data.dt, data.angles, data.kinds)
+    return Model(composition, forecaster, scaling, config, *named)
 
 
 def require_shared(config: Config, tasks: int, processes: Processes) -> None:

@@ -31,7 +31,7 @@ def effects(
     arriving = composition.sum_by_target(message)[:, target]
 
     def change(arriving: Float[Tensor, "B*C E width"]) -> Float[Tensor, "B C E D"]:
-        output = composition.node.one(torch.cat([arriving, own], -1).flatten(0, 1), 0)
+        output = composition.of_kinds(composition.node, torch.cat([arriving, own], -1).flatten(0, 1), target)
         return composition.heads(output, (b, c, composition.slots))[0]
 
     return (change(arriving) - change(arriving - message)) * composition.change

@@ -92,9 +92,13 @@ class ModulePool(nn.Module):
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     value.copy_(value.mean(0, keepdim=True).expand_as(value))
 
-    def layers(self, x: Float[Tensor, "K R width"], first: int) -> Float[Tensor, "K R outputs"]:
-        """The layers from `first` on; rows of `x[k]` go through module k."""
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+    def layers(
+        self, x: Float[Tensor, "K R width"], first: int, only: int | None = None
+    ) -> Float[Tensor, "K R outputs"]:
+        """The layers from `first` on; rows of `x[k]` go through module k, those of `x[0]` through the `only` one."""
+        chosen = slice(None) if only is None else slice(only, only + 1)
+        for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
+            weight, bias = weights[chosen], biases[chosen]
             if layer >= first:
                 x = torch.bmm(x, weight).add_(bias)  # in place is faster than `baddbmm`, which copies the bias first
                 if layer < len(self.weights) - 1:

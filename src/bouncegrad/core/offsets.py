@@ -31,11 +31,11 @@ def move_offsets(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]
     if marked or composition.pinned or composition.slots != composition.entities * (composition.entities - 1):
         return
     mean, size = message_sizes(composition, tracks)
-    weight = composition.node.weights[0][0, : mean.shape[-1]]
+    weights = composition.node.weights[0][:, : mean.shape[-1]]
     share = 1 / (size + 1e-9 * size.sum()).clamp(min=1e-300)
     offset = ((share / share.sum()).to(mean.dtype)[:, None] * mean).sum(0)
     composition.edge.biases[-1].sub_(offset)
-    composition.node.biases[0].add_((composition.entities - 1) * (offset @ weight))
+    composition.node.biases[0].add_((composition.entities - 1) * (offset @ weights)[:, None])
 
 
 def message_sizes(
@@ -48,9 +48,9 @@ def message_sizes(
     if tracks.shape[-1] > composition.features:
         there = states[:, frames][..., composition.state].flatten(0, 1)[:, composition.pairs] > 0
         message = message[:, there.all(1).flatten()]
-    weight = composition.node.weights[0][0, : message.shape[-1]]
+    weights = composition.node.weights[0][:, None, : message.shape[-1]]
     mean = message.mean(1)
-    return mean, ((message - mean[:, None]) @ weight).square().mean((1, 2)).double()
+    return mean, ((message - mean[:, None]) @ weights).square().mean((0, 2, 3)).double()
 
 
 @torch.no_grad()

@@ -51,6 +51,7 @@ def convert(
     resample: Step | None = None,
     angles: Sequence[str] = (),
     groups: str | Path | None = None,
+    kinds: str | Path | None = None,
     force: bool = False,
 ) -> list[Converted]:
     """Reads recordings of any known format and writes them in another.
@@ -71,6 +72,7 @@ def convert(
         resample: as in `load`.
         angles: as in `load`.
         groups: as in `load`.
+        kinds: as in `load`.
         force: replace files that exist.
 
     Raises:
@@ -82,7 +84,8 @@ def convert(
     for name in _parts_to_read(source, target, form, part):
         # A file without parts may become the part of a folder.
         read = None if not form.suffix and not parts(source) else name
-        times: dict[str, Any] = {"time_step": time_step, "resample": resample, "angles": angles, "groups": groups}
+        times: dict[str, Any] = {"time_step": time_step, "resample": resample, "angles": angles}
+        times |= {"groups": groups, "kinds": kinds}
         data = load(source, part=read, edges=edges, edges_order=edges_order, velocities=velocities, **times)
         place = _filled(target, PART, name)
         whole = TASK not in str(place)
@@ -150,7 +153,7 @@ def _try(data: Trajectories, aside: Path, place: Path, part: str | None, form: F
 def _lost(data: Trajectories, again: Trajectories) -> dict[str, str]:
     """What differs between recordings and what a file gives back of them, in words."""
     lost = {}
-    for field in ("features", "units", "angles", "entities", "tasks", "groups"):
+    for field in ("features", "units", "angles", "entities", "tasks", "groups", "kinds"):
         before, after = getattr(data, field), getattr(again, field)
         if before != after:
             lost[field] = f"{field} {listed(before)}" + (f", read back as {listed(after)}" if any(after) else "")

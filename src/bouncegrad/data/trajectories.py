@@ -40,6 +40,7 @@ class Trajectories:
         derived: features that were derived from positions; see `with_velocities`.
         angles: features that are angles, named `phase` (radians) or `heading:deg` (degrees), see `angles.py`.
         groups: M names of groups of tasks that have a graph in common, for `shared_graph`; empty: all are one.
+        kinds: N names of kinds of entities, each of which moves by a node module of its own; empty: all are of one.
         resampling: what `resample` did, in words; empty for frames as they were recorded.
 
     Raises:
@@ -63,6 +64,7 @@ class Trajectories:
     derived: tuple[str, ...] = ()
     angles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
     resampling: str = ""
 
     def __post_init__(self) -> None:
@@ -92,9 +94,12 @@ class Trajectories:
         self._set_names("entities", n, tuple(map(str, range(n))))
         self._set_names("units", d, ("",) * d)
         self._set_names("tasks", m, tuple(map(str, range(m))))
-        object.__setattr__(self, "groups", tuple(map(str, self.groups)))
-        if self.groups and len(self.groups) != m:
-            raise InputError(f"{self.source}: {len(self.groups)} groups for {m} {plural('task', m)}; give one each")
+        for field, word, count in (("groups", "task", m), ("kinds", "entity", n)):
+            labels = tuple(map(str, getattr(self, field)))
+            if labels and len(labels) != count:
+                what = f"{len(labels)} {field} for {count} {plural(word, count)}"
+                raise InputError(f"{self.source}: {what}; give one each")
+            object.__setattr__(self, field, labels)
         object.__setattr__(self, "angles", tuple(map(str, self.angles)))
         periods_of(self.angles, self.features, self.units, self.source)
         if not (np.isfinite(self.dt) and self.dt > 0):

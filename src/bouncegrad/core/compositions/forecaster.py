@@ -14,6 +14,7 @@ likelihood would follow the few that are largest.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -62,7 +63,9 @@ class Forecaster(nn.Module):
         self.graph, self.substeps = graph, substeps
         self.spread: ModulePool | None = None
         if spread_hidden is not None:
-            self.spread = ModulePool(1, (graph.node.sizes[0], *spread_hidden, graph.features), generator)
+            self.spread = ModulePool(
+                graph.node.modules_count, (graph.node.sizes[0], *spread_hidden, graph.features), generator
+            )
         self.register_buffer("weight", weight)
         self.register_buffer("names", names)
         self.register_buffer("widening", torch.ones(horizons, graph.features))
@@ -77,10 +80,12 @@ class Forecaster(nn.Module):
         for new, old in zip(self.graph.node.parameters(), trained.node.parameters(), strict=True):
             new.copy_(old[..., : new.shape[-1]])
 
-    def on(self, entities: int, pairs: Int[Tensor, "2 E"] | None = None) -> Forecaster:
-        """The same modules (shared, not copied) on another number of entities or other candidate pairs."""
+    def on(
+        self, entities: int, pairs: Int[Tensor, "2 E"] | None = None, kinds: Sequence[int] | None = None
+    ) -> Forecaster:
+        """The same modules (shared, not copied) on other entities, by default of the same kinds, or candidate pairs."""
         other = copy.copy(self)
-        other._modules = self._modules | {"graph": self.graph.on(entities, pairs)}
+        other._modules = self._modules | {"graph": self.graph.on(entities, pairs, kinds)}
         return other
 
     @property
@@ -161,7 +166,7 @@ class Forecaster(nn.Module):
         for _ in range(self.substeps):
             inputs = graph.node_input(torch.cat([now, past], -1), z)
             first = inputs if first is None else first
-            change = graph.heads(graph.node.one(inputs, 0), now.shape[:3])[0]
+            change = graph.heads(graph.of_kinds(graph.node, inputs), now.shape[:3])[0]
             now = now + graph.change * change / self.substeps
         assert first is not None
         return (now - x[..., : graph.features]) / graph.change if self.substeps > 1 else change, first
@@ -171,8 +176,8 @@ class Forecaster(nn.Module):
     ) -> Float[Tensor, "B C N D"]:
         """Of the change; without gradient to what was read."""
         if self.spread is None:
-            return self.graph.heads(self.graph.node.one(inputs, 0), x.shape[:3])[1]
-        raw = self.spread.one(inputs.detach(), 0)
+            return self.graph.heads(self.graph.of_kinds(self.graph.node, inputs), x.shape[:3])[1]
+        raw = self.graph.of_kinds(self.spread, inputs.detach())
         return bounded(raw, *LOG_VARIANCE).view(*x.shape[:3], -1)
 
 

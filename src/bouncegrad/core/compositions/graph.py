@@ -63,6 +63,7 @@ class GraphComposition(nn.Module):
         momentum: what one entity sends, it gets back negated, `m_{s->t} = f_z(s, t) - f_z(t, s)`: where both directions
             of a pair share a type, messages add up to nothing.
         angles: the features that are angles, in radians; modules see sine and cosine.
+        kinds: `[N]`, from 0, the kind of each entity, each of which has a node module of its own; empty: all are alike.
 
     Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
     """
@@ -94,6 +95,7 @@ class GraphComposition(nn.Module):
         placeless: bool = False,
         momentum: bool = False,
         angles: Sequence[int] = (),
+        kinds: Sequence[int] = (),
     ) -> None:
         super().__init__()
         heads = 2 if likelihood == "learned" else 1
@@ -105,7 +107,8 @@ class GraphComposition(nn.Module):
         self.view = PairView(features, history, scaling, polar, relative, angles)
         edge_sizes = (self.view.width, *edge_hidden, message)
         self.edge = ModulePool(edge_types - pinned, edge_sizes, generator, activation, path)
-        self.node = ModulePool(1, (message + self.view.state, *node_hidden, heads * features), generator, activation)
+        node_sizes = (message + self.view.state, *node_hidden, heads * features)
+        self.node = ModulePool(1 + max(kinds, default=0), node_sizes, generator, activation)
         # Divided in double precision, so that the same recordings in other units give the same numbers.
         self.register_buffer("change", torch.tensor(np.divide(scaling.change, scaling.scale)).float())
         placed = torch.ones(self.view.state)
@@ -113,17 +116,19 @@ class GraphComposition(nn.Module):
         self.register_buffer("placed", placed)
         self.register_buffer("variance", torch.ones(features))
         self.register_buffer("temperature", torch.ones(()))
-        self._place(entities, pairs)
+        self._place(entities, pairs, kinds)
 
-    def _place(self, entities: int, pairs: Int[Tensor, "2 E"] | None) -> None:
-        self.entities = entities
+    def _place(self, entities: int, pairs: Int[Tensor, "2 E"] | None, kinds: Sequence[int]) -> None:
+        self.entities, self.kinds = entities, list(kinds) or [0] * entities
         self.pairs = edge_index(entities) if pairs is None else pairs
         self.groups = incoming_edges(self.pairs, entities)
 
-    def on(self, entities: int, pairs: Int[Tensor, "2 E"] | None = None) -> GraphComposition:
-        """The same modules (shared, not copied) on another number of entities or other candidate pairs."""
+    def on(
+        self, entities: int, pairs: Int[Tensor, "2 E"] | None = None, kinds: Sequence[int] | None = None
+    ) -> GraphComposition:
+        """The same modules (shared, not copied) on other entities, by default of the same kinds, or candidate pairs."""
         other = copy.copy(self)
-        other._place(entities, pairs)
+        other._place(entities, pairs, (self.kinds if entities == self.entities else ()) if kinds is None else kinds)
         return other
 
     @property
@@ -169,7 +174,17 @@ class GraphComposition(nn.Module):
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
     ) -> tuple[Float[Tensor, "B C N D"], Float[Tensor, "B C N D"]]:
         """Mean and log-variance of each feature's change, in units of the training part's changes."""
-        return self.heads(self.node.one(self.node_input(x, z), 0), x.shape[:3])
+        return self.heads(self.of_kinds(self.node, self.node_input(x, z)), x.shape[:3])
+
+    def of_kinds(
+        self, nodes: ModulePool, rows: Float[Tensor, "R inputs"], whose: Int[Tensor, " n"] | None = None
+    ) -> Float[Tensor, "R outputs"]:
+        """Every row through the module of its entity's kind; entities are 0 ... N-1, or `whose`, over and over."""
+        if nodes.modules_count == 1:
+            return nodes.one(rows, 0)
+        kinds = torch.tensor(self.kinds)
+        kinds = kinds if whose is None else kinds[whose]
+        return nodes(rows, kinds.repeat(len(rows) // len(kinds)))
 
     def node_input(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C*N inputs"]:
         """What arrives at each entity, and its own state."""
@@ -249,34 +264,54 @@ class GraphComposition(nn.Module):
         z: Int[Tensor, "R E"],
         columns: Int[Tensor, "N block"],
     ) -> Float[Tensor, "R N fillings"]:
-        (r, n, _), there, change = before.shape, before[..., self.state :], (after - before)[..., : self.features]
-        before = before[..., : self.state]
-        degree, block = self.groups.shape[1], columns.shape[1]
+        there, before = before[..., self.state :], before[..., : self.state]
         message = self.all_messages(before[:, None])
         if self.pinned:
             message = torch.cat([torch.zeros_like(message[:1]), message])
-        width = message.shape[-1]
         if there.shape[-1]:
             message = message * there[:, self.pairs[0]].flatten(0, 1)
-        weight = self.node.weights[0][0]
+        change = (after[..., : self.features] - before[..., : self.features]) / self.change
+        arguments = (message, self.own(before), change, z, columns)
+        if self.node.modules_count == 1:
+            return self._losses_into(torch.arange(self.entities), 0, *arguments)
+        kinds = torch.tensor(self.kinds)
+        losses = change.new_empty(len(z), self.entities, self.choices ** columns.shape[1])
+        for kind in kinds.unique().tolist():
+            members = (kinds == kind).nonzero()[:, 0]
+            losses[:, members] = self._losses_into(members, kind, *arguments)
+        return losses
+
+    def _losses_into(
+        self,
+        targets: Int[Tensor, " n"],
+        kind: int,
+        message: Float[Tensor, "K R*E width"],
+        own: Float[Tensor, "R N state"],
+        change: Float[Tensor, "R N D"],
+        z: Int[Tensor, "R E"],
+        columns: Int[Tensor, "N block"],
+    ) -> Float[Tensor, "R n fillings"]:
+        """Of every filling of a block of edges into some entities, all of one kind."""
+        groups, columns, own, change = self.groups[targets], columns[targets], own[:, targets], change[:, targets]
+        (r, n, _), width, degree, block = own.shape, message.shape[-1], groups.shape[1], columns.shape[1]
+        weight = self.node.weights[0][kind]
         projected = message.transpose(0, 1).reshape(-1, width) @ weight[:width]
         projected = projected.view(r, self.slots, self.choices, -1)
         if self.slots < self.groups.numel():
             # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
             projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
-        base = torch.addmm(self.node.biases[0][0], self.own(before).flatten(0, 1), weight[width:]).view(r, n, -1)
-        chosen = self.groups.gather(1, columns)
+        base = torch.addmm(self.node.biases[0][kind], own.flatten(0, 1), weight[width:]).view(r, n, -1)
+        chosen = groups.gather(1, columns)
         if block < degree:
             kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)
-            rest = self.groups[kept].view(n, degree - block)
+            rest = groups[kept].view(n, degree - block)
             types = nn.functional.pad(z, (0, 1))[:, rest]
             base = base + projected[torch.arange(r)[:, None, None], rest, types].sum(2)
         hidden = outer_sum([projected[:, chosen[:, i]] for i in range(block)], base)
         count = hidden.shape[2]
         hidden = self.node.activation(hidden, inplace=True).view(1, r * n * count, -1)
-        mean, log_variance = self.heads(self.node.layers(hidden, first=1)[0], (r, n, count))
-        error = (change / self.change)[:, :, None] - mean
-        return gaussian_loss(error, log_variance).sum(-1)
+        mean, log_variance = self.heads(self.node.layers(hidden, first=1, only=kind)[0], (r, n, count))
+        return gaussian_loss(change[:, :, None] - mean, log_variance).sum(-1)
 
     def all_messages(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "types B*C*E width"]:
         """What an edge of every type that is not silent would send."""

@@ -13,8 +13,8 @@ from bouncegrad.data.formats.dnri import DNRI
 from bouncegrad.data.formats.edge_arrays import read_truth
 from bouncegrad.data.formats.format import Format
 from bouncegrad.data.formats.frames import SOURCE, edges_from_frame, from_frame, to_frame
-from bouncegrad.data.formats.groups import read_groups
 from bouncegrad.data.formats.kipf import KIPF
+from bouncegrad.data.formats.labels import read_labels
 from bouncegrad.data.formats.mapped import FOLDER as MAPPED
 from bouncegrad.data.formats.netsim import NETSIM
 from bouncegrad.data.formats.own import ARCHIVE, ARRAY
@@ -47,6 +47,7 @@ def load(
     resample: Step | None = None,
     angles: Sequence[str] = (),
     groups: str | Path | None = None,
+    kinds: str | Path | None = None,
 ) -> Trajectories:
     """The recordings in a file or folder of any known format, or in a pandas table.
 
@@ -64,6 +65,7 @@ def load(
         time_step: time between two frames, in place of what the format itself states.
         resample: interpolate at frames so far apart, or `usual`, see `resampling.py`; velocities are derived after.
         groups: a table (task, group) of the tasks that have a graph in common.
+        kinds: a table (entity, kind) of entities that move by laws of their own.
         angles: features that are angles, `phase` in radians or `heading:deg` in degrees, beside those that the format
             itself states; their differences wrap, see `angles.py`.
 
@@ -83,7 +85,9 @@ def load(
     if edges is None:
         edges = beside
     if groups is not None:
-        data = replace(data, groups=read_groups(_existing(Path(groups)), data))
+        data = replace(data, groups=read_labels(_existing(Path(groups)), data, "task", "group"))
+    if kinds is not None:
+        data = replace(data, kinds=read_labels(_existing(Path(kinds)), data, "entity", "kind"))
     if isinstance(edges, str | Path):
         data = replace(data, edges=read_truth(_existing(Path(edges)), data, edges_order))
     elif edges is not None:
