@@ -113,13 +113,16 @@ class Permuted(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, order: Tensor, back: Tensor) -> Tensor:
+        """Rows in this order; `back` is its inverse."""
         return x[order]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        """Keeps the two orders."""
         ctx.save_for_backward(*inputs[1:])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        """The gradient's rows, back in their places."""
         order, back = ctx.saved_tensors
         return Permuted.apply(gradient, back, order), None, None
