@@ -167,7 +167,7 @@ def test_a_preset_in_a_settings_file_is_not_passed_over(command, work):
         ("simulate springs --tasks 2 --threads 0 --out new.npz", ["threads is 0"]),
         ("simulate charged --tasks 2 --directed --out new.npz", ["a force between charges acts both ways; drop it"]),
         ("simulate springs --tasks 2000000000 --out new.npz", ["more than 16 GB; simulate fewer tasks"]),
-        ("simulate springs --tasks 2 --out new.txt", ["new.txt: no format by this name; name it .npz or .csv"]),
+        ("simulate springs --tasks 2 --out new.txt", ["new.txt: no format by this name; name it .npz, .csv or .mmap"]),
         ("simulate springs --tasks 2 --out springs.npz", ["springs.npz: exists already", "--force"]),
         ("simulate springs --tasks 2 --out springs.npz/a.npz", ["springs.npz/a.npz: cannot be written"]),
         ("demo --epochs 0 --out new", ["setting epochs: 0 cannot be used; give a whole number from 1"]),

@@ -12,7 +12,7 @@ from bouncegrad.app.evaluation import evaluate
 from bouncegrad.app.training import train
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results import report_figures
+from bouncegrad.results import report_tasks
 from bouncegrad.results.export import edge_table
 from bouncegrad.results.result import Result
 
@@ -83,7 +83,7 @@ def test_graphs_are_of_those_who_are_there():
     data = hidden_behind(np.nan)
     result = Result.from_probability(np.eye(2)[data.edges.clip(0)] * (1 - np.eye(4))[..., None], np.zeros(12), 30)
     for task, entities in ((3, 3), (7, 4)):
-        made = report_figures.tasks(data.select([task]), result_of(result, task), (0, 1), 0, 1)[0]
+        made = report_tasks.tasks(data.select([task]), result_of(result, task), (0, 1), 0, None, [(0, "")])[0]
         assert made.right == made.edges == entities * (entities - 1)
 
 

@@ -199,8 +199,9 @@ class Run:
         require_format(version, FORMAT, path)
         return state
 
-    def warn_if_unfinished(self) -> None:
-        """One line on stderr if training was stopped before its end."""
+    @property
+    def progress(self) -> float:
+        """Share of the whole run that the checkpoint has seen."""
         with self.consistent():
             state = self.state()
             progress = float(state["schedule"]["progress"])
@@ -208,7 +209,11 @@ class Run:
             if second:
                 stage = state["forecast"]
                 progress = (1 - second) * progress + second * (float(stage["progress"]) if stage else 0.0)
-        if progress < 1:
+        return progress
+
+    def warn_if_unfinished(self) -> None:
+        """One line on stderr if training was stopped before its end."""
+        if (progress := self.progress) < 1:
             print(
                 f"bouncegrad: note: training of {self.folder} was stopped at {progress:.0%}, its modules are half "
                 f"learned; finish it with bouncegrad train --resume --data DATA --out {self.folder}",

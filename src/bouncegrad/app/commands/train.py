@@ -225,8 +225,8 @@ def train_in(
     except LostProcess:
         print(f"bouncegrad: another process has ended; go on from the last checkpoint with: {again}", file=sys.stderr)
         return 1
-    # The signal may have come to another process: then the last row says that this is not the end.
-    if stopped() or (processes.first and not (rows and rows[-1]["progress"] >= 1)):
+    # The signal may have come to another process: then the checkpoint says that this is not the end.
+    if stopped() or (processes.count > 1 and processes.first and run.progress < 1):
         print(f"stopped; go on with: {again}")
         return 130
     if loop.skipped:
