@@ -272,7 +272,8 @@ class TestPedestrians:
         frames = list(range(0, 450, 10))
         folder = scene(tmp_path / "hall", frames, [1, 2, 3], person3=[0, 10])
         assert parts(folder) == ("hall_20", "hall_220")
-        assert refused(folder) == ": has the parts hall_20, hall_220; choose one"
+        assert load(folder).tasks == load(folder, part="hall").tasks == ("hall_20", "hall_220")
+        assert refused(folder, part="hall_30") == ": has no part 'hall_30'; choose one of hall"
         assert load(folder / "obsmat.txt", part="hall_220").x[0, 0, 0, 1] == 220
 
     def test_no_case_crosses_a_gap_in_time(self, tmp_path):
@@ -342,3 +343,18 @@ class TestPedestrians:
                 assert np.array_equal(data.edges[0], windows["group"][i, :n, :n])
         sizes = [load(folder, part=name).shape[2] for name in found]
         assert (min(sizes), max(sizes)) == (3, 42)
+
+    @beside
+    def test_a_scene_is_a_data_set_of_its_cases(self):
+        folder = SHARED / "data/pedestrian_groups"
+        scene = load(folder, part="zara01")
+        assert scene.x.shape == load(folder / "zara01").x.shape == (28, 20, 9, 4)
+        for i, name in enumerate(scene.tasks):
+            case = load(folder, part=name)
+            n = case.shape[2]
+            np.testing.assert_array_equal(scene.x[i, :, :n], case.x[0])
+            np.testing.assert_array_equal(scene.edges[i, :n, :n], case.edges[0])
+            assert not scene.mask[i, :, n:].any()
+            assert (scene.edges[i, n:] == np.eye(9, dtype=int)[n:] - 1).all()
+        with pytest.raises(InputError, match="has the parts seq_eth, seq_hotel"):
+            load(folder)

@@ -1,9 +1,9 @@
 """Tracks of walking people as OpenTraj keeps them: `obsmat.txt` and `groups.txt`, a folder for each scene.
 
 People come and go, so a recording of one scene has no fixed set of entities. A case is a window of `WINDOW` frames with
-those people who are there throughout; windows do not overlap. Cases differ in their number of entities, which
-`Trajectories` does not, so each case is a part of its own: a data set of one task, chosen by name. The alternative, all
-people of a scene as entities with a mask, would hold squares of hundreds of pairs that never met.
+those people who are there throughout; windows do not overlap. A case is a data set of one task, chosen by its name; a
+scene one whose tasks are its cases, with as many places as the largest has people: the others leave some empty. All
+people of a scene as entities would hold squares of hundreds of pairs that never met.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.format import Format, chosen_part
@@ -43,11 +43,12 @@ class Case(NamedTuple):
 
 
 def read(path: Path, part: str | None) -> Trajectories:
-    """One case: x and y in metres, vx and vy in m/s, entities named by their numbers, who walks together as type 1.
+    """One case or scene: x and y in metres, vx and vy in m/s, who walks together as type 1.
 
     Args:
         path: the folder of a scene, its `obsmat.txt`, or a folder of scenes.
-        part: the case, `SCENE_FRAME` by its first frame.
+        part: the case, `SCENE_FRAME` by its first frame, whose entities are named by the people's numbers; or the
+            scene, whose entities are places `1` to N; the only scene by default.
 
     Raises:
         InputError: a file is unusable, there is no case, or there are several and no choice.
@@ -57,16 +58,29 @@ def read(path: Path, part: str | None) -> Trajectories:
         raise InputError(
             f"{path}: no {WINDOW} frames in a row with {FEWEST} people there throughout; give a longer recording"
         )
-    name = chosen_part(path, tuple(cases), part)
-    case = cases[name]
+    if part not in cases:
+        scenes = tuple(dict.fromkeys(case.folder.resolve().name for case in cases.values()))
+        scene = chosen_part(path, scenes, part)
+        cases = {name: case for name, case in cases.items() if case.folder.resolve().name == scene}
+    else:
+        cases = {part: cases[part]}
+    people = [case.people for case in cases.values()]
+    most = max(map(len, people))
+    x = np.full((len(cases), WINDOW, most, len(STATE)), np.nan)
+    edges = np.full((len(cases), most, most), -1) * (1 - np.eye(most, dtype=np.int64))
+    for task, case in enumerate(cases.values()):
+        count = len(case.people)
+        x[task, :, :count] = case.rows[:, :, STATE]
+        if (together := _together(case)) is not None:
+            edges[task, :count, :count] = together
     return Trajectories(
-        case.rows[:, :, STATE][None],
-        edges=_together(case),
+        x,
+        edges=edges if (edges >= 0).any(where=~np.eye(most, dtype=bool)) else None,
         dt=DT,
         features=("x", "y", "vx", "vy"),
         units=("m", "m", "m/s", "m/s"),
-        entities=tuple(map(str, case.people)),
-        tasks=(name,),
+        entities=tuple(map(str, people[0] if len(people) == 1 else range(1, most + 1))),
+        tasks=tuple(cases),
         source=str(path),
     )
 
@@ -133,7 +147,7 @@ def _read_rows(file: Path) -> Float[np.ndarray, "rows 8"]:
     return table
 
 
-def _together(case: Case) -> np.ndarray | None:
+def _together(case: Case) -> Int[np.ndarray, "N N"] | None:
     """Type 1 in both directions for people who stand in one line of the groups; None without such a file."""
     file = case.folder / GROUPS
     if not file.exists():
@@ -143,13 +157,13 @@ def _together(case: Case) -> np.ndarray | None:
     # One of the scenes says first how many groups follow.
     if lines and lines[0] == [str(len(lines) - 1)]:
         lines = lines[1:]
-    edges = np.zeros((1, len(case.people), len(case.people)), dtype=np.int64)
+    edges = np.zeros((len(case.people), len(case.people)), dtype=np.int64)
     for words in lines:
         if strange := [word for word in words if not word.isdecimal() or len(word) > 15]:
             raise InputError(f"{file}: {strange[0][:60]!r} is no number of a person; write one group of numbers a line")
         group = np.isin(case.people, [int(word) for word in words])
-        edges[0] |= np.outer(group, group)
-    edges[0, range(len(case.people)), range(len(case.people))] = 0
+        edges |= np.outer(group, group)
+    np.fill_diagonal(edges, 0)
     return edges
 
 
