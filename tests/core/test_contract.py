@@ -13,16 +13,19 @@ import torch
 from bouncegrad.core.annealing import Annealer, Clock, Fixed, Geometric, Tracked
 from bouncegrad.core.batches import RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.core.compositions.functions import FunctionComposition
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
 from bouncegrad.core.encoders.structure import StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.moves import Redraw, flip_slot, redraw_all, redraw_group, redraw_slot
+from bouncegrad.core.points import RandomTasks
 from bouncegrad.core.proposals import InTurn, Learned, Proposal, Truth, Uniform
 from bouncegrad.core.residual import Residual
 from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import edge_index, random_structure
 
 from .conftest import small_graph
+from .functions import random_points, small
 
 TASKS, FRAMES, ENTITIES, EPOCHS = 10, 6, 3, 4
 FLOOR = 0.05
@@ -35,14 +38,14 @@ COMPOSITIONS: dict[str, Callable[[], Any]] = {
 
 
 def learned(composition, move: Redraw, generator: torch.Generator, name: str) -> Proposal:
-    pairs, choices, small = composition.pairs, composition.choices, {"hidden": 4}
+    pairs, choices, narrow = getattr(composition, "pairs", None), composition.choices, {"hidden": 4}
     encoder: Any
     if name == "mlp":
-        encoder = TrackEncoder(FRAMES, 2, choices, pairs, generator, **small)
+        encoder = TrackEncoder(FRAMES, 2, choices, pairs, generator, **narrow)
     elif name == "cnn":
-        encoder = ConvolutionEncoder(2, choices, pairs, generator, **small)
+        encoder = ConvolutionEncoder(2, choices, pairs, generator, **narrow)
     else:
-        encoder = StructureEncoder(composition.slots, choices, generator, name, **small)
+        encoder = StructureEncoder(composition.slots, choices, generator, name, **narrow)
     return Learned(encoder, composition.groups, move, learning_rate=0.1)
 
 
@@ -65,10 +68,14 @@ ANNEALERS: dict[str, Callable[[], Annealer]] = {
     "fixed": lambda: Fixed(0.01, floor=FLOOR),
 }
 TABLE = list(product(PROPOSALS, MOVES, ANNEALERS, COMPOSITIONS))
+# Functions have no entities that an encoder on tracks could look at, and no steps that leave residuals.
+FUNCTIONS = {"sum": lambda: small("sum"), "chain": lambda: small("chain")}
+KNOWN = [name for name in PROPOSALS if name not in ("mlp", "cnn", "both")]
+TABLE += product(KNOWN, MOVES, [name for name in ANNEALERS if name != "residual"], FUNCTIONS)
 
 
 def made(proposal: str, move: str, annealer: str, composition: str, seed: int = 0) -> BounceGrad:
-    generator, parts = torch.Generator().manual_seed(seed), COMPOSITIONS[composition]()
+    generator, parts = torch.Generator().manual_seed(seed), (COMPOSITIONS | FUNCTIONS)[composition]()
     return BounceGrad(
         parts,
         Metropolis(explain=annealer == "residual"),
@@ -83,7 +90,8 @@ def made(proposal: str, move: str, annealer: str, composition: str, seed: int = 
 def run(loop: BounceGrad, start: int, stop: int) -> BounceGrad:
     """These epochs; whatever the visit, temperatures stay above the floor and structures in their range."""
     tracks = torch.randn(TASKS, FRAMES, ENTITIES, 2, generator=torch.Generator().manual_seed(2))
-    batches = RandomFrames(tracks, 5, 2, steps=3)
+    functions = isinstance(loop.composition, FunctionComposition)
+    batches = RandomTasks(random_points(TASKS), 5) if functions else RandomFrames(tracks, 5, 2, steps=3)
 
     def look(clock, batch, move, loss) -> None:
         assert loop.annealer.temperature >= FLOOR

@@ -39,6 +39,11 @@ class RegressionBatch(NamedTuple):
         """The same visit without its held-out points: fitted points are judged."""
         return self._replace(judged=self.fitted)
 
+    @property
+    def tracks(self) -> Float[Tensor, "B P 1 I+O"]:
+        """What a proposal may look at, fitted points alone: each stands where a frame of one entity would."""
+        return torch.cat(self.fitted, -1)[:, :, None]
+
 
 def every_task(data: RegressionTasks) -> RegressionBatch:
     """A visit to all tasks, judged by their held-out points; single precision."""
