@@ -109,8 +109,6 @@ class ModulePool(nn.Module):
 class Permuted(torch.autograd.Function):
     """`x[order]`; the gradient is gathered by the inverse, where that of an index would be scattered row by row."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def forward(x: Tensor, order: Tensor, back: Tensor) -> Tensor:
         """Rows in this order; `back` is its inverse."""
