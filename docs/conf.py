@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from sphinx import addnodes
-
 import bouncegrad
 
 project = "bouncegrad"
@@ -78,6 +76,8 @@ def shapes(app, what, name, obj, options, signature: str | None, returned: str |
 
 def unlinked(app, tree) -> None:
     """Axes such as `steps` in a shape are no names of the code, even where something there is called so."""
+    from sphinx import addnodes  # here, so that a test can read the side bar where Sphinx is not installed
+
     for link in list(tree.findall(addnodes.pending_xref)):
         if link.get("reftype") == "class" and link.get("reftarget", "").islower() and "." not in link["reftarget"]:
             link.replace_self(link.children)
