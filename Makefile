@@ -18,8 +18,9 @@ $(VENV)/.installed: pyproject.toml
 demo: install
 	$(BIN)/bouncegrad demo --out demo
 
+# One process a core, each with one thread: tests are too small for more threads to help them.
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

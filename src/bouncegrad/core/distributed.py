@@ -116,8 +116,10 @@ class Processes:
     def _met(self, exchange: Callable[[], Any]) -> None:
         try:
             exchange()
-        except RuntimeError as error:
-            raise LostProcess("another process has ended") from error
+            return
+        except RuntimeError:
+            pass  # its traceback holds the group: kept until the interpreter ends, gloo's threads would abort it
+        raise LostProcess("another process has ended")
 
 
 ALONE = Processes()
