@@ -13,6 +13,7 @@ shards of a batch are not of one size, and the guard has to see the sum before t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -116,10 +117,9 @@ class Processes:
     def _met(self, exchange: Callable[[], Any]) -> None:
         try:
             exchange()
-            return
-        except RuntimeError:
-            pass  # its traceback holds the group: kept until the interpreter ends, gloo's threads would abort it
-        raise LostProcess("another process has ended")
+        except RuntimeError as error:
+            time.sleep(0.5)  # gloo's thread lets go of its tensors, which it cannot once the interpreter ends: it aborts
+            raise LostProcess("another process has ended") from error
 
 
 ALONE = Processes()
