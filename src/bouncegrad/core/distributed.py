@@ -118,7 +118,7 @@ class Processes:
         try:
             exchange()
         except RuntimeError as error:
-            time.sleep(0.5)  # gloo's thread lets go of its tensors, which it cannot once the interpreter ends: it aborts
+            time.sleep(0.5)  # gloo's thread lets go of its tensors; once the interpreter ends it would abort instead
             raise LostProcess("another process has ended") from error
 
 
