@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 
 from bouncegrad.core.compositions.graph import gaussian_loss
+from bouncegrad.core.refitting import into_unseen, refit
+from bouncegrad.core.track_fit import TrackFit
 from bouncegrad.core.unseen import find_unseen
 
 from .conftest import make_known, small_graph
@@ -20,18 +22,36 @@ def test_one_who_pulls_several_is_found_and_one_who_pulls_nobody_is_not() -> Non
     centre = (known.tracks[:, :, :3].mean(2) - known.tracks[:, :, 3]).square().mean((1, 2))
     pulls = from_hidden >= 2
     assert square[pulls].median() < centre[pulls].median() / 10
+    assert (found.probability.argmax(-1) == z)[pulls].float().mean() > 0.8
     assert found.tracks.shape == (12, 24, 1, 1)
     assert found.probability.shape == (12, 12, 2)
 
-    nobody = torch.zeros_like(z)
-    still = known.tracks[:, :1, :3].expand(-1, 24, -1, -1)
-    alone = find_unseen(known.composition, still + 0 * nobody.sum(), starts=12)
+    still = known.tracks[:6, :1, :3].expand(-1, 24, -1, -1)
+    alone = find_unseen(known.composition, still, starts=12)
     assert alone.determined.float().mean() < 0.5
+
+
+def test_an_edge_into_the_unseen_and_its_track_change_together() -> None:
+    """Given the track that fits a wrong edge, the wrong edge seems right; the law's variance is all that is allowed."""
+    known = make_known(entities=4, tasks=6, frames=24)
+    visible, into = known.tracks[:, :, :3], into_unseen(known.composition, 3)
+    wrong = known.z.clone()
+    wrong[:, into[0]] = 1 - wrong[:, into[0]]
+    fit = TrackFit(known.composition, visible, known.tracks[:, :, 3:])
+    for _ in range(8):
+        fit.step(wrong)
+    generator = torch.Generator().manual_seed(0)
+    track, z, probability = refit(known.composition, visible, fit.hidden, wrong, generator)
+    costs = [fit.residuals(hidden, edges).cost for hidden, edges in ((track, z), (fit.hidden, wrong))]
+    assert (costs[0] <= costs[1]).all()
+    assert (z == known.z)[:, into].float().mean() > 0.9
+    torch.testing.assert_close(probability.sum(-1), torch.ones(6, len(into), dtype=torch.float64))
+    assert torch.equal(probability.argmax(-1), z[:, into])
 
 
 def test_the_same_seed_gives_the_same_answer_and_the_modules_are_left_as_they_were() -> None:
     known = make_known(entities=4, tasks=3)
-    first, second = (find_unseen(known.composition, known.tracks[:, :, :3], seed=4, starts=4) for _ in range(2))
+    first, second = (find_unseen(known.composition, known.tracks[:, :, :3], seed=4, starts=3) for _ in range(2))
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
     assert known.composition.slack == 0.0
 

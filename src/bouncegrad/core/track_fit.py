@@ -72,6 +72,12 @@ class TrackFit:
         """Of all entities."""
         return torch.cat([self.visible, self.hidden], 2)
 
+    def only(self, rows: Int[Tensor, " rows"]) -> TrackFit:
+        """These rows, which go on as they were."""
+        kept = TrackFit(self.composition, self.visible[rows], self.hidden[rows])
+        kept.damping = self.damping[rows]
+        return kept
+
     def residuals(self, hidden: Float[Tensor, "B T H D"], z: Int[Tensor, "B E"]) -> Residuals:
         """With these tracks of the unseen."""
         x = torch.cat([self.visible, hidden], 2)

@@ -3,7 +3,8 @@
     for slack falling from 0.5 to 0.1, temperature from 30 to 1:
         z      <-  heat bath on all edges, the unseen track taken as seen
         track  <-  Gauss-Newton step, see `track_fit.py`
-    the best of many starts;  then the same track as exactly as the law is known
+        now and then the worst starts are given up
+    the best start;  then the same track as exactly as the law is known, and edges into it anew, see `refitting.py`
 
 Variances are widened by `slack`² (in units of the training part's changes) while tracks are far from right: a law that
 is known to a thousandth finds every wrong track impossible, and tells nothing of which is better.
@@ -22,14 +23,20 @@ from torch import Tensor
 
 from bouncegrad.core.batches import whole_tracks
 from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.couplings import Coupling
+from bouncegrad.core.couplings import Coupling, Independent
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import ENUMERATED
 from bouncegrad.core.proposals import Uniform
+from bouncegrad.core.refitting import into_unseen, refit
 from bouncegrad.core.structures import random_structure
 from bouncegrad.core.track_fit import Residuals, TrackFit
 
-STARTS, SWEEPS, POLISH = 16, 48, 8
+STARTS, SWEEPS, POLISH = 48, 48, 8
+KEPT = {
+    8: 3,
+    24: 8,
+}  # after so many sweeps one start in so many goes on: as much work as 16 throughout, from more places
+REFITS = 2
 SLACK, LEAST_SLACK, POLISHED = 0.5, 0.1, 0.03
 HOTTEST = 30.0
 AS_GOOD = 10.0  # nats, at the calibrated temperature, that a start may be worse than the best and explain as well
@@ -75,7 +82,7 @@ def find_unseen(
         visible: scaled states of the V entities that were recorded.
         count: H.
         seed: of starts and search.
-        starts: side by side, the best is kept; 16 by default.
+        starts: side by side, the best is kept; 48 by default.
         coupling: what ties edges to each other.
         report: called after every sweep with the share that is done.
     """
@@ -106,41 +113,53 @@ def _find(
     z = random_structure(starts, composition.slots, composition.choices, generator).repeat(tasks, 1)
     each = visible.repeat_interleave(starts, 0)
     fit = TrackFit(composition, each, first_tracks(composition, visible, z, count, starts, generator))
-    search = HeatBath(len(z), 0.0, ENUMERATED, coupling=coupling)
     proposal = Uniform(composition.groups, composition.choices)
 
-    def move(temperature: float) -> Tensor:
-        search.evidence = None  # of tracks that have moved since
+    def drawn(z: Tensor, temperature: float, shared_noise: bool = False) -> tuple[Tensor, Tensor]:
+        search = HeatBath(len(z), 0.0, ENUMERATED, shared_noise=shared_noise, coupling=coupling)
         batch = whole_tracks(fit.tracks, torch.arange(len(z)))
-        found = search(composition, proposal, batch, z, temperature, generator)
-        z.copy_(found.z)
-        assert found.probability is not None
-        return found.probability
+        move = search(composition, proposal, batch, z, temperature, generator)
+        assert move.probability is not None
+        return move.z, move.probability
 
     for sweep in range(SWEEPS):
         progress = sweep / (SWEEPS - 1)
         composition.slack = SLACK * (LEAST_SLACK / SLACK) ** progress
-        move(1 + (HOTTEST - 1) * (1 - progress))
+        z, _ = drawn(z, 1 + (HOTTEST - 1) * (1 - progress))
         fit.step(z)
         report(progress)
+        if sweep + 1 in KEPT:
+            kept = min(starts, KEPT[sweep + 1])
+            rows = best_rows(fit.residuals(fit.hidden, z).cost.view(tasks, starts), kept)
+            fit, z, starts = fit.only(rows), z[rows], kept
     left = fit.residuals(fit.hidden, z)
-    loss, best = left.cost.view(tasks, starts), left.cost.view(tasks, starts).argmin(1)
-    rows = torch.arange(tasks) * starts + best
+    loss = left.cost.view(tasks, starts)
+    rows = best_rows(loss, 1)
     paths = fit.hidden.view(tasks, starts, *fit.hidden.shape[1:])
     as_good = loss - loss.min(1, keepdim=True).values < AS_GOOD * composition.temperature
     square = (paths - fit.hidden[rows][:, None]).square().mean((2, 3, 4))
     apart = torch.where(as_good, square, 0.0).amax(1).sqrt()
-    fit = TrackFit(composition, visible, fit.hidden[rows])
-    z, search = z[rows], HeatBath(tasks, 0.0, ENUMERATED, shared_noise=True, coupling=coupling)
+    fit, z = TrackFit(composition, visible, fit.hidden[rows]), z[rows]
     for step in range(POLISH):
         composition.slack = LEAST_SLACK * (POLISHED / LEAST_SLACK) ** ((step + 1) / POLISH)
         fit.step(z)
-    probability = move(1.0)
+    _, probability = drawn(z, 1.0, shared_noise=True)
+    if coupling is None or isinstance(coupling, Independent):  # else edges out of the unseen tell of those into it
+        for _ in range(REFITS):
+            fit.hidden, z, of_into = refit(composition, visible, fit.hidden, probability.argmax(-1), generator)
+            _, probability = drawn(z, 1.0, shared_noise=True)
+            probability[:, into_unseen(composition, visible.shape[2])] = of_into
     best_z = probability.argmax(-1)
     v = visible.shape[2]
     whole = fit.residuals(fit.hidden, best_z)
     loss_of_visible = Residuals(whole.error[:, :, :v], whole.log_variance[:, :, :v]).loss
     return Explanation(fit.hidden, probability, loss_of_visible, apart, left.misfit[rows])
+
+
+def best_rows(cost: Float[Tensor, "M starts"], count: int) -> Int[Tensor, " M*count"]:
+    """The starts of least cost of every task, as rows of all."""
+    tasks, starts = cost.shape
+    return (torch.arange(tasks)[:, None] * starts + cost.topk(count, largest=False).indices).flatten()
 
 
 def first_tracks(
