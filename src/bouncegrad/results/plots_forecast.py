@@ -72,11 +72,13 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
         time = np.arange(start, start + len(seen)) * data.dt
         ahead = np.arange(forecast.context - 1, stop) * data.dt
         for n in range(len(forecast.entities)):
-            colour, _ = entity_style(n)
+            colour, marker = entity_style(n)
             ax.plot(*with_breaks(time, seen[:, n, 0], period), color=colour, linewidth=0.9)
             ax.plot(*with_breaks(ahead, joined[:, n, 0], period), color=colour, linewidth=2.0, linestyle=AHEAD)
+            ax.plot(ahead[-1], joined[-1, n, 0], marker=marker, markersize=5, color=colour)
             low, high = forecast.low[task, :, n, 0], forecast.high[task, :, n, 0]
             ax.fill_between(ahead[1:], low, high, where=low <= high, color=colour, alpha=0.12, lw=0)
+        name_points(ax, forecast.entities, np.stack([np.full(joined.shape[1], ahead[-1]), joined[-1, :, 0]], 1))
         ax.axvline(ahead[0], color=MUTED, linewidth=0.8)
         ax.set_xlabel("time" if data.dt != 1 else "frame")
         ax.set_ylabel(data.features[0] + (f" ({data.units[0]})" if data.units[0] else ""))
@@ -108,9 +110,11 @@ def counterfactual(found: Counterfactual, task: int, ax: Axes) -> Axes:
         period = found.periods[0] if found.periods else 0.0
         time = np.arange(found.context - 1, found.context + found.with_entity.shape[1]) * found.dt
         for n in range(len(found.entities)):
-            colour, _ = entity_style(n + (n >= found.removed_number))
+            colour, marker = entity_style(n + (n >= found.removed_number))
             ax.plot(*with_breaks(time, both[0][:, n, 0], period), color=colour, linewidth=0.9)
             ax.plot(*with_breaks(time, both[1][:, n, 0], period), color=colour, linewidth=2.0, linestyle=AHEAD)
+            ax.plot(time[-1], both[1][-1, n, 0], marker=marker, markersize=5, color=colour)
+        name_points(ax, found.entities, np.stack([np.full(len(found.entities), time[-1]), both[1][-1, :, 0]], 1))
         ax.set_xlabel("time" if found.dt != 1 else "frame")
         ax.set_ylabel(found.features[0])
     _key(ax, ("with all", {"linewidth": 0.9}), (f"without {found.removed}", {"linewidth": 2.0, "linestyle": AHEAD}))

@@ -13,10 +13,11 @@ from matplotlib.collections import LineCollection
 from bouncegrad.data.angles import with_breaks
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.labels import name_points
-from bouncegrad.results.style import FAINT, MUTED, bare, entity_style, plain
+from bouncegrad.results.style import FAINT, MUTED, bare, entity_style, legend, plain
 
 POINTS = 6000  # drawn per task at most; longer recordings are thinned evenly
 NAMED = 16  # entities up to which names can be read
+LETTERS = 32  # about so many are in one line of a legend
 FADES = 10  # steps of a trail from faint to full
 
 
@@ -133,6 +134,10 @@ def _against_time(data: Trajectories, task: int, ax: Axes) -> Axes:
     else:
         ax.set_ylabel(named[0])
     ax.set_xlabel("time" if data.dt != 1 else "frame")
+    if len(data.entities) <= NAMED:
+        columns = max(1, LETTERS // (4 + max(map(len, data.entities))))
+        beside: dict[str, Any] = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4}
+        legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, **beside)
     return ax
 
 
