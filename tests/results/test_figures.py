@@ -182,7 +182,7 @@ def test_an_angle_breaks_where_it_wraps() -> None:
 
 def test_names_of_entities_that_meet_stand_apart() -> None:
     at = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [np.nan, 0.0]])
-    assert len(set(corners(at[1:4]))) == 3
+    assert len(set(corners(at[1:4], ("b", "c", "d")))) == 3
     _, ax = style.figure(3, 3)
     name_points(ax, "abcde", at)
     assert [text.get_text() for text in ax.texts] == list("abcd")

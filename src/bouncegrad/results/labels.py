@@ -11,34 +11,33 @@ from matplotlib.axes import Axes
 from bouncegrad.results.style import INK, backing
 
 CORNERS = np.array([[1, 1], [-1, 1], [1, -1], [-1, -1]])
-BESIDE = np.array([0.06, 0.05])  # about where a name stands, in widths of the drawing
-CLEAR = 0.08  # so far from other names and points a name is read with ease
+LETTER, LINE, GAP = 0.03, 0.065, 0.02  # width, height and distance in a small drawing, in widths of the drawing
 
 
-def corners(points: Float[np.ndarray, "P 2"]) -> list[tuple[int, int]]:
+def corners(points: Float[np.ndarray, "P 2"], names: Sequence[str]) -> list[tuple[int, int]]:
     """On which side of each point its name goes: away from the middle, unless another name or point is there.
 
-    Greedy in the order of points: a name that would stand in the way goes to the corner with most room.
+    Greedy in the order of points: the corner where the name covers least, by boxes of about the size of the names.
 
     Example:
-        >>> corners(np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]))
-        [(-1, -1), (1, 1), (1, -1)]
+        >>> corners(np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]), ("a", "b", "c"))
+        [(-1, -1), (1, 1), (-1, 1)]
     """
-    width = max(float(np.ptp(points, axis=0).max()), 1e-12)
-    at = (points - points.mean(0)) / width
-    taken: list[np.ndarray] = []
+    at = (points - points.mean(0)) / max(float(np.ptp(points, axis=0).max()), 1e-12)
+    taken: list[tuple[np.ndarray, np.ndarray]] = []
     chosen = []
-    for n, point in enumerate(at):
+    for point, name in zip(at, names, strict=True):
+        half = np.array([LETTER * len(name), LINE]) / 2
         outside = np.where(point >= 0, 1, -1)
-        order = sorted(CORNERS, key=lambda corner: -int((corner == outside).sum()))
-        others = [other for i, other in enumerate(at) if i != n and not np.allclose(other, point)]
-
-        def room(corner: np.ndarray, others: list[np.ndarray] = others, point: np.ndarray = point) -> float:
-            spot = point + corner * BESIDE
-            return min((float(np.linalg.norm(spot - other)) for other in (*taken, *others)), default=np.inf)
-
-        best = order[0] if room(order[0]) > CLEAR else max(order, key=room)
-        taken.append(point + best * BESIDE)
+        others = [other for other in at if not np.allclose(other, point)]
+        best, least = outside, np.inf
+        for corner in CORNERS[np.argsort(-(CORNERS == outside).sum(1), kind="stable")]:
+            middle = point + corner * (half + GAP)
+            covered = 2 * sum(bool((abs(middle - there) < half + size).all()) for there, size in taken)
+            covered += sum(bool((abs(middle - other) < half).all()) for other in others)
+            if covered < least:
+                best, least = corner, covered
+        taken.append((point + best * (half + GAP), half))
         chosen.append((int(best[0]), int(best[1])))
     return chosen
 
@@ -46,7 +45,8 @@ def corners(points: Float[np.ndarray, "P 2"]) -> list[tuple[int, int]]:
 def name_points(ax: Axes, names: Sequence[str], points: Float[np.ndarray, "P 2"]) -> None:
     """Writes a name beside each point; points that are not finite have none."""
     there = np.flatnonzero(np.isfinite(points).all(1)).tolist()
-    for n, (right, up) in zip(there, corners(points[there]) if there else (), strict=True):
+    sides = corners(points[there], [str(names[n]) for n in there]) if there else []
+    for n, (right, up) in zip(there, sides, strict=True):
         ax.annotate(
             str(names[n]),
             (points[n, 0], points[n, 1]),

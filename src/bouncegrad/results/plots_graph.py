@@ -18,6 +18,7 @@ NODE = 19.0  # diameter in points
 SHORT = 3  # letters of a name that fit into it
 ARROWS = 12  # entities up to which arrows can be followed
 TICKS = 16  # names along the side of a matrix
+CELLS = 64  # entities up to which cells are shapes, which follow the colours of a page; beyond they are an image
 LETTERED = 30  # entities up to which letters fit into its cells
 
 
@@ -198,7 +199,14 @@ def matrix(
     kinds = sorted({int(k) for k in edges[~hidden]})
     colours = [to_rgba(type_style(k)[0], 0.25 if k == 0 else 0.9) for k in kinds]
     shown = np.ma.masked_where(hidden, np.searchsorted(kinds, edges))
-    ax.imshow(shown, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(kinds) - 0.5, interpolation="nearest")
+    style: dict[str, Any] = {"cmap": ListedColormap(colours), "vmin": -0.5, "vmax": len(kinds) - 0.5}
+    if len(edges) <= CELLS:
+        borders = np.arange(len(edges) + 1) - 0.5
+        ax.pcolormesh(borders, borders, shown, linewidth=0, **style)
+        ax.set_aspect("equal")
+        ax.invert_yaxis()
+    else:
+        ax.imshow(shown, interpolation="nearest", **style)
     if truth is not None:
         at = np.nonzero((truth != edges) & (truth >= 0))[::-1]
         for colour, width in ((PAPER, 2.2), (INK, 0.9)):  # seen on light and dark cells
