@@ -31,7 +31,7 @@ def corners(points: Float[np.ndarray, "P 2"], names: Sequence[str]) -> list[tupl
         outside = np.where(point >= 0, 1, -1)
         others = [other for other in at if not np.allclose(other, point)]
         best, least = outside, np.inf
-        for corner in CORNERS[np.argsort(-(CORNERS == outside).sum(1), kind="stable")]:
+        for corner in CORNERS[np.argsort(-(outside == CORNERS).sum(1), kind="stable")]:
             middle = point + corner * (half + GAP)
             covered = 2 * sum(bool((abs(middle - there) < half + size).all()) for there, size in taken)
             covered += sum(bool((abs(middle - other) < half).all()) for other in others)
