@@ -10,20 +10,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import law
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bouncegrad import Result, Trajectories, load
+from bouncegrad.app.laws import learned_law, true_law
 from bouncegrad.app.model import Model
 from bouncegrad.results import plots, style
 from bouncegrad.results.metrics import relabelling
 
 HERE = Path(__file__).parent
 TYPES = ("attract", "repel")
-SHOWN, PAIRS = (1, 2, 3), 1500
+SHOWN = (1, 2, 3)
 
 
 def sheet(wide: float, high: float, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
@@ -59,13 +59,16 @@ def main(folder: str = "demo") -> None:
 
     ax: Axes
     made, ((ax,),) = sheet(5.2, 3.9)
-    distance, force = law.asked(model, new, result.edges, PAIRS)
-    force *= 1 if perm[1] == 1 else -1  # as types are named in the truth: 1 repels
-    law.draw(distance, force, ax)
+    found, truth = learned_law(model, new, result), true_law("simulate charged")
+    assert found is not None
+    assert truth is not None
+    found = found.ordered(np.argsort(perm).tolist(), TYPES)
+    plots.law(found, ax, truth)
     style.save(made, HERE / "law.png")
-    drawn = (distance > law.NEAREST) & (distance < law.FARTHEST)
-    alike = np.corrcoef(force[drawn], distance[drawn] ** -2)[0, 1]
-    print(f"learned and true force, {drawn.sum()} pairs {law.NEAREST} to {law.FARTHEST} apart: correlation {alike:.4f}")
+    for k, name in enumerate(TYPES):
+        print(
+            f"{name}: {found.visits[k]:,} visits, correlation with the true force {found.correlation(k, truth[k]):.4f}"
+        )
 
 
 if __name__ == "__main__":

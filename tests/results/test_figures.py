@@ -16,6 +16,7 @@ from matplotlib.collections import LineCollection
 
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import plots, style
+from bouncegrad.results.labels import corners, name_points
 from bouncegrad.results.metrics import Calibration
 from bouncegrad.results.training_curves import recorded, summary
 
@@ -127,7 +128,8 @@ def test_matrix_shows_types_and_crosses_differences() -> None:
     truth[0, 1] = 2
     plots.matrix(EDGES, NAMES, ax, TYPES, truth=truth)
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1, 0]])  # x is the target, y the source
-    assert {*NAMES, *TYPES, "source", "target"} <= texts(style.svg(made, "matrix", "m"))
+    named = {f"{k} {name}" for k, name in enumerate(TYPES)}
+    assert {*NAMES, *named, "source", "target"} <= texts(style.svg(made, "matrix", "m"))
 
 
 def test_tracks_start_and_end_where_the_entities_do(systems: Trajectories) -> None:
@@ -166,6 +168,32 @@ def test_other_features_are_drawn_against_time(count: int) -> None:
     assert {"phase (rad)", *features[1:], "time"} <= texts(style.svg(made, "tracks", "t"))
     if count == 1:
         np.testing.assert_allclose(ax.lines[1].get_xydata(), np.stack([0.1 * np.arange(30), x[0, :, 1, 0]], 1))
+
+
+def test_an_angle_breaks_where_it_wraps() -> None:
+    phase = np.mod(np.outer(np.arange(20.0), [1, 0.1]), 2 * np.pi)[None, ..., None]
+    data = Trajectories(phase, features=("phase",), units=("rad",), entities=NAMES[:2], angles=("phase",))
+    for drawn, breaks in ((data, 3), (replace(data, angles=()), 0)):
+        _, ax = style.figure(4, 3)
+        plots.tracks(drawn, 0, ax)
+        assert np.isnan(ax.lines[0].get_ydata()).sum() == breaks
+        assert not np.isnan(ax.lines[1].get_ydata()).any()
+
+
+def test_names_of_entities_that_meet_stand_apart() -> None:
+    at = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [np.nan, 0.0]])
+    assert len(set(corners(at[1:4], ("b", "c", "d")))) == 3
+    _, ax = style.figure(3, 3)
+    name_points(ax, "abcde", at)
+    assert [text.get_text() for text in ax.texts] == list("abcd")
+
+
+def test_a_matrix_of_many_types_bears_their_numbers() -> None:
+    edges = np.array([[0, 1, 2], [1, 0, 0], [2, 2, 0]])
+    made, ax = style.figure(3, 3)
+    plots.matrix(edges, NAMES[:3], ax, ("none", "pull", "push"))
+    assert [text.get_text() for text in ax.texts] == ["1", "2", "1", "0", "2", "2"]
+    assert {"0 none", "1 pull", "2 push"} <= texts(style.svg(made, "matrix", "m"))
 
 
 def test_curves_skip_what_is_missing() -> None:

@@ -107,7 +107,7 @@ def readable(message: str) -> str:
 
 def add_data_options(parser: Parser, *, train: bool = False, part: str | None = None) -> None:
     """How the data is read; `part` is what to say of that option."""
-    usual = f"part or case, where the data has such; of train, valid, test {'train' if train else 'test'} by default"
+    usual = f"part or case, where the data has such: train, valid, test (default: {'train' if train else 'test'})"
     group = parser.add_argument_group("how the data is read")
     group.add_argument("--part", type=str | None, help=part or usual)
     group.add_argument(

@@ -25,7 +25,7 @@ COMMANDS = {
     "without": "say what would be if one entity were not there",
     "unseen": "find the track and the edges of an entity that was not recorded",
     "evaluate": "measure a trained model on tasks it has not seen, beside baselines",
-    "report": "write a run or a result as one self-contained HTML page",
+    "report": "measure a run and write it as one self-contained HTML page",
     "export": "write inferred graphs for other tools",
     "benchmark": "rerun a published table here: accuracy, forecasts or speed",
 }
@@ -149,7 +149,8 @@ def overview() -> str:
         "`bouncegrad COMMAND --help` lists the options of a command. First steps:\n"
         "  bouncegrad demo\n"
         "  bouncegrad inspect TRACKS.csv\n"
-        "  bouncegrad train --data TRACKS.csv --out run && bouncegrad infer run TRACKS.csv --out result"
+        "  bouncegrad train --data TRACKS.csv --out run\n"
+        "  bouncegrad infer run TRACKS.csv --out result"
     )
 
 

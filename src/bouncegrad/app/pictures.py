@@ -40,7 +40,7 @@ def graph_picture(result: Result, task: int, path: Path, without_type: int | Non
     network(
         result.edges[task], result.entities, result.probability[task], ax, result.type_names, without_type=without_type
     )
-    ax.set_title(f"task {result.tasks[task]}: who acts on whom", fontsize=10)
+    made.suptitle(f"task {result.tasks[task]}: who acts on whom", fontsize=10)
     save(made, path)
 
 
@@ -48,7 +48,7 @@ def forecast_picture(forecast: Forecast, data: Trajectories, task: int, path: Pa
     """The future of one task against what was recorded."""
     made, ax = figure(*SIZE)
     forecast_fan(forecast, data, task, ax)
-    ax.set_title(f"task {data.tasks[task]}", fontsize=10)
+    made.suptitle(f"task {data.tasks[task]}", fontsize=10)
     save(made, path)
 
 
@@ -56,7 +56,7 @@ def counterfactual_picture(found: Counterfactual, task: int, path: Path) -> None
     """One task with all entities and without one."""
     made, ax = figure(*SIZE)
     counterfactual(found, task, ax)
-    ax.set_title(f"task {found.tasks[task]}", fontsize=10)
+    made.suptitle(f"task {found.tasks[task]}", fontsize=10)
     save(made, path)
 
 
@@ -65,7 +65,7 @@ def unseen_picture(found: Unseen, visible: Trajectories, whole: Trajectories | N
     made, ax = figure(*SIZE)
     truth = None if whole is None else whole.x[task, : found.tracks.shape[1], -1:]
     unseen_entity(found, visible, task, ax, truth)
-    ax.set_title(f"task {visible.tasks[task]}" + ("" if found.determined[task] else ": undetermined"), fontsize=10)
+    made.suptitle(f"task {visible.tasks[task]}" + ("" if found.determined[task] else ": undetermined"), fontsize=10)
     save(made, path)
 
 

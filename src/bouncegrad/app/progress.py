@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 
 class Bar:
@@ -29,8 +30,8 @@ def bar(label: str, shown: bool = True) -> Iterator[Bar]:
     columns: tuple[Any, ...] = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        TimeRemainingColumn(compact=True),
+        TaskProgressColumn(table_column=Column(no_wrap=True)),  # on a narrow terminal the bar gives way, not a number
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[numbers]}"),
     )
     with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:

@@ -30,9 +30,14 @@ def describe_split(found: dict[str, Any]) -> str:
     return f"{found['split']}: {found['tasks']} tasks, {found['context_frames']} context frames{stated}"
 
 
+def read_as(relabelling: list[int]) -> str:
+    """Which true type each inferred type stands for, in words."""
+    return ", ".join(f"inferred {k} is read as true {true}" for k, true in enumerate(relabelling))
+
+
 def edge_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
     """How right the edges are, each number with what it means and its baselines."""
-    renamed = "" if found["relabelling"] is None else f"; inferred types renamed to {found['relabelling']} once for all"
+    renamed = "" if found["relabelling"] is None else f"; {read_as(found['relabelling'])}"
     where = describe_split(found)
 
     def number(name: str, key: str, meaning: str, unit: str) -> Number:

@@ -73,6 +73,21 @@ def unwrapped(
     return np.concatenate([first, first + wrapped(np.diff(track, axis=0), periods).cumsum(0)])
 
 
+def with_breaks(
+    time: Float[np.ndarray, " T"], values: Float[np.ndarray, " T"], period: float
+) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
+    """A line to draw, with a NaN wherever an angle passes its seam; as it is where `period` is 0.
+
+    Example:
+        >>> with_breaks(np.arange(3.0), np.array([170.0, -170.0, -150.0]), 360.0)[1].tolist()
+        [170.0, nan, -170.0, -150.0]
+    """
+    if not period:
+        return time, values
+    seams = np.flatnonzero(np.abs(np.diff(values)) > period / 2) + 1
+    return np.insert(time, seams, time[seams]), np.insert(values, seams, np.nan)
+
+
 def as_sines(x: Float[np.ndarray, "*S D"], periods: Float[np.ndarray, " D"]) -> Float[np.ndarray, "*S D+angles"]:
     """States with the sine of every angle in its place, and the cosines behind all features."""
     at = np.flatnonzero(periods)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from bouncegrad.data.angles import with_breaks
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
-from bouncegrad.results.style import INK, MUTED, backing, bare, entity_style, legend, plain
+from bouncegrad.results.labels import name_points
+from bouncegrad.results.style import INK, MUTED, bare, entity_style, legend, plain
 
 ELLIPSES = 4  # of each entity
 BEFORE = 20  # frames of the context that are drawn
@@ -41,7 +42,7 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
         bare(ax)
         ahead = forecast.x.shape[1]
         some = np.unique(np.linspace(0, ahead - 1, min(ELLIPSES + 1, ahead)).round().astype(int))[-ELLIPSES:]
-        for n, name in enumerate(forecast.entities):
+        for n in range(len(forecast.entities)):
             colour, marker = entity_style(n)
             ax.plot(*seen[:, n, plane].T, color=colour, linewidth=0.9)
             ax.plot(*joined[:, n, plane].T, color=colour, linewidth=2.0, linestyle=AHEAD)
@@ -62,20 +63,22 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
                 autolim=False,  # where little is known of the future, tracks are still to be seen
             )
             ax.plot(*joined[0, n, plane], marker=marker, markersize=5.5, color=colour)
-            _name(ax, name, joined[-1, n, plane])
+        name_points(ax, forecast.entities, joined[-1][:, plane])
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.1)
     else:
         plain(ax)
+        period = float(data.periods[0])
         time = np.arange(start, start + len(seen)) * data.dt
         ahead = np.arange(forecast.context - 1, stop) * data.dt
         for n in range(len(forecast.entities)):
-            colour, _ = entity_style(n)
-            ax.plot(time, seen[:, n, 0], color=colour, linewidth=0.9)
-            ax.plot(ahead, joined[:, n, 0], color=colour, linewidth=2.0, linestyle=AHEAD)
-            ax.fill_between(
-                ahead[1:], forecast.low[task, :, n, 0], forecast.high[task, :, n, 0], color=colour, alpha=0.12, lw=0
-            )
+            colour, marker = entity_style(n)
+            ax.plot(*with_breaks(time, seen[:, n, 0], period), color=colour, linewidth=0.9)
+            ax.plot(*with_breaks(ahead, joined[:, n, 0], period), color=colour, linewidth=2.0, linestyle=AHEAD)
+            ax.plot(ahead[-1], joined[-1, n, 0], marker=marker, markersize=5, color=colour)
+            low, high = forecast.low[task, :, n, 0], forecast.high[task, :, n, 0]
+            ax.fill_between(ahead[1:], low, high, where=low <= high, color=colour, alpha=0.12, lw=0)
+        name_points(ax, forecast.entities, np.stack([np.full(joined.shape[1], ahead[-1]), joined[-1, :, 0]], 1))
         ax.axvline(ahead[0], color=MUTED, linewidth=0.8)
         ax.set_xlabel("time" if data.dt != 1 else "frame")
         ax.set_ylabel(data.features[0] + (f" ({data.units[0]})" if data.units[0] else ""))
@@ -92,34 +95,30 @@ def counterfactual(found: Counterfactual, task: int, ax: Axes) -> Axes:
     if "x" in found.features and "y" in found.features:
         plane = [found.features.index("x"), found.features.index("y")]
         bare(ax)
-        for n, name in enumerate(found.entities):
+        for n in range(len(found.entities)):
             colour, marker = entity_style(n + (n >= found.removed_number))
             ax.plot(*both[0][:, n, plane].T, color=colour, linewidth=0.9)
             ax.plot(*both[1][:, n, plane].T, color=colour, linewidth=2.0, linestyle=AHEAD)
             ax.plot(*both[0][0, n, plane], marker=marker, markersize=5.5, color=colour)
-            _name(ax, name, both[1][-1, n, plane])
         at = found.removed_last[task][plane]
         ax.plot(*at, marker="x", markersize=9, markeredgewidth=2, color=INK, linestyle="none")
-        _name(ax, found.removed, at)
+        name_points(ax, [*found.entities, found.removed], np.concatenate([both[1][-1][:, plane], at[None]]))
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.1)
     else:
         plain(ax)
+        period = found.periods[0] if found.periods else 0.0
         time = np.arange(found.context - 1, found.context + found.with_entity.shape[1]) * found.dt
         for n in range(len(found.entities)):
-            colour, _ = entity_style(n + (n >= found.removed_number))
-            ax.plot(time, both[0][:, n, 0], color=colour, linewidth=0.9)
-            ax.plot(time, both[1][:, n, 0], color=colour, linewidth=2.0, linestyle=AHEAD)
+            colour, marker = entity_style(n + (n >= found.removed_number))
+            ax.plot(*with_breaks(time, both[0][:, n, 0], period), color=colour, linewidth=0.9)
+            ax.plot(*with_breaks(time, both[1][:, n, 0], period), color=colour, linewidth=2.0, linestyle=AHEAD)
+            ax.plot(time[-1], both[1][-1, n, 0], marker=marker, markersize=5, color=colour)
+        name_points(ax, found.entities, np.stack([np.full(len(found.entities), time[-1]), both[1][-1, :, 0]], 1))
         ax.set_xlabel("time" if found.dt != 1 else "frame")
         ax.set_ylabel(found.features[0])
     _key(ax, ("with all", {"linewidth": 0.9}), (f"without {found.removed}", {"linewidth": 2.0, "linestyle": AHEAD}))
     return ax
-
-
-def _name(ax: Axes, name: str, at: Float[np.ndarray, " 2"]) -> None:
-    ax.annotate(
-        name, (at[0], at[1]), xytext=(5, 4), textcoords="offset points", fontsize=8, color=INK, bbox=backing(), zorder=5
-    )
 
 
 def _key(ax: Axes, *lines: tuple[str, dict[str, Any]] | str) -> None:
@@ -130,4 +129,6 @@ def _key(ax: Axes, *lines: tuple[str, dict[str, Any]] | str) -> None:
         else Line2D([], [], color=MUTED, label=line[0], **line[1])
         for line in lines
     ]
-    legend(ax, handles=handles)
+    # Outside of the drawing: tracks and intervals may be anywhere in it.
+    beside = {"ncols": 3, "columnspacing": 0.9, "handlelength": 1.7, "handletextpad": 0.4}
+    legend(ax, handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), **beside)

@@ -17,6 +17,9 @@ from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, backing, bare, le
 NODE = 19.0  # diameter in points
 SHORT = 3  # letters of a name that fit into it
 ARROWS = 12  # entities up to which arrows can be followed
+TICKS = 16  # names along the side of a matrix
+CELLS = 64  # entities up to which cells are shapes, which follow the colours of a page; beyond they are an image
+LETTERED = 30  # entities up to which letters fit into its cells
 
 
 def network(
@@ -189,21 +192,36 @@ def matrix(
 ) -> Axes:
     """Draws the edge types as a matrix, source down and target across, for graphs with too many arrows to follow.
 
-    Edges that differ from `truth` are crossed.
+    Edges that differ from `truth` are crossed. With more than two types, cells bear the number of their type.
     """
     plain(ax)
     hidden = np.eye(len(edges), dtype=bool) | (edges < 0)
     kinds = sorted({int(k) for k in edges[~hidden]})
     colours = [to_rgba(type_style(k)[0], 0.25 if k == 0 else 0.9) for k in kinds]
     shown = np.ma.masked_where(hidden, np.searchsorted(kinds, edges))
-    ax.imshow(shown, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(kinds) - 0.5, interpolation="nearest")
+    style: dict[str, Any] = {"cmap": ListedColormap(colours), "vmin": -0.5, "vmax": len(kinds) - 0.5}
+    if len(edges) <= CELLS:
+        borders = np.arange(len(edges) + 1) - 0.5
+        ax.pcolormesh(borders, borders, shown, linewidth=0, **style)
+        ax.set_aspect("equal")
+        ax.invert_yaxis()
+    else:
+        ax.imshow(shown, interpolation="nearest", **style)
     if truth is not None:
-        ax.plot(*np.nonzero((truth != edges) & (truth >= 0))[::-1], "x", color=INK, markersize=3, markeredgewidth=0.8)
-    ticks = np.unique(np.linspace(0, len(names) - 1, min(len(names), 12)).round().astype(int))
+        at = np.nonzero((truth != edges) & (truth >= 0))[::-1]
+        for colour, width in ((PAPER, 2.2), (INK, 0.9)):  # seen on light and dark cells
+            ax.plot(*at, "x", color=colour, markersize=4, markeredgewidth=width)
+    if len(kinds) > 2 and len(edges) <= LETTERED:
+        for s, t in zip(*np.nonzero(~hidden), strict=True):
+            ax.text(t, s, str(edges[s, t]), fontsize=5, ha="center", va="center", color=INK)
+    ticks = list(range(0, len(names), -(-len(names) // TICKS)))
     ax.set_xticks(ticks, [names[i] for i in ticks], rotation=90)
     ax.set_yticks(ticks, [names[i] for i in ticks])
     ax.set_xlabel("target")
     ax.set_ylabel("source")
-    handles = [Patch(color=c, label=_label(type_names, k)) for k, c in zip(kinds, colours, strict=True)]
+    labels = [_label(type_names, k) for k in kinds]
+    if len(kinds) > 2:
+        labels = [label if label == f"type {k}" else f"{k} {label}" for k, label in zip(kinds, labels, strict=True)]
+    handles = [Patch(color=colour, label=label) for colour, label in zip(colours, labels, strict=True)]
     legend(ax, handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return ax

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bouncegrad.results.law import Force, Law
-from bouncegrad.results.style import COLOURS, DASHES, INK, MARKERS, MUTED, legend, plain
+from bouncegrad.results.style import INK, MARKERS, MUTED, legend, plain, type_style
 
 TALL = 15.0  # times the effect at typical distances, from where the strongest are not drawn
 
@@ -27,7 +27,7 @@ def law(found: Law, ax: Axes, truth: Sequence[Force] | None = None) -> Axes:
     plain(ax)
     ax.axhline(0, color=MUTED, linewidth=0.7, zorder=1)
     for k in found.types:
-        colour, dash, marker = COLOURS[k % len(COLOURS)], DASHES[k % len(DASHES)], MARKERS[k % len(MARKERS)]
+        (colour, dash), marker = type_style(k), MARKERS[k % len(MARKERS)]  # as the arrows of this type
         at, name = found.distance[k], found.type_names[k]
         label = f"type {name}" if name == str(k) else name
         ax.fill_between(at, found.along[k, 0], found.along[k, 2], color=colour, alpha=0.18, linewidth=0)

@@ -10,11 +10,14 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
+from bouncegrad.data.angles import with_breaks
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.style import FAINT, INK, MUTED, backing, bare, entity_style, plain
+from bouncegrad.results.labels import name_points
+from bouncegrad.results.style import FAINT, MUTED, bare, entity_style, legend, plain
 
 POINTS = 6000  # drawn per task at most; longer recordings are thinned evenly
 NAMED = 16  # entities up to which names can be read
+LETTERS = 32  # about so many are in one line of a legend
 FADES = 10  # steps of a trail from faint to full
 
 
@@ -29,7 +32,7 @@ def tracks(
     """Draws one task: with features x and y the paths in the plane, otherwise every feature against time.
 
     Paths fade in with time, from a hollow mark at the first frame to a filled one, with the entity's name, at the last.
-    Unseen frames leave gaps; beyond 16 entities the names are left out.
+    Unseen frames leave gaps, and so does an angle that wraps; beyond 16 entities the names are left out.
 
     Args:
         task: index of the task.
@@ -66,9 +69,7 @@ def _paths(data: Trajectories, task: int, ax: Axes, edges: Int[np.ndarray, "N N"
             if last[s] is not None and last[t] is not None
         ]
         ax.add_collection(LineCollection(joined, colors=MUTED, linewidths=0.8, alpha=0.6, zorder=1))
-    middle = np.mean([x[end, n] for n, end in enumerate(last) if end is not None] or [[0, 0]], axis=0)
-    for n, name in enumerate(data.entities):
-        end = last[n]
+    for n, end in enumerate(last):
         if end is None:
             continue
         colour, marker = entity_style(n)
@@ -83,21 +84,9 @@ def _paths(data: Trajectories, task: int, ax: Axes, edges: Int[np.ndarray, "N N"
         }
         ax.plot(*x[start, n], markerfacecolor="none", markeredgewidth=1.0, **point)
         ax.plot(*x[end, n], markerfacecolor=colour, **point)
-        if len(data.entities) > NAMED:
-            continue
-        right, up = x[end, n] >= middle  # away from where the other names stand
-        ax.annotate(
-            name,
-            x[end, n],
-            xytext=(5 if right else -5, 4 if up else -4),
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="bottom" if up else "top",
-            fontsize=8,
-            color=INK,
-            bbox=backing(),
-            zorder=5,
-        )
+    if len(data.entities) <= NAMED:
+        ends = np.array([[np.nan, np.nan] if end is None else x[end, n] for n, end in enumerate(last)])
+        name_points(ax, data.entities, ends)
     ax.set_aspect("equal", adjustable="datalim")
     ax.margins(0.08)
     return ax
@@ -119,16 +108,17 @@ def _against_time(data: Trajectories, task: int, ax: Axes) -> Axes:
     time = np.arange(x.shape[0])[::stride] * data.dt
     x = x[::stride]
     bands = x.shape[-1]
+    periods = data.periods
     for feature in range(bands):
-        values = x[..., feature]
+        values, period = x[..., feature], float(periods[feature])
         if bands > 1:
-            values = bands - 1 - feature + 0.85 * _unit_range(values)
+            low, width = _range(values)
+            values, period = bands - 1 - feature + 0.85 * (values - low) / width, 0.85 * period / width
         for n, name in enumerate(data.entities):
             colour, marker = entity_style(n)
             every = max(1, len(time) // 8)
             ax.plot(
-                time,
-                values[:, n],
+                *with_breaks(time, values[:, n], period),
                 color=colour,
                 linewidth=1.1,
                 marker=marker,
@@ -144,11 +134,15 @@ def _against_time(data: Trajectories, task: int, ax: Axes) -> Axes:
     else:
         ax.set_ylabel(named[0])
     ax.set_xlabel("time" if data.dt != 1 else "frame")
+    if len(data.entities) <= NAMED:
+        columns = max(1, LETTERS // (4 + max(map(len, data.entities))))
+        beside: dict[str, Any] = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4}
+        legend(ax, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, **beside)
     return ax
 
 
-def _unit_range(values: Float[np.ndarray, "T N"]) -> Float[np.ndarray, "T N"]:
-    """Values moved to [0, 1] by their own least and greatest; a constant to the middle."""
+def _range(values: Float[np.ndarray, "T N"]) -> tuple[float, float]:
+    """What is taken from values and what they are divided by, to lie in [0, 1]; a constant lies in the middle."""
     finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    return (values - low) / (high - low) if high > low else np.where(np.isfinite(values), 0.5, np.nan)
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    return (low, high - low) if high > low else (low - 0.5, 1.0)

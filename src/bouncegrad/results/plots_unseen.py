@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.style import INK, MUTED, WRONG, backing, bare, legend, plain
+from bouncegrad.results.labels import name_points
+from bouncegrad.results.style import INK, MUTED, WRONG, bare, legend, plain
 from bouncegrad.results.unseen import Unseen
 
 FOUND: tuple[float, tuple[float, ...]] = (0, (4, 2))
@@ -44,13 +45,14 @@ def unseen_entity(
         ax.set_xlabel("time" if found.dt != 1 else "frame")
         ax.set_ylabel(visible.features[0] + (f" ({visible.units[0]})" if visible.units[0] else ""))
 
+    ends: dict[str, Any] = {}
+
     def draw(states: Float[np.ndarray, "C D"], name: str | None, **style: Any) -> None:
         x, y = states[:, axes].T if planar else (time, states[:, 0])
         ax.plot(x, y, **style)
         ax.plot(x[-1], y[-1], marker="o", markersize=4, color=style["color"], linestyle="none")
         if name:
-            options: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": INK, "bbox": backing()}
-            ax.annotate(name, (x[-1], y[-1]), xytext=(5, 4), **options)
+            ends[name] = (x[-1], y[-1])
 
     for n, name in enumerate(visible.entities):
         draw(seen[:, n], name, color=MUTED, linewidth=0.9)
@@ -62,8 +64,10 @@ def unseen_entity(
     for states, name in zip(hidden.swapaxes(0, 1), found.unseen, strict=True):
         draw(states, name, color=WRONG, linewidth=2.0, linestyle=FOUND)
     lines.append(("found", {"color": WRONG, "linewidth": 2.0, "linestyle": FOUND}))
+    name_points(ax, list(ends), np.array(list(ends.values())))
     if planar:
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.1)
-    legend(ax, handles=[Line2D([], [], label=name, **style) for name, style in lines])
+    handles = [Line2D([], [], label=name, **style) for name, style in lines]
+    legend(ax, handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return ax

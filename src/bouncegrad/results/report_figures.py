@@ -40,7 +40,8 @@ def training(rows: Sequence[Mapping[str, Any]]) -> tuple[Drawn, ...]:
                 )
             label = f"{quantity.name} against {against}: {'; '.join(course)}".replace(":  from", ": from")
             prefix = f"curve-{quantity.name.replace(' ', '-')}-{against}"
-            drawn.append(Drawn(Markup(svg(made, label, prefix)), quantity.meaning))
+            said = quantity.meaning if against == "epoch" else "The same against time."
+            drawn.append(Drawn(Markup(svg(made, label, prefix)), said))
     return tuple(drawn)
 
 

@@ -79,7 +79,7 @@ def bare(ax: Axes) -> None:
 
 def legend(ax: Axes, **options: Any) -> None:
     """A legend without a box, in small type."""
-    ax.legend(frameon=False, fontsize=8, labelcolor=INK, handlelength=3.2, **options)
+    ax.legend(**{"frameon": False, "fontsize": 8, "labelcolor": INK, "handlelength": 3.2} | options)
 
 
 def backing() -> dict[str, Any]:

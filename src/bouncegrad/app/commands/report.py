@@ -8,6 +8,7 @@ from bouncegrad.app.arguments import Parser, add_data_options
 from bouncegrad.app.commands.evaluate import test_tasks
 from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Run
+from bouncegrad.data.errors import InputError
 
 
 def main(words: list[str]) -> None:
@@ -30,6 +31,8 @@ def main(words: list[str]) -> None:
     run, model = Run(args.run), Model.load(args.run)
     about = run.about()
     if args.data is None:
+        if about["source"].startswith("simulate "):
+            raise InputError(f"{args.run}: was trained on data of {about['source']!r}, not of a file; give --data")
         for name, value in (about["read"] or {}).items():
             setattr(args, name, value)
     data, split = test_tasks(run, args.data or about["source"], args)

@@ -10,7 +10,7 @@
     P: "M-3,-8h6v5h5v6h-5v5h-6v-5h-5v-6h5z", X: "M-8,-4l4,-4l4,4l4,-4l4,4l-4,4l4,4l-4,4l-4,-4l-4,4l-4,-4l4,-4z",
   };
   const EVERY = 80, APART = 4, HEAD = 9, NEAR = 10;  // milliseconds a frame; units of the drawing
-  const NAMED = 16;
+  const NAMED = 16, LINE = 20;
   let task, paths, edges, marks, frame = 0, timer = null;
 
   const add = (name, attributes, text) => {
@@ -44,7 +44,7 @@
 
   function show(next) {
     frame = next;
-    const last = task.places.length - 1;
+    const last = task.places.length - 1, written = [];
     for (let n = 0; n < marks.length; n++) {
       const here = place(n, frame), { mark, label } = marks[n];
       let d = "", pen = "M";
@@ -62,8 +62,13 @@
       if (!label) continue;
       const left = here[0] > told.size[0] * 0.85;
       label.setAttribute("text-anchor", left ? "end" : "start");
-      label.setAttribute("x", here[0] + (left ? -11 : 11));
-      label.setAttribute("y", Math.max(16, here[1] - 6));
+      const x = here[0] + (left ? -11 : 11);
+      let y = Math.max(16, here[1] - 6);
+      // Entities that meet have their names below each other.
+      while (written.some((other) => Math.abs(other[0] - x) < LINE && Math.abs(other[1] - y) < LINE)) y += 4;
+      written.push([x, y]);
+      label.setAttribute("x", x);
+      label.setAttribute("y", y);
     }
     for (const { s, t, line, head, beside } of edges) {
       const from = place(s, frame), to = place(t, frame);
