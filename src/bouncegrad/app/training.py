@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from bouncegrad.app.building import ALIKE, build
 from bouncegrad.app.config import FEW, Config
 from bouncegrad.app.devices import computing
 from bouncegrad.app.forecasting import ForecastStage
+from bouncegrad.app.lock import locked
 from bouncegrad.app.memory import require_memory, training_bytes
 from bouncegrad.app.model import Model, require_moderate, require_quantities
 from bouncegrad.app.origin import Origin, describe
@@ -91,7 +92,7 @@ def train(
     tasks = min(config.batch, len(data.tasks))
     what = f"{data.source}: training on {tasks} tasks at once with {pairs:,} pairs each"
     require_memory(training_bytes(config, data.shape, pairs), what)
-    with computing(config.device, config.threads):
+    with computing(config.device, config.threads), ExitStack() as held:
         truth = data.edges if config.proposal == "truth" else None
         loop, batches = build(config, data.without_edges(), scaling, known, truth)
         loop.processes = processes
@@ -109,6 +110,8 @@ def train(
         model = model_of(loop, scaling, config, data)
         validation = None if new is None else Validation(model, data, new, loop.proposal)
         recorder = Recorder(loop, batches, few, schedule, starts, tying, data, run, report, validation)
+        if run is not None:
+            processes.by_first(partial(held.enter_context, locked(run.folder)))
         if run is not None and resume:
             run.require_same(origin.whole)
             run.require_known(known)
