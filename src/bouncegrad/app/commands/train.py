@@ -220,6 +220,7 @@ def train_in(
                 resume=resume,
                 stop=stopped,
                 report=report,
+                say=show.say if processes.first else lambda line: None,
                 processes=processes,
             )
     except LostProcess:
