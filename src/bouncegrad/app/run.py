@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from bouncegrad.app.config import Config
-from bouncegrad.app.origin import ABOUT, FORMAT, digest, is_shape, require_same
+from bouncegrad.app.origin import ABOUT, FORMAT, digest, is_reading, is_shape, require_same
 from bouncegrad.app.plain import load_plain
 from bouncegrad.app.rows import add_row, cut_rows, read_rows
 from bouncegrad.data.errors import InputError
@@ -110,6 +110,8 @@ class Run:
         wrong = [name for name, kind in ABOUT.items() if name not in about or not isinstance(about[name], kind)]
         if not wrong and not is_shape(about):
             wrong = ["shape"]
+        if not wrong and not is_reading(about["read"]):
+            wrong = ["read"]
         if wrong:
             raise InputError(f"{self.folder / 'data.json'}: {wrong[0]!r} is missing or wrong; restore it or train anew")
         require_format(about["format"], FORMAT, self.folder / "data.json")
