@@ -43,7 +43,7 @@ def build_modules(
     assert config.modules is not None
     assert config.slots is not None
     pools = [
-        ModulePool(count, (inputs, *map(int, word.split("-")), outputs), generator, config.activation)
+        ModulePool(count, (inputs, *map(int, str(word).split("-")), outputs), generator, config.activation)
         for count, word in zip(config.modules, config.hidden, strict=True)
     ]
     return COMPOSITIONS[config.composition](pools, config.slots)
