@@ -118,6 +118,7 @@ def test_damaged_files(made, lines, tmp_path, monkeypatch, examples):
                 assert said.startswith("bouncegrad: "), words
                 assert said.count("\n") == 1, (words, said)
                 assert len(said) < 2000, words
+                assert "memory is not enough" not in said, "what is too large is refused before it is tried"
             assert not list(tmp_path.rglob("evil*"))
             assert resident() - before < GIGABYTE, words
             ends[words[0], status] += 1

@@ -60,7 +60,7 @@ def spoken(seconds: float) -> str:
 
     Example:
         >>> [spoken(seconds) for seconds in (0.25, 40.0, 150.0, 9000.0)]
-        ['0.2 s', '40 s', '2.5 min', '2.5 h']
+        ['0.25 s', '40 s', '2.5 min', '2.5 h']
     """
     for unit, length in (("h", 3600.0), ("min", 60.0)):
         if seconds >= 1.5 * length:

@@ -130,7 +130,7 @@ class RandomFrames:
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         t = self.tracks.shape[1] - self.lags
         every = torch.arange(0, t - self.steps, self.steps)
-        if self.order is None:
+        if self.order is None or self.done == self.count:
             visited = torch.arange(len(self.tracks)) if self.few is None else self.few
             self.order, self.done = visited[torch.randperm(len(visited), generator=generator)], 0
         for tasks in self.order.tensor_split(self.count)[self.done :]:
