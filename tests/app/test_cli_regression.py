@@ -173,3 +173,19 @@ def test_widths_as_they_are_typed(command, here):
     line = ["train", "--preset", "sines-pooled", "--meta-steps", "1", "--tasks", "20", "--out"]
     assert command(*line, "one", "--hidden", "[8]").status == 0
     assert_refused(command, [*line, "two", "--hidden", "8"], "option hidden: '8' cannot be used; give a list")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (
+            "--hidden [20000-20000]",
+            "20000-20000 with 400,040,000 weights takes about 6.4 GB, 1.0 GB are free",
+        ),
+        ("--tasks 1000000000", "20,000,000,000 points takes about 960.0 GB, 1.0 GB are free; give fewer tasks"),
+        ("--data functions --fitted 1000000000", "120,000,001,920 points takes about 5760.0 GB"),
+    ],
+)
+def test_sizes_are_refused_before_they_are_tried(command, here, monkeypatch, option, says):
+    monkeypatch.setattr("bouncegrad.app.memory.free_bytes", lambda: 1e9)
+    assert_refused(command, ["train", "--preset", "sines-maml", "--out", "r", *option.split()], says)

@@ -14,6 +14,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.memory import free_bytes, in_gigabytes
 
 NUMBER, PAIR = 4, 64  # bytes, of a number and of all that a model keeps of a pair
+REMEDY = "give fewer pairs (--candidates), shorter recordings or narrower modules, or in training a smaller --batch"
 KEPT, PASSING = 11.0, 1.5  # copies of the activations of all layers, with gradients and without; measured
 
 
@@ -45,7 +46,7 @@ def row_bytes(config: Config) -> int:
     return NUMBER * (sum(config.edge_hidden) + config.message)
 
 
-def require_memory(needed: float, what: str) -> None:
+def require_memory(needed: float, what: str, remedy: str = REMEDY) -> None:
     """Refuses what would not fit into the memory that is free.
 
     Raises:
@@ -53,7 +54,4 @@ def require_memory(needed: float, what: str) -> None:
     """
     free = free_bytes()
     if free is not None and needed > free:
-        raise InputError(
-            f"{what} takes about {in_gigabytes(needed)}, {in_gigabytes(free)} are free; give fewer pairs "
-            "(--candidates), shorter recordings or narrower modules, or in training a smaller --batch"
-        )
+        raise InputError(f"{what} takes about {in_gigabytes(needed)}, {in_gigabytes(free)} are free; {remedy}")
