@@ -22,15 +22,15 @@ from bouncegrad.app.memory import inference_bytes, training_bytes
 from bouncegrad.app.training import train
 from bouncegrad.data.trajectories import Trajectories
 
-ENTITIES, FRAMES, TASKS = (5, 10, 20, 50, 100, 200, 400), (50, 500, 5000), (8, 1000, 10_000, 100_000)
-BATCH, PASSES, NEAREST, ALL_PAIRS_UP_TO = 8, 2, 8, 10
+ENTITIES, FRAMES, TASKS = (5, 10, 20, 50, 100, 200, 400), (50, 150, 500, 1500, 5000), (10, 100, 1000, 10_000, 100_000)
+BATCH, VISITS, NEAREST, ALL_PAIRS_UP_TO = 8, 6, 8, 10
 SMALL, FEW = (5, 50, 8), 8
 COLUMNS = ("entities", "frames", "tasks", "pairs", "visit_ms", "infer_ms", "start_s", "peak_mb")
 Row = dict[str, Any]
 
 
 def measured(n: int, t: int, m: int, candidates: int | None, first: bool = True) -> Row:
-    """One setting: seconds to the first pass, per visit of a task and to infer one, and the peak above the start."""
+    """One setting: seconds to the first step, per visit of a task and to infer one, and the peak above the start."""
     torch.set_num_threads(1)
     if first:
         measured(*SMALL, None, first=False)  # what is loaded at the first use does not grow
@@ -41,7 +41,7 @@ def measured(n: int, t: int, m: int, candidates: int | None, first: bool = True)
 
     def stop() -> bool:
         times.append(time.perf_counter())
-        return len(times) > PASSES
+        return len(times) > VISITS
 
     config = Config(epochs=10**6, batch=BATCH, segments=4, hot=0.0, candidates=candidates, threads=1)
     data = Trajectories(x)
@@ -50,10 +50,9 @@ def measured(n: int, t: int, m: int, candidates: int | None, first: bool = True)
     inferred = time.perf_counter()
     model.infer(data.select([0]))
     pairs = loop.composition.slots
-    visited = min(m, 1024)
     return {
         **dict(zip(COLUMNS, (n, t, m, pairs), strict=False)),
-        "visit_ms": 1e3 * float(np.diff(times).min()) / visited,
+        "visit_ms": 1e3 * float(np.diff(times).min()) / BATCH,
         "infer_ms": 1e3 * (time.perf_counter() - inferred),
         "start_s": start,
         "peak_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
