@@ -13,24 +13,27 @@ import sys
 import time
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from bouncegrad.app.config import Config
 from bouncegrad.app.memory import inference_bytes, training_bytes
 from bouncegrad.app.training import train
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.style import COLOURS, FAINT, plain, save
 
-ENTITIES, FRAMES, TASKS = (5, 10, 20, 50, 100, 200, 400), (50, 500, 5000), (8, 1000, 10_000, 100_000)
-BATCH, PASSES, NEAREST, ALL_PAIRS_UP_TO = 8, 2, 8, 10
+ENTITIES, FRAMES, TASKS = (5, 10, 20, 50, 100, 200, 400), (50, 150, 500, 1500, 5000), (10, 100, 1000, 10_000, 100_000)
+BATCH, VISITS, NEAREST, ALL_PAIRS_UP_TO = 8, 6, 8, 10
 SMALL, FEW = (5, 50, 8), 8
+LEAST_MB = 1.0  # what is less drowns in what the allocator keeps
 COLUMNS = ("entities", "frames", "tasks", "pairs", "visit_ms", "infer_ms", "start_s", "peak_mb")
 Row = dict[str, Any]
 
 
 def measured(n: int, t: int, m: int, candidates: int | None, first: bool = True) -> Row:
-    """One setting: seconds to the first pass, per visit of a task and to infer one, and the peak above the start."""
+    """One setting: seconds to the first step, per visit of a task and to infer one, and the peak above the start."""
     torch.set_num_threads(1)
     if first:
         measured(*SMALL, None, first=False)  # what is loaded at the first use does not grow
@@ -41,7 +44,7 @@ def measured(n: int, t: int, m: int, candidates: int | None, first: bool = True)
 
     def stop() -> bool:
         times.append(time.perf_counter())
-        return len(times) > PASSES
+        return len(times) > VISITS
 
     config = Config(epochs=10**6, batch=BATCH, segments=4, hot=0.0, candidates=candidates, threads=1)
     data = Trajectories(x)
@@ -50,10 +53,9 @@ def measured(n: int, t: int, m: int, candidates: int | None, first: bool = True)
     inferred = time.perf_counter()
     model.infer(data.select([0]))
     pairs = loop.composition.slots
-    visited = min(m, 1024)
     return {
         **dict(zip(COLUMNS, (n, t, m, pairs), strict=False)),
-        "visit_ms": 1e3 * float(np.diff(times).min()) / visited,
+        "visit_ms": 1e3 * float(np.diff(times).min()) / BATCH,
         "infer_ms": 1e3 * (time.perf_counter() - inferred),
         "start_s": start,
         "peak_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
@@ -81,25 +83,30 @@ def main(figure: str) -> None:
 
 
 def draw(rows: list[Row], figure: str) -> None:
-    """Three panels of time, and memory below each; grey lines grow in proportion."""
-    by_pairs = [row for row in rows if row["frames"] == 50 and row["tasks"] == FEW]
-    by_tasks = [row for row in rows if row["entities"] == 5 and row["frames"] == 50]
+    """Three panels of time, and memory below each; grey lines grow in proportion, from the last point back."""
+    few = [row for row in rows if row["tasks"] == FEW]
     panels = [
-        ("pairs", "visit_ms", "ms per task visited", by_pairs),
-        ("frames", "infer_ms", "ms to infer one task", [r for r in rows if r["entities"] == 5 and r["tasks"] == FEW]),
-        ("tasks", "start_s", "seconds to the first step", by_tasks),
+        ("pairs", "visit_ms", "ms, a visit to a task", [row for row in few if row["frames"] == FRAMES[0]]),
+        ("frames", "infer_ms", "ms, to infer a task", [row for row in few if row["entities"] == ENTITIES[0]]),
+        ("tasks", "start_s", "s, to the first step", [row for row in rows if row["tasks"] != FEW]),
     ]
-    canvas, axes = plt.subplots(2, 3, figsize=(9, 5), sharex="col", layout="constrained")
+    canvas = Figure(figsize=(9, 4.6), layout="constrained")
+    axes = canvas.subplots(2, 3, sharex="col")
     for column, (name, key, label, some) in zip(axes.T, panels, strict=True):
-        for axis, what, text in zip(column, (key, "peak_mb"), (label, "peak memory, MB"), strict=True):
+        for axis, what, text in zip(column, (key, "peak_mb"), (label, "MB, peak"), strict=True):
             chosen = sorted(some, key=lambda row: row[name])
             x, y = np.array([row[name] for row in chosen]), np.array([row[what] for row in chosen])
-            axis.loglog(x, y[-1] * x / x[-1], color="0.8", zorder=0)
-            axis.loglog(x, y, "o-", color="#3b6ea8", markersize=4)
-            axis.set_ylim(y.min() / 2, y.max() * 2)
+            y = np.maximum(y, LEAST_MB) if what == "peak_mb" else y
+            axis.loglog(x, y[-1] * x / x[-1], color=FAINT, linewidth=2, zorder=0)
+            axis.loglog(x, y, "o-", color=COLOURS[0], markersize=4)
+            axis.set_ylim(y.min() / 1.5, y.max() * 1.5)
             axis.set_ylabel(text)
+            for side in (axis.xaxis, axis.yaxis):
+                side.set_major_formatter(lambda value, _: f"{value:,g}")
+                side.set_minor_formatter(NullFormatter())
+            plain(axis)
         column[1].set_xlabel(name)
-    canvas.savefig(figure)
+    save(canvas, figure)
 
 
 if __name__ == "__main__":

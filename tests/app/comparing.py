@@ -8,7 +8,7 @@ import torch
 
 from bouncegrad.app.run import Run
 
-TIMES = {"seconds", "tasks_per_second", "since", "validation_seconds"}
+TIMES = {"seconds", "within", "tasks_per_second", "since", "validation_seconds"}
 
 
 def timeless(state: Any) -> Any:

@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from bouncegrad.app import training
+from bouncegrad.app import recording
 from bouncegrad.app.cli import main
 from bouncegrad.app.regression import run as regression
 from bouncegrad.app.regression import training as regression_training
@@ -128,7 +128,7 @@ def program(kind: str, kills: int, seed: int) -> dict[str, int]:
     """Kills, goes on and compares; counts what was seen."""
     torch.set_num_threads(1)
     import_module("bouncegrad.app.commands.train")  # once, before the forks
-    training.VISITS_A_ROW, training.SECONDS_A_CHECKPOINT = 10, 0.02
+    recording.VISITS_A_ROW, recording.SECONDS_A_CHECKPOINT = 10, 0.02
     regression_training.STEPS_A_ROW, regression_training.SECONDS_A_CHECKPOINT = 10, 0.02
     save(simulate("springs", 18, entities=3, frames=12, seed=0), "data.npz")
     draw, seen = random.Random(seed), Counter[str]()

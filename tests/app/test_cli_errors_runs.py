@@ -92,6 +92,14 @@ DAMAGE = {
         lambda: about(lambda found: found.update(shape=3)),
         "'shape' is missing or wrong; restore",
     ),
+    "data read with what is no option": (
+        lambda: about(lambda found: found["read"].update(grou=None)),
+        "'read' is missing",
+    ),
+    "data read with a word for a number": (
+        lambda: about(lambda found: found["read"].update(time_step="x")),
+        "'read' is",
+    ),
 }
 
 

@@ -16,6 +16,7 @@ from bouncegrad.app.commands import train as commands
 from bouncegrad.app.regression import PRESETS, run, training
 from bouncegrad.app.regression.settings import RegressionConfig
 from bouncegrad.app.run import Run
+from bouncegrad.data.errors import InputError
 
 from .comparing import timeless
 from .refusals import assert_refused
@@ -23,6 +24,13 @@ from .test_tensorboard import expected, points
 
 SHORT = ["--meta-steps", "4", "--search-steps", "2", "--tasks", "20", "--hidden", "[8-8]"]
 NAMES = ("mse_training_fitted", "mse_training_held_out", "mse_new_fitted", "mse_new_held_out", "inner_steps")
+
+
+def test_a_single_layer_may_be_a_number():
+    widths = (("8",), (8,))
+    assert [RegressionConfig(hidden=hidden).hidden for hidden in widths] == [*widths]
+    with pytest.raises(InputError, match="give widths divided by -"):
+        RegressionConfig(hidden=(0,))
 
 
 @pytest.fixture
@@ -159,3 +167,25 @@ def test_tensorboard_shows_the_same_numbers(command, here, monkeypatch):
     found = points(Run("r"))
     assert found == expected(Run("r"))
     assert {"loss", "temperature", "acceptance"} <= found.keys()
+
+
+def test_widths_as_they_are_typed(command, here):
+    line = ["train", "--preset", "sines-pooled", "--meta-steps", "1", "--tasks", "20", "--out"]
+    assert command(*line, "one", "--hidden", "[8]").status == 0
+    assert_refused(command, [*line, "two", "--hidden", "8"], "option hidden: '8' cannot be used; give a list")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (
+            "--hidden [20000-20000]",
+            "20000-20000 with 400,040,000 weights takes about 6.4 GB, 1.0 GB are free",
+        ),
+        ("--tasks 1000000000", "20,000,000,000 points takes about 960.0 GB, 1.0 GB are free; give fewer tasks"),
+        ("--data functions --fitted 1000000000", "120,000,001,920 points takes about 5760.0 GB"),
+    ],
+)
+def test_sizes_are_refused_before_they_are_tried(command, here, monkeypatch, option, says):
+    monkeypatch.setattr("bouncegrad.app.memory.free_bytes", lambda: 1e9)
+    assert_refused(command, ["train", "--preset", "sines-maml", "--out", "r", *option.split()], says)

@@ -86,8 +86,8 @@ def test_the_first_process_alone_speaks(trained):
 
 def test_begun_by_one_and_finished_by_two(trained):
     folder, _ = trained
-    passes = iter(range(5))
-    one_process(folder, "broken", stop=lambda: next(passes, None) is None)
+    visits = iter(range(23))  # within a pass
+    one_process(folder, "broken", stop=lambda: next(visits, None) is None)
     for process in start(folder, "train --data springs.npz --out broken --resume"):
         _, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (0, "")
@@ -96,7 +96,7 @@ def test_begun_by_one_and_finished_by_two(trained):
 
 def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(trained):
     folder, _ = trained
-    first, second = start(folder, f"train --data springs.npz --out killed {SETTINGS} --epochs 100000")
+    first, second = start(folder, f"train --data springs.npz --out killed {SETTINGS} --epochs 3000")
     run = Run(folder / "killed")
     while not run.rows():
         assert first.poll() is None
@@ -109,14 +109,14 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(trained):
         "bouncegrad: another process has ended; go on from the last checkpoint with: "
         "bouncegrad train --resume --data springs.npz --out killed"
     ]
-    passes = iter(range(2))
-    train(run.config(), load(folder / "springs.npz"), run, resume=True, stop=lambda: next(passes, None) is None)
+    visits = iter(range(10))
+    train(run.config(), load(folder / "springs.npz"), run, resume=True, stop=lambda: next(visits, None) is None)
     assert run.state()["schedule"]["epoch"] == 2
 
 
 def test_a_signal_stops_all_of_them_with_a_checkpoint(trained):
     folder, _ = trained
-    first, second = start(folder, f"train --data springs.npz --out stopped {SETTINGS} --epochs 100000")
+    first, second = start(folder, f"train --data springs.npz --out stopped {SETTINGS} --epochs 3000")
     run = Run(folder / "stopped")
     while not run.rows():
         assert first.poll() is None

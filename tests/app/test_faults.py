@@ -53,7 +53,7 @@ def test_a_full_disk_before_the_first_checkpoint(command, work):
 
 
 def test_a_full_disk_later_leaves_the_checkpoint(command, work, monkeypatch):
-    monkeypatch.setattr("bouncegrad.app.training.VISITS_A_ROW", 1)
+    monkeypatch.setattr("bouncegrad.app.recording.VISITS_A_ROW", 1)
     asked = iter([False] * 8)
     monkeypatch.setattr("bouncegrad.app.commands.train.stop_signal", lambda: Stopped(asked))
     assert command(*TRAIN, "--epochs", "16", "--out", "new").status == 130

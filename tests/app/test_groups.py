@@ -60,6 +60,14 @@ def test_groups_come_from_archives_and_tables(springs, command, tmp_path, monkey
     done = command(*words, "--epochs", 2, "--threads", 1, "--edge_hidden", "[8]", "--node_hidden", "[8]")
     assert "stated beforehand: tasks share a graph" in done.out
     assert command("infer", "run", "tracks.csv", "--groups", "groups.csv", "--out", "result").status == 0
+    assert command("train", "--data", "tracks.csv", "--epochs", 1, "--threads", 1, "--out", "plain").status == 0
+    for words in (
+        ["train", "--data", "tracks.csv", "--out", "other"],
+        ["infer", "plain", "tracks.csv", "--out", "r"],
+        ["evaluate", "plain", "tracks.csv"],
+    ):
+        says = "option groups: only models trained with --shared_graph know any"
+        assert_refused(command, [*words, "--groups", "groups.csv"], says)
     for text, says in (
         ("task,team\n0,a\n", "groups.csv, line 1: no column group among task, team"),
         ("task,group\n0,a\n", "groups.csv: no group for 11 tasks, first '1'"),

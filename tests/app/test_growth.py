@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from bouncegrad.app import training
+from bouncegrad.app import recording, training
 from bouncegrad.app.config import Config
 from bouncegrad.app.training import train
 from bouncegrad.data.simulate import simulate
@@ -34,7 +34,7 @@ def small():
 
 def test_training_stays_in_its_memory(small, tmp_path, monkeypatch):
     """Rows of metrics and checkpoints as often as in a run that is longer by far."""
-    monkeypatch.setattr(training, "SECONDS_A_CHECKPOINT", 1.0)
+    monkeypatch.setattr(recording, "SECONDS_A_CHECKPOINT", 1.0)
     config, tasks = small
     seen: list[float] = []
     train(config, tasks, training.Run(tmp_path / "run"), report=lambda row, progress: seen.append(resident()))

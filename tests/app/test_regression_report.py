@@ -11,8 +11,8 @@ import torch
 
 from bouncegrad.app.regression.reporting import MEAN, four_numbers, new_fits
 from bouncegrad.app.regression.run import opened
+from bouncegrad.results.numbers import written
 from bouncegrad.results.plots_functions import function_fit
-from bouncegrad.results.report import written
 from bouncegrad.results.style import figure
 
 from ..results.test_report_page import Page

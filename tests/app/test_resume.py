@@ -15,7 +15,7 @@ from bouncegrad.data.simulate import simulate
 
 from .comparing import assert_same, assert_same_runs, timeless
 
-EPOCHS = 7
+EPOCHS, VISITS = 7, 5  # visits of a pass
 SETTINGS: dict[str, dict[str, Any]] = {
     "heat bath": {},
     "paper, learned": {"search": "paper", "proposal": "learned", "steps": 2},
@@ -40,7 +40,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def rows_every_second_epoch():
     """Batches of 4 make 5 visits of 18 tasks an epoch."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bouncegrad.app.training.VISITS_A_ROW", 10)
+        patch.setattr("bouncegrad.app.recording.VISITS_A_ROW", 10)
         yield
 
 
@@ -53,9 +53,9 @@ def config(name: str) -> Config:
     return Config(epochs=EPOCHS, batch=4, threads=1, edge_hidden=(8,), node_hidden=(8,), **SETTINGS[name])
 
 
-def stopped_after(passes: int):
-    """A `stop` that lets this many passes happen."""
-    asked = iter(range(passes))
+def stopped_after(visits: int):
+    """A `stop` that lets this many batches happen."""
+    asked = iter(range(visits))
     return lambda: next(asked, None) is None
 
 
@@ -67,36 +67,37 @@ def unbroken(request, tasks, tmp_path_factory):
     return request.param, run
 
 
-@pytest.mark.parametrize("passes", [0, 1, 2, EPOCHS - 1])
-def test_stopped_and_resumed(unbroken, tasks, tmp_path, passes):
-    """Reported by users (R54)."""
+@pytest.mark.parametrize("visits", [0, 3, VISITS, 2 * VISITS, 3 * VISITS - 1, EPOCHS * VISITS - 1])
+def test_stopped_and_resumed(unbroken, tasks, tmp_path, visits):
+    """Within a pass or between two. Reported by users (R54)."""
     name, whole = unbroken
     run = Run(tmp_path / "broken")
-    train(config(name), tasks, run, stop=stopped_after(passes))
-    assert run.state()["schedule"]["epoch"] == passes
+    train(config(name), tasks, run, stop=stopped_after(visits))
+    state = run.state()
+    assert (state["schedule"]["epoch"], state["pass"]["done"] % VISITS) == divmod(visits, VISITS)
     train(run.config(), tasks, run, resume=True)
     assert_same_runs(run, whole)
 
 
-def test_stopped_after_every_few_passes(unbroken, tasks, tmp_path):
+def test_stopped_after_every_few_visits(unbroken, tasks, tmp_path):
     name, whole = unbroken
     run = Run(tmp_path / "broken")
-    train(config(name), tasks, run, stop=stopped_after(3))
+    train(config(name), tasks, run, stop=stopped_after(7))
     while run.state()["schedule"]["progress"] < 1:
-        train(run.config(), tasks, run, resume=True, stop=stopped_after(3))
+        train(run.config(), tasks, run, resume=True, stop=stopped_after(7))
     assert_same_runs(run, whole)
     train(run.config(), tasks, run, resume=True)
     assert_same_runs(run, whole)
 
 
-@pytest.mark.parametrize("passes", [1, 2])
-def test_killed_after_a_row_that_the_checkpoint_does_not_know(unbroken, tasks, tmp_path, passes):
+@pytest.mark.parametrize("visits", [VISITS, VISITS + 2, 2 * VISITS, 2 * VISITS + 1])
+def test_killed_after_a_row_that_the_checkpoint_does_not_know(unbroken, tasks, tmp_path, visits):
     """Rows that were written between the last checkpoint and the end stand once in the end."""
     name, whole = unbroken
     run = Run(tmp_path / "broken")
-    train(config(name), tasks, run, stop=stopped_after(passes))
+    train(config(name), tasks, run, stop=stopped_after(visits))
     checkpoint = run.checkpoint.read_bytes()
-    train(run.config(), tasks, run, resume=True, stop=stopped_after(2))
+    train(run.config(), tasks, run, resume=True, stop=stopped_after(VISITS + 3))
     assert [row["epoch"] for row in run.rows()] == [2]
     run.checkpoint.write_bytes(checkpoint)
     with run.metrics.open("a") as file:
@@ -108,7 +109,7 @@ def test_killed_after_a_row_that_the_checkpoint_does_not_know(unbroken, tasks, t
 def test_the_loop_in_memory_is_that_of_the_checkpoint(unbroken, tasks, tmp_path):
     name, whole = unbroken
     run = Run(tmp_path / "broken")
-    train(config(name), tasks, run, stop=stopped_after(3))
+    train(config(name), tasks, run, stop=stopped_after(3 * VISITS))
     model, loop, rows = train(run.config(), tasks, run, resume=True)
     assert torch.equal(loop.z, whole.state()["z"])
     assert_same(dict(model.composition.state_dict()), dict(whole.state()["composition"]))

@@ -19,6 +19,8 @@ LOADS = [
     (["convert", "springs.npz", "new.npz"], {"jsonargparse", "numpy"}),
     (["export", "result", "--to", "csv", "--out", "new.csv"], {"jsonargparse", "numpy", "pandas"}),
     (["train", "--data", "springs.npz", "--epochs", "1", "--out", "new"], {"jsonargparse", "numpy", "torch", "scipy"}),
+    (["evaluate", "run", "springs.npz"], {"jsonargparse", "numpy", "torch", "scipy"}),
+    (["inspect", "springs.npz", "--baselines"], {"jsonargparse", "numpy", "scipy"}),
     (["infer", "run", "springs.npz", "--out", "new"], {"jsonargparse", "numpy", "torch", "pandas", "matplotlib"}),
 ]
 

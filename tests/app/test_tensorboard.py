@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 from bouncegrad.app.commands import train
 from bouncegrad.app.run import Run
-from bouncegrad.app.tensorboard import FILES
+from bouncegrad.app.tensorboard import FILES, events
+from bouncegrad.data.errors import InputError
 
 from .refusals import assert_refused
 
@@ -84,3 +86,13 @@ def test_without_the_package_there_is_one_line(command, work, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     line = [*LINE, "--tensorboard", "--out", "new"]
     assert_refused(command, line, "needs the package tensorboard", "pip install 'bouncegrad[tensorboard]'")
+
+
+def test_a_training_that_is_refused_writes_none(work, monkeypatch):
+    made = []
+    package = SimpleNamespace(SummaryWriter=lambda *_, **__: made.append(1))
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", package)
+    assert Run("run").rows()
+    with pytest.raises(InputError), events(Run("run"), True):
+        raise InputError("somebody else is training here; wait")
+    assert made == []

@@ -36,7 +36,7 @@ SHORT = ("--epochs", "2", "--threads", "1")
 @pytest.fixture(scope="module", autouse=True)
 def a_look_with_every_row():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bouncegrad.app.training.VISITS_A_ROW", 10)
+        patch.setattr("bouncegrad.app.recording.VISITS_A_ROW", 10)
         patch.setattr("bouncegrad.app.forecasting.PASSES_A_ROW", 1)
         patch.setattr("bouncegrad.app.forecasting.PASSES", 1)
         patch.setattr(validation, "SHARE", np.inf)

@@ -157,6 +157,14 @@ def test_line_numbers_count_empty_lines_and_survive_sorting(tmp_path):
             ": in task p time goes from 2 to 2.2, a step of 0.2 where 0.8 is usual; resample to even steps",
         ),
         (
+            [f"p,{t},{entity},0" for t in (0, 1, 2.5, 1e300, 1.5e300) for entity in "ab"],
+            ": in task p time goes from 2.5 to 1e+300, a step of 1e+300 where 1.5 is usual; correct the time, or make",
+        ),
+        (
+            [f"p,{t},{entity},0" for t in (-1.7e308, 0, 1, 1.7e308) for entity in "ab"],
+            ": in task p time goes from 0 to 1, a step of 1 where 1.7e+308 is usual; resample",
+        ),
+        (
             [f"p,{t},{entity},0" for t in (0, 1, 2, 1e6) for entity in "ab"],
             ": 8 rows in 1 task of up to 1,000,001 frames and 2 entities in all, so that hardly any of 2,000,002 cells",
         ),

@@ -50,6 +50,15 @@ def test_tasks_in_a_row_are_a_view_and_others_a_copy(folder):
     assert np.array_equal(data.select([1, 5]).x, np.asarray(data.x)[[1, 5]])
 
 
+def test_of_mapped_states_the_last_tasks_are_held_out(folder):
+    whole = load(folder)
+    rest, held = whole.split(0.25, seed=3)
+    assert (rest.tasks, held.tasks) == (whole.tasks[:9], whole.tasks[9:])
+    for part in (rest, held):
+        assert part.mapped
+        assert np.shares_memory(part.x, whole.x)
+
+
 def test_conversion_there_and_back(springs, folder, tmp_path):
     masked = replace(springs, mask=np.arange(360).reshape(12, 10, 3) % 50 > 0)
     save(masked, tmp_path / "a.npz")

@@ -118,6 +118,7 @@ def test_damaged_files(made, lines, tmp_path, monkeypatch, examples):
                 assert said.startswith("bouncegrad: "), words
                 assert said.count("\n") == 1, (words, said)
                 assert len(said) < 2000, words
+                assert "memory is not enough" not in said, "what is too large is refused before it is tried"
             assert not list(tmp_path.rglob("evil*"))
             assert resident() - before < GIGABYTE, words
             ends[words[0], status] += 1
@@ -152,3 +153,19 @@ def test_names_do_not_steer_the_terminal(tmp_path):
         2,
         f"bouncegrad: {tmp_path}/a\\nb\\x1b[2J.npz: is empty; save it with numpy.savez\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "size"),
+    [
+        (["--edge_hidden", "[40000,40000]"], "51.9 GB"),
+        (["--node_hidden", "[65536,65536]"], "137.4 GB"),
+        (["--search", "paper", "--proposal", "learned", "--encoder_hidden", "60000"], "576.0 GB"),
+        (["--segments", "900000"], "28.5 GB"),
+    ],
+)
+def test_settings_that_would_take_all_memory(made, tmp_path, words, size):
+    line = ["train", "--data", str(made / "springs.npz"), "--out", str(tmp_path / "new"), *QUICK, *words]
+    status, said = outcome(line)
+    assert (status, said.count("\n"), (tmp_path / "new").exists()) == (2, 1, False)
+    assert f"takes about {size}, 1.0 GB are free; give fewer pairs" in said

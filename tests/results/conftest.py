@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.report import Number, Report
+from bouncegrad.results.numbers import Number
+from bouncegrad.results.report import Report
 from bouncegrad.results.result import Result
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"

@@ -12,7 +12,8 @@ import pytest
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.report import Number, Report, write_report, written
+from bouncegrad.results.numbers import Number, written
+from bouncegrad.results.report import Report, write_report
 from bouncegrad.results.report_figures import choose_tasks
 from bouncegrad.results.result import Result
 

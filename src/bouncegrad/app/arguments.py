@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Int
 
+    from bouncegrad.app.config import Config
     from bouncegrad.data.trajectories import Trajectories
 
 PARTS = ("train", "valid", "test")
 READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles", "groups", "kinds")
-KINDS = {"int": "a whole number", "float": "a number", "tuple": "a list such as [a,b]"}
+KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "tuple": "a list such as [a,b]",
+}
 
 
 class HelpFormatter(DefaultHelpFormatter):
@@ -100,6 +105,7 @@ def readable(message: str) -> str:
         choices = re.search(r"Literal\[(.*?)\]", value[1])
         kinds = dict.fromkeys(KINDS[kind] for kind in re.findall(r"<class '(\w+)'>", value[1]) if kind in KINDS)
         wanted = [*kinds, *(choices[1].replace("'", "").split(", ") if choices else [])]
+        wanted = wanted or (["a text, in quotes where it looks like a number"] if "class 'str'" in value[1] else [])
     if value and wanted:
         return f"option {key[1]}: {value[2]!r} cannot be used; give {' or '.join(wanted)}"
     return f"option {key[1]}: {key[2]}"
@@ -173,6 +179,18 @@ def load_known(args: Namespace, data: Trajectories) -> Int[np.ndarray, "M N N"] 
     from bouncegrad.data.formats.edge_table import read_edges
 
     return read_edges(Path(args.known), data, unlisted=-1)
+
+
+def load_new(args: Namespace, config: Config) -> tuple[Trajectories, str | None]:
+    """Recordings that a trained model is shown, and which part they are."""
+    require_in_use(args, config)
+    return load_data(args.data, args, "test", tell=not args.json)
+
+
+def require_in_use(args: Namespace, config: Config) -> None:
+    """Refuses groups of tasks for a model in which tasks have nothing in common."""
+    if args.groups is not None and not config.shared_graph:
+        raise InputError("option groups: only models trained with --shared_graph know any; add that, or leave this out")
 
 
 def load_data(

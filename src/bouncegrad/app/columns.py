@@ -34,7 +34,7 @@ def baseline_table(found: Mapping[str, Mapping[str, float | None]], model: Mappi
         found: what `edge_baselines` returns, and possibly baselines of other kinds.
         model: what `evaluate` returns.
     """
-    from bouncegrad.results.report import written  # here, so that help loads no figures
+    from bouncegrad.results.numbers import written  # here, so that help loads no numpy
 
     shown = [key for key in MEASURES if "pooled" not in key or any(row.get(key) is not None for row in found.values())]
     rows = [] if model is None else [["model", *(written(model[key]) if key in model else "" for key in shown)]]

@@ -13,6 +13,7 @@ WORDS: dict[Any, str] = {
     float: "a number",
     tuple[int, ...]: "a list of whole numbers",
     tuple[str, ...]: "a list of names",
+    tuple[str | int, ...]: "a list such as [64-64]",
 }
 
 

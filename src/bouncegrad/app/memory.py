@@ -14,11 +14,13 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.memory import free_bytes, in_gigabytes
 
 NUMBER, PAIR = 4, 64  # bytes, of a number and of all that a model keeps of a pair
+REMEDY = "give fewer pairs (--candidates), shorter recordings or narrower modules, or in training a smaller --batch"
+LEARNED, SQUARES = 4, 10  # copies of weights: with gradients and what optimizers keep; layers of an encoder, as wide
 KEPT, PASSING = 11.0, 1.5  # copies of the activations of all layers, with gradients and without; measured
 
 
 def training_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int) -> float:
-    """Of one gradient step and of the evidence that is kept between visits, from resolved settings."""
+    """Of one gradient step, of the evidence that is kept between visits and of the modules, from resolved settings."""
     m, t, n, _ = shape
     assert config.steps is not None
     segments = config.segments or (t - 1) // config.steps
@@ -26,7 +28,8 @@ def training_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int)
     degree = -(-pairs // n)
     fillings = config.types**degree if degree < 64 else ENUMERATED + 1
     table = NUMBER * m * n * fillings if fillings <= ENUMERATED else 0
-    return KEPT * frames * pairs * row_bytes(config) + table
+    encoder = NUMBER * SQUARES * config.encoder_hidden**2 if config.proposal == "learned" else 0
+    return KEPT * frames * pairs * row_bytes(config) + table + LEARNED * (model_bytes(config, 0) + encoder)
 
 
 def inference_bytes(config: Config, shape: tuple[int, int, int, int], pairs: int) -> float:
@@ -45,7 +48,7 @@ def row_bytes(config: Config) -> int:
     return NUMBER * (sum(config.edge_hidden) + config.message)
 
 
-def require_memory(needed: float, what: str) -> None:
+def require_memory(needed: float, what: str, remedy: str = REMEDY) -> None:
     """Refuses what would not fit into the memory that is free.
 
     Raises:
@@ -53,7 +56,4 @@ def require_memory(needed: float, what: str) -> None:
     """
     free = free_bytes()
     if free is not None and needed > free:
-        raise InputError(
-            f"{what} takes about {in_gigabytes(needed)}, {in_gigabytes(free)} are free; give fewer pairs "
-            "(--candidates), shorter recordings or narrower modules, or in training a smaller --batch"
-        )
+        raise InputError(f"{what} takes about {in_gigabytes(needed)}, {in_gigabytes(free)} are free; {remedy}")

@@ -26,6 +26,11 @@ ABOUT: dict[str, Any] = {
     **{"dt": float, "held_out": list | None, "read": dict | None},
 }
 
+READ: dict[str, Any] = {
+    **{"velocities": bool, "time_step": float | int | None, "angles": list | tuple},
+    **dict.fromkeys(("edges", "edges_order", "resample", "groups", "kinds", "known", "new"), str | None),
+}
+
 
 class Origin(NamedTuple):
     """Where training data came from: the whole data set, the tasks held out of it, and how it was read from disk.
@@ -83,6 +88,11 @@ def is_shape(about: dict[str, Any]) -> bool:
     shape = about["shape"]
     whole = len(shape) == 4 and all(type(size) is int and size > 0 for size in shape)
     return whole and shape[2:] == [len(about["entities"]), len(about["features"])]
+
+
+def is_reading(read: dict[str, Any] | None) -> bool:
+    """Whether these are options of reading, each with a value that it may have."""
+    return all(name in READ and isinstance(value, READ[name]) for name, value in (read or {}).items())
 
 
 def require_same(about: dict[str, Any], whole: Trajectories, folder: Path) -> None:

@@ -22,6 +22,10 @@ class Bar:
         """Sets the share done (0 to 1) and the numbers."""
         self.progress.update(self.task, completed=share, numbers=numbers)
 
+    def say(self, line: str) -> None:
+        """One line of its own, above the bar."""
+        self.progress.console.print(f"bouncegrad: note: {line}", markup=False, highlight=False, soft_wrap=True)
+
 
 @contextmanager
 def bar(label: str, shown: bool = True) -> Iterator[Bar]:

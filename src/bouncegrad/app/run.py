@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 
 from bouncegrad.app.config import Config
-from bouncegrad.app.origin import ABOUT, FORMAT, digest, is_shape, require_same
+from bouncegrad.app.origin import ABOUT, FORMAT, digest, is_reading, is_shape, require_same
 from bouncegrad.app.plain import load_plain
 from bouncegrad.app.rows import add_row, cut_rows, read_rows
 from bouncegrad.data.errors import InputError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bouncegrad.app.schedule import Schedule
     from bouncegrad.app.starts import Starts
     from bouncegrad.app.tying import Tying
+    from bouncegrad.core.batches import RandomFrames
     from bouncegrad.core.bouncegrad import BounceGrad
 
 HEADING = "# settings of a run of bouncegrad, format "
@@ -35,7 +36,7 @@ BEGINNING = ("config.yaml", "data.json")  # what is written before the first che
 
 @dataclass
 class Counts:
-    """Sums since the last row of metrics."""
+    """Sums over batches: since the last row of metrics, or in the pass under way."""
 
     visits: int = 0
     tasks: int = 0
@@ -109,6 +110,8 @@ class Run:
         wrong = [name for name, kind in ABOUT.items() if name not in about or not isinstance(about[name], kind)]
         if not wrong and not is_shape(about):
             wrong = ["shape"]
+        if not wrong and not is_reading(about["read"]):
+            wrong = ["read"]
         if wrong:
             raise InputError(f"{self.folder / 'data.json'}: {wrong[0]!r} is missing or wrong; restore it or train anew")
         require_format(about["format"], FORMAT, self.folder / "data.json")
@@ -170,7 +173,9 @@ class Run:
         schedule: Schedule,
         starts: Starts,
         tying: Tying,
+        frames: RandomFrames,
         counts: Counts,
+        part: Counts,
         forecast: dict[str, Any] | None = None,
     ) -> None:
         """Everything that changes, in one file that is replaced at once."""
@@ -180,6 +185,7 @@ class Run:
             "schedule": schedule.state_dict(),
             "starts": starts.state_dict(),
             "tying": tying.state_dict(),
+            "pass": frames.state_dict() | {"counts": asdict(part)},
             "forecast": forecast,
         }
         write_torch(state, self.checkpoint)
@@ -221,13 +227,13 @@ class Run:
             )
 
     def restore(
-        self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying
-    ) -> tuple[Counts, dict[str, Any] | None, float]:
-        """Puts a loop and a schedule where the checkpoint left them.
+        self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying, frames: RandomFrames
+    ) -> tuple[Counts, Counts, dict[str, Any] | None, float]:
+        """Puts a loop and a schedule where the checkpoint left them, be it within a pass.
 
         Returns:
-            Sums since the last row of metrics, where the forecasting stage stood, if it had begun, and the epoch from
-            which on rows of metrics are not yet known to the checkpoint, see `cut_rows`.
+            Sums since the last row of metrics and in the pass under way, where the forecasting stage stood, if it had
+            begun, and the epoch from which on rows of metrics are not yet known to the checkpoint, see `cut_rows`.
         """
         state = self.state()
         with self.consistent():
@@ -237,12 +243,15 @@ class Run:
             for key, value in state["schedule"].items():
                 setattr(schedule, key, value)
             counts = Counts(**state["counts"])
+            begun = state.get("pass", {"order": None, "done": 0, "counts": {}})  # older ones stand between passes
+            frames.load_state_dict(begun)
+            part = Counts(**begun["counts"])
         # With visits still to be summed up, the row of this very epoch is yet to be written.
         end = schedule.epoch + (counts.visits == 0)
         forecast = state["forecast"]
         if forecast is not None:
             end = schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
-        return counts, forecast, end
+        return counts, part, forecast, end
 
     def cut_rows(self, end: float) -> None:
         """Keeps the rows of metrics before this epoch; what a killed process left half written goes, too."""

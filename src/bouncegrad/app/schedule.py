@@ -33,11 +33,18 @@ class Schedule:
     better; where that would be more than 70 % of the run, it takes these. A pass of the cooling is over at most
     1,024 tasks, so that each is visited often.
 
+    A pass is cut short when the run is stopped, and goes on there when the run does; and when its time is over, which
+    ends the run.
+
     Args:
         config: resolved settings.
         tasks: M.
-        stop: asked between passes; true ends the run early.
+        stop: asked before every batch; true ends the run early.
         processes: stop together, and go by the clock of the first.
+
+    Attributes:
+        within: seconds of the pass under way.
+        halted: whether it was cut short by a stop.
     """
 
     def __init__(
@@ -48,7 +55,7 @@ class Schedule:
         processes: Processes = ALONE,
     ) -> None:
         self.config, self.tasks, self.processes = config, tasks, processes
-        self.stop = lambda: processes.total([stop()])[0] > 0
+        self.stop, self.halted, self.start, self.within = stop, False, 0.0, 0.0
         self.epoch, self.steps, self.progress, self.cooled, self.seconds = 0, 0, 0.0, 0.0, 0.0
         self.recent: deque[float] = deque(maxlen=50)
         self.best, self.waited, self.resting, self.halvings = math.inf, 0, 0, 0
@@ -57,10 +64,12 @@ class Schedule:
         """One clock per pass; after each the position (epoch, steps, progress ...) stands between passes."""
         cooling = self.config.cooling
         assert cooling is not None
-        while self.progress < 1.0 and not self.stop():
-            start, before = time.perf_counter(), self.progress
+        while self.progress < 1.0 and not self.processes.total([self.stop()])[0]:
+            self.start, before = time.perf_counter() - self.within, self.progress
             yield Clock(self.epoch, self.progress, min(self.cooled, 1.0))
-            (took,) = self.processes.total([(time.perf_counter() - start) * self.processes.first])
+            if self.halted:
+                return
+            (took,), self.within = self.processes.total([self.elapsed]), 0.0
             batches = self.batches
             self.epoch += 1
             self.steps += batches
@@ -77,6 +86,17 @@ class Schedule:
             self.seconds += took
             pace = max(batches / cooling, (self.progress - before) / LONGEST_SHARE)
             self.cooled = min(self.cooled + pace, JUDGED)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the pass under way; in other processes than the first, whose clock counts, 0."""
+        return (time.perf_counter() - self.start) * self.processes.first
+
+    def cut_short(self) -> bool:
+        """Whether the pass under way ends here, asked between two batches."""
+        stopped, self.within = self.processes.total([self.stop(), self.elapsed])
+        self.halted = stopped > 0
+        return self.halted or (self.config.epochs is None and self.within >= self.seconds_left)
 
     def note(self, loss: float) -> None:
         """Takes in the mean loss of a pass; on a plateau the rate is halved, and a while of rest follows."""
@@ -146,5 +166,5 @@ class Schedule:
         return self.seconds / self.progress * (1 - self.progress) if self.progress else math.inf
 
     def state_dict(self) -> dict[str, float]:
-        names = ("epoch", "steps", "progress", "cooled", "seconds", "best", "waited", "resting", "halvings")
+        names = ("epoch", "steps", "progress", "cooled", "seconds", "within", "best", "waited", "resting", "halvings")
         return {name: getattr(self, name) for name in names}

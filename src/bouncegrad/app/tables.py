@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from bouncegrad.app.columns import baseline_table, columns
+from bouncegrad.app.measures import edge_numbers, forecast_numbers
 from bouncegrad.app.protocols import MODEL
-from bouncegrad.app.reporting import edge_numbers, forecast_numbers
-from bouncegrad.results.report import Number, written
+from bouncegrad.results.numbers import Number, written
 
 
 def evaluation_tables(found: dict[str, Any]) -> str:

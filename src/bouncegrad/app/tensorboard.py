@@ -70,10 +70,13 @@ class Events:
             if key != "epoch" and isinstance(value, int | float):
                 self.writer.add_scalar(key, value, row["epoch"], walltime=self.start + row["seconds"])
 
-    def close(self) -> None:
-        """Writes what is left, also where training had ended before and added no row."""
+    def complete(self) -> None:
+        """Writes all rows where training had ended before and added none."""
         if self.writer is None and self.run.rows():
             self.begin(self.run.rows())
+
+    def close(self) -> None:
+        """Writes what is left; nothing of a training that was refused."""
         if self.writer is not None:
             self.writer.close()
 
@@ -84,6 +87,8 @@ def events(run: Run, wanted: bool) -> Iterator[Events | None]:
     made = Events(run) if wanted else None
     try:
         yield made
+        if made is not None:
+            made.complete()
     finally:
         if made is not None:
             made.close()

@@ -101,6 +101,8 @@ class RandomFrames:
     Attributes:
         few: while set, a pass is over these tasks alone.
         shard: first task of this process and the one after its last; None: all are its own.
+        order: all tasks of the pass under way; None between passes.
+        done: batches of it so far. A pass that was left in the middle goes on there.
     """
 
     def __init__(
@@ -115,6 +117,8 @@ class RandomFrames:
         self.tracks, self.batch, self.segments, self.steps, self.lags = tracks, batch, segments, steps, lags
         self.few: Int[Tensor, " few"] | None = None
         self.shard: tuple[int, int] | None = None
+        self.order: Int[Tensor, " visited"] | None = None
+        self.done = 0
         self.told: Float[Tensor, " M"] | None = None
         if counts is not None:
             tells = counts.amax(2)
@@ -126,9 +130,11 @@ class RandomFrames:
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         t = self.tracks.shape[1] - self.lags
         every = torch.arange(0, t - self.steps, self.steps)
-        visited = torch.arange(len(self.tracks)) if self.few is None else self.few
-        order = visited[torch.randperm(len(visited), generator=generator)]
-        for tasks in order.tensor_split(-(-len(visited) // self.batch)):
+        if self.order is None or self.done == self.count:
+            visited = torch.arange(len(self.tracks)) if self.few is None else self.few
+            self.order, self.done = visited[torch.randperm(len(visited), generator=generator)], 0
+        for tasks in self.order.tensor_split(self.count)[self.done :]:
+            self.done += 1
             share, told = None, None if self.told is None else self.told[tasks]
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
@@ -145,3 +151,20 @@ class RandomFrames:
             tracks = self.tracks[tasks]
             segments = tracks[torch.arange(len(tasks))[:, None, None], frames]
             yield Batch(tasks, tracks, segments, self.lags, told=told, share=share)
+        self.order = None
+
+    @property
+    def count(self) -> int:
+        """Batches of the pass under way."""
+        return 0 if self.order is None else -(-len(self.order) // self.batch)
+
+    @property
+    def visited(self) -> Int[Tensor, " some"] | None:
+        """Tasks of the pass under way so far; None between passes."""
+        return None if self.order is None else torch.cat(self.order.tensor_split(self.count)[: self.done])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"order": self.order, "done": self.done}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.order, self.done = state["order"], state["done"]

@@ -13,11 +13,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch, RandomFrames
-from bouncegrad.core.streaming import StreamedTracks
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Scaling
 
@@ -36,29 +35,6 @@ class Mirrored:
 
     def __init__(self, batches: RandomFrames, features: Sequence[str], scaling: Scaling) -> None:
         self.batches, self.mirror = batches, Mirror(features, scaling)
-
-    @property
-    def tracks(self) -> Float[Tensor, "M T N D"] | StreamedTracks:
-        """As recorded."""
-        return self.batches.tracks
-
-    @property
-    def few(self) -> Int[Tensor, " few"] | None:
-        """See `RandomFrames`."""
-        return self.batches.few
-
-    @few.setter
-    def few(self, tasks: Int[Tensor, " few"] | None) -> None:
-        self.batches.few = tasks
-
-    @property
-    def shard(self) -> tuple[int, int] | None:
-        """See `RandomFrames`."""
-        return self.batches.shard
-
-    @shard.setter
-    def shard(self, shard: tuple[int, int] | None) -> None:
-        self.batches.shard = shard
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         for batch in self.batches(generator):

@@ -227,7 +227,7 @@ class Trajectories:
         return derived_anew(cut)
 
     def split(self, share: float, seed: int) -> tuple[Trajectories, Trajectories]:
-        """Two parts, tasks drawn at random: the rest, and `round(share * M)` tasks held out, each in file order."""
+        """Two parts in file order, the rest and `round(share * M)` tasks held out: random ones, of mapped the last."""
         m = len(self.tasks)
         held = round(share * m)
         if not 0 < held < m:
@@ -235,7 +235,7 @@ class Trajectories:
                 f"{self.source}: a share of {share} of {m} {plural('task', m)} leaves {m - held} to train "
                 f"and {held} to hold out; change the share"
             )
-        order = np.random.default_rng(seed).permutation(m)
+        order = np.arange(m)[::-1] if self.mapped else np.random.default_rng(seed).permutation(m)  # slices stay mapped
         return self.select(np.sort(order[held:])), self.select(np.sort(order[:held]))
 
     def require_finite(self) -> Trajectories:

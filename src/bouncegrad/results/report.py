@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -18,25 +18,12 @@ from bouncegrad.results import report_figures as figures
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.law import Force, Law
 from bouncegrad.results.metrics import relabelling
+from bouncegrad.results.numbers import Number, written
 from bouncegrad.results.player import player
 from bouncegrad.results.plots_functions import FunctionFit
 from bouncegrad.results.report_tasks import tasks
 from bouncegrad.results.report_trust import trust, undetermined
 from bouncegrad.results.result import Result
-
-NOT_AVAILABLE = "not available"
-SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-class Number(NamedTuple):
-    """A number of the report: its name, value, meaning and baselines, its unit, and of what it is: split and frames."""
-
-    name: str
-    value: float | None
-    meaning: str = ""
-    baselines: Mapping[str, float | None] = {}
-    unit: str = ""
-    scope: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,22 +142,3 @@ def _number_tables(numbers: Sequence[Number]) -> list[tuple[list[str], list[Numb
         columns += [name for name in names if name not in columns]
         rows.append(number)
     return tables
-
-
-def written(value: float | None) -> str:
-    """A number for people: four significant digits, a power of ten where it is very small or large.
-
-    Example:
-        >>> written(0.94327), written(3.1e-8), written(1200), written(None)
-        ('0.9433', '3.100 × 10⁻⁸', '1,200', 'not available')
-    """
-    if value is None or not np.isfinite(value):
-        return NOT_AVAILABLE
-    if isinstance(value, int | np.integer):
-        return f"{value:,}"
-    if value == 0:
-        return "0"
-    if 1e-3 <= abs(value) < 1e4:
-        return f"{value:#.4g}".removesuffix(".").replace("-", "−")
-    mantissa, exponent = f"{value:.3e}".split("e")
-    return f"{mantissa.replace('-', '−')} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import yaml
 
-from bouncegrad.app.arguments import Parser, new_folder
+from bouncegrad.app.arguments import Parser
 from bouncegrad.app.commands.train import resume_command, train_in
 from bouncegrad.app.config import Config, preset
+from bouncegrad.app.lock import locked
 from bouncegrad.app.origin import Origin
 from bouncegrad.app.progress import bar
 from bouncegrad.app.run import Run
@@ -31,16 +32,23 @@ def main(words: list[str]) -> int:
     parser.add_argument("--minutes", type=float | None, help="time for training (default: 1)")
     parser.add_argument("--epochs", type=int | None, help="passes instead of minutes: the same numbers every time")
     args = parser.parse_args(words)
-    start = time.perf_counter()
     settings = yaml.safe_load(preset("demo").read_text()) | {"seed": args.seed, "epochs": args.epochs}
     if args.minutes is not None:
         settings["minutes"] = args.minutes
     config = Config.from_mapping(settings, "preset demo")
-    out = fresh_folder(args.out)
+    out = Path(args.out)
+    with locked(out):
+        clear(out)
+        return shown_in(out, config, words)
+
+
+def shown_in(out: Path, config: Config, words: list[str]) -> int:
+    """All of it, into an empty folder."""
+    start = time.perf_counter()
     with bar("simulating charged") as show:
-        data = simulate("charged", TRAINING_TASKS, frames=TRAINING_FRAMES, seed=args.seed)
+        data = simulate("charged", TRAINING_TASKS, frames=TRAINING_FRAMES, seed=config.seed)
         show(0.8)
-        new = simulate("charged", NEW_TASKS, frames=NEW_FRAMES, seed=args.seed + 1)
+        new = simulate("charged", NEW_TASKS, frames=NEW_FRAMES, seed=config.seed + 1)
     save(data, out / "train.npz")
     save(new, out / "new.npz")
     print(f"simulated five charged particles: {data.summary()}")
@@ -68,19 +76,21 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def fresh_folder(path: str) -> Path:
-    """The folder, without what an earlier demo left in it; other files are never touched.
+def clear(out: Path) -> None:
+    """Removes what an earlier demo left in the folder; other files are never touched.
 
     Raises:
         InputError: it holds files that are not the demo's, or lacks those that every demo writes first.
     """
     import shutil
 
-    out = new_folder(path)
     names = {file.name for file in out.iterdir()}
     foreign = sorted(names - OWN_FILES) or (sorted(names) if not names >= FIRST_FILES else [])
     if foreign:
         raise InputError(f"{out}: holds {foreign[0]!r}, which is not the demo's; choose another --out")
-    for file in out.iterdir():
-        shutil.rmtree(file) if file.is_dir() else file.unlink()
-    return out
+    for file in sorted(out.iterdir(), key=Path.is_file):
+        if file.is_file():
+            file.unlink()
+            continue
+        with locked(file):  # which somebody may be training in, so that folders come first
+            shutil.rmtree(file)

@@ -6,7 +6,7 @@ import json
 
 from jsonargparse import Namespace
 
-from bouncegrad.app.arguments import Parser, add_data_options, add_device_option, load_data
+from bouncegrad.app.arguments import Parser, add_data_options, add_device_option, load_data, require_in_use
 from bouncegrad.app.origin import fingerprint
 from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Run
@@ -43,15 +43,14 @@ def main(words: list[str]) -> None:
 
     with computing(args.device, None):
         model = Model.load(args.run)
-    Run(args.run).warn_if_unfinished()
-    data, split = test_tasks(Run(args.run), args.data, args)
-    with computing(args.device, None):
+        Run(args.run).warn_if_unfinished()
+        data, split = test_tasks(Run(args.run), args.data, args)
         numbers = evaluate(model, data, args.context, split, args.protocol).numbers
     if args.json:
         print(json.dumps(numbers))
         return
 
-    from bouncegrad.app.reporting import describe_split
+    from bouncegrad.app.measures import describe_split
     from bouncegrad.app.tables import evaluation_tables
     from bouncegrad.results.result import DETERMINED
 
@@ -68,6 +67,7 @@ def main(words: list[str]) -> None:
 
 def test_tasks(run: Run, path: str, args: Namespace) -> tuple[Trajectories, str]:
     """The tasks that a run is evaluated on, in words too: not those it was trained on, where others are known."""
+    require_in_use(args, run.config())
     data, part = load_data(path, args, "test", tell=not getattr(args, "json", True))
     about = run.about()
     if part is not None:

@@ -10,8 +10,8 @@ from bouncegrad.app.arguments import (
     add_device_option,
     add_drawn_options,
     add_known_option,
-    load_data,
     load_known,
+    load_new,
     new_folder,
 )
 from bouncegrad.app.run import Run
@@ -38,7 +38,7 @@ def main(words: list[str]) -> None:
     with computing(args.device, None):
         model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test", tell=not args.json)
+    data, part = load_new(args, model.config)
     task = task_number(data, args.task)
     start = time.perf_counter()
     known = load_known(args, data)

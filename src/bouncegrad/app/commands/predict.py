@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import Parser, add_device_option, add_drawn_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_device_option, add_drawn_options, load_new, new_folder
 from bouncegrad.app.run import Run
 
 
@@ -25,7 +25,7 @@ def main(words: list[str]) -> None:
     with computing(args.device, None):
         model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test", tell=not args.json)
+    data, part = load_new(args, model.config)
     task = task_number(data, args.task)
     start = time.perf_counter()
     with computing(args.device, None):

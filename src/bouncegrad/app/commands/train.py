@@ -15,7 +15,15 @@ import numpy as np
 from jaxtyping import Int
 from jsonargparse import Namespace
 
-from bouncegrad.app.arguments import Parser, add_data_options, add_known_option, load_data, load_known, reading
+from bouncegrad.app.arguments import (
+    Parser,
+    add_data_options,
+    add_known_option,
+    load_data,
+    load_known,
+    reading,
+    require_in_use,
+)
 from bouncegrad.app.cli import launched
 from bouncegrad.app.config import PRESETS, Config, preset
 from bouncegrad.app.origin import Origin, fingerprint
@@ -86,6 +94,7 @@ def main(words: list[str]) -> int:
     losses: dict[int, float] = {}
     if args.resume:
         config = settings_of(run, config, data.shape, args)
+    require_in_use(args, config)
     print(f"{args.data}: {data.summary()}" + (f"; {len(held_out)} tasks held out" if held_out else ""))
     if config.edge_types == "auto":
         run.require_free()
@@ -220,6 +229,7 @@ def train_in(
                 resume=resume,
                 stop=stopped,
                 report=report,
+                say=show.say if processes.first else lambda line: None,
                 processes=processes,
             )
     except LostProcess:

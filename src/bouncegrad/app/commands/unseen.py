@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from bouncegrad.app.arguments import Parser, add_drawn_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder
 from bouncegrad.app.run import Run
 
 
@@ -30,7 +30,7 @@ def main(words: list[str]) -> None:
 
     model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test", tell=not args.json)
+    data, part = load_new(args, model.config)
     task = task_number(data, args.task)
     visible, whole = (data, None) if args.hide is None else hide(data, args.hide)
     count = args.count or (None if args.hide is None else 1)

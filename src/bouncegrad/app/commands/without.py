@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bouncegrad.app.arguments import Parser, add_drawn_options, load_data, new_folder
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder
 from bouncegrad.app.run import Run
 
 
@@ -21,7 +21,7 @@ def main(words: list[str]) -> None:
 
     model = Model.load(args.run)
     Run(args.run).warn_if_unfinished()
-    data, part = load_data(args.data, args, "test", tell=not args.json)
+    data, part = load_new(args, model.config)
     task = task_number(data, args.task)
     found = model.without(data, args.entity, args.steps, args.context)
     folder = new_folder(args.out)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 
+from bouncegrad.app.memory import require_memory
 from bouncegrad.app.regression.settings import RegressionConfig
 from bouncegrad.core.adaptation import Adapted
 from bouncegrad.core.annealing import Geometric
@@ -21,6 +24,8 @@ from bouncegrad.data.functions import functions, sines
 from bouncegrad.data.hdf5 import read_hdf5
 from bouncegrad.data.regression import RegressionTasks
 
+SUMS = 120  # of two out of 16 functions
+WEIGHT, POINT = 16.0, 48.0  # bytes: of a weight with its gradient and what Adam keeps, of a point in both precisions
 COMPOSITIONS = {"sum": Sum, "chain": Chain}
 
 
@@ -28,6 +33,8 @@ def build_tasks(config: RegressionConfig) -> tuple[RegressionTasks, RegressionTa
     """Training tasks and new ones, from resolved settings."""
     assert config.fitted is not None
     assert config.held_out is not None
+    points_made = {"sines": config.tasks, "functions": SUMS}.get(config.data, 0) * (config.fitted + config.held_out)
+    require_memory(POINT * points_made, f"{config.data}: {points_made:,} points", "give fewer tasks or points of each")
     points = {"seed": config.seed, "fitted": config.fitted, "held_out": config.held_out}
     if config.data == "sines":
         data = sines(config.tasks, **points)
@@ -42,9 +49,13 @@ def build_modules(
     """A composition with fresh weights, from resolved settings."""
     assert config.modules is not None
     assert config.slots is not None
+    layers = [(inputs, *map(int, str(word).split("-")), outputs) for word in config.hidden]
+    weights = sum(n * a * b for n, widths in zip(config.modules, layers, strict=True) for a, b in pairwise(widths))
+    shown = f"setting hidden: modules of {', '.join(map(str, config.hidden))}"
+    require_memory(WEIGHT * weights, f"{shown} with {weights:,} weights", "give narrower or fewer modules")
     pools = [
-        ModulePool(count, (inputs, *map(int, word.split("-")), outputs), generator, config.activation)
-        for count, word in zip(config.modules, config.hidden, strict=True)
+        ModulePool(count, widths, generator, config.activation)
+        for count, widths in zip(config.modules, layers, strict=True)
     ]
     return COMPOSITIONS[config.composition](pools, config.slots)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bouncegrad.app.arguments import Parser
+from bouncegrad.app.lock import locked
 from bouncegrad.app.progress import bar
 from bouncegrad.app.regression import PRESETS
 from bouncegrad.app.regression.settings import RegressionConfig
@@ -63,15 +64,16 @@ def train(words: list[str], name: str) -> int:
         print(f"{folder}: has ended before\n{table(run.evaluate(folder))}")
         return 0
     tensorboard = args.tensorboard or (args.resume and has_events(metrics))
-    with events(metrics, tensorboard) as board, bar("training") as show, stop_signal() as stopped:
-        training = (run.again if args.resume else run.begin)(folder, config)
-        ended = training.run(show, stopped, add_row=add_row, save=lambda: run.pause(training, folder))
-    if not ended:
-        run.pause(training, folder)
-        print(f"stopped; go on with: bouncegrad train {shlex.join(words)}{'' if args.resume else ' --resume'}")
-        return 130
-    done = training.finish()
-    run.save(done, folder)
+    with locked(folder):
+        with events(metrics, tensorboard) as board, bar("training") as show, stop_signal() as stopped:
+            training = (run.again if args.resume else run.begin)(folder, config)
+            ended = training.run(show, stopped, add_row=add_row, save=lambda: run.pause(training, folder))
+        if not ended:
+            run.pause(training, folder)
+            print(f"stopped; go on with: bouncegrad train {shlex.join(words)}{'' if args.resume else ' --resume'}")
+            return 130
+        done = training.finish()
+        run.save(done, folder)
     print(f"{done.meta_steps} meta-steps in {done.seconds:.0f} s")
     print(table(run.numbers(done.errors, done.config)))
     print(f"wrote {folder}")

@@ -16,8 +16,9 @@ from bouncegrad.app.run import Run
 from bouncegrad.core.adaptation import Adapted
 from bouncegrad.core.points import Points
 from bouncegrad.core.structures import random_structure
+from bouncegrad.results.numbers import Number
 from bouncegrad.results.plots_functions import FunctionFit
-from bouncegrad.results.report import Number, Report, write_report
+from bouncegrad.results.report import Report, write_report
 
 PLACES = 300  # where predictions are drawn
 MEAN = "mean of the given points"

@@ -24,7 +24,7 @@ class RegressionConfig:
         composition: sum (outputs of the slots add up) or chain (one after the other).
         slots: S; 1 by default where there is one module, else 2.
         modules: how many modules there are of each type; the numbers of all types together are K.
-        hidden: for each type the widths of its hidden layers, such as 64-64.
+        hidden: for each type the widths of its hidden layers, such as 64-64, or 64 for a single one.
         activation: function between layers.
         tasks: tasks in all, training and new ones (sines; functions are always 120).
         new: share of them that are new: no gradient comes from them.
@@ -52,7 +52,7 @@ class RegressionConfig:
     composition: Literal["sum", "chain"] = "sum"
     slots: int | None = None
     modules: tuple[int, ...] | None = None
-    hidden: tuple[str, ...] = ("64-64",)
+    hidden: tuple[str | int, ...] = ("64-64",)
     activation: Literal["silu", "relu"] = "relu"
     tasks: int = 1000
     new: float = 0.25
@@ -93,7 +93,7 @@ class RegressionConfig:
         check("new", 0 < self.new < 1, "give a share above 0, below 1")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
         for word in self.hidden:
-            good = all(part.isdecimal() and int(part) > 0 for part in word.split("-"))
+            good = all(part.isdecimal() and int(part) > 0 for part in str(word).split("-"))
             check("hidden", good, "give widths divided by -, such as 64-64, for each type")
         if self.modules is not None:
             good = len(self.modules) == len(self.hidden) and min(self.modules, default=0) >= 1

@@ -18,6 +18,7 @@ Observed = Bool[np.ndarray, "M T N"] | None
 # Times rounded to milliseconds at 30 frames a second stay within this share of a step; a missing frame does not.
 TOLERANCE = 0.05
 SPARSEST, FEW = 50, 10_000  # cells for each row, and cells that always may be
+FARTHEST = 1e12  # usual steps from one time to the next: more are a mistake, and would overflow
 
 
 @dataclass(frozen=True)
@@ -131,19 +132,26 @@ class Grid:
 
     def _even(self, task: int, times: Float[np.ndarray, " T"]) -> tuple[Int[np.ndarray, " T"], float]:
         """Numbers of frames and the step between them; whole steps may be left out."""
-        step = np.diff(times)
-        usual = float(np.sort(step)[(len(step) - 1) // 2])
-        # Times that are absurdly far apart would overflow; they are refused below.
-        number = np.r_[0, np.round(step / usual).clip(0, 1e12).cumsum()].astype(np.int64)
-        dt = float((times[-1] - times[0]) / max(number[-1], 1))
-        off = np.abs(times - (times[0] + number * dt)) > TOLERANCE * dt
-        if off.any() or (np.diff(number) < 1).any():
-            at = int(np.abs(step / usual - np.round(step / usual).clip(1)).argmax())
-            raise InputError(
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = np.diff(times)
+            usual = float(np.sort(step)[(len(step) - 1) // 2])
+            steps = step / usual
+
+        def uneven(at: int, remedy: str) -> InputError:
+            return InputError(
                 f"{self.path}: in task {self.tasks[task]} time goes from {times[at]:g} to {times[at + 1]:g}, a step of "
-                f"{step[at]:g} where {usual:g} is usual; resample to even steps with --resample usual, or "
-                "--resample and a step of your own"
+                f"{step[at]:g} where {usual:g} is usual; {remedy}"
             )
+
+        if steps.max() > FARTHEST:
+            raise uneven(int(steps.argmax()), "correct the time, or make a task of its own of what comes after it")
+        with np.errstate(over="ignore", invalid="ignore"):
+            number = np.r_[0, np.round(steps).cumsum()].astype(np.int64)
+            dt = float((times[-1] - times[0]) / max(number[-1], 1))
+            off = np.abs(times - (times[0] + number * dt)) > TOLERANCE * dt
+        if off.any() or (np.diff(number) < 1).any():
+            at = int(np.abs(steps - np.round(steps).clip(1)).argmax())
+            raise uneven(at, "resample to even steps with --resample usual, or --resample and a step of your own")
         return number, dt
 
     def _require_dense(self, shape: tuple[int, int, int]) -> None:

@@ -1,0 +1,14 @@
+"""A machine with a gigabyte to spare: what claims more is refused, however much there is where the tests run."""
+
+from __future__ import annotations
+
+import pytest
+
+from bouncegrad.app import memory as of_models
+from bouncegrad.data import memory
+
+
+@pytest.fixture(autouse=True)
+def a_gigabyte(monkeypatch):
+    for module in (memory, of_models):
+        monkeypatch.setattr(module, "free_bytes", lambda: 1e9)
