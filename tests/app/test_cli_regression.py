@@ -7,7 +7,9 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -189,3 +191,13 @@ def test_widths_as_they_are_typed(command, here):
 def test_sizes_are_refused_before_they_are_tried(command, here, monkeypatch, option, says):
     monkeypatch.setattr("bouncegrad.app.memory.free_bytes", lambda: 1e9)
     assert_refused(command, ["train", "--preset", "sines-maml", "--out", "r", *option.split()], says)
+
+
+def test_the_clock_ends_a_run_within_a_pass(monkeypatch):
+    ticks = count()
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    config = RegressionConfig("sines", "pooled", hidden=(4,), tasks=400, batch=1, minutes=0.5)
+    begun, rows = training.Training(config), []
+    assert begun.run(lambda progress: None, add_row=rows.append)
+    assert 0 < begun.steps.done < 30 < begun.steps.per_pass == 300
+    assert [row["epoch"] for row in rows] == [1]

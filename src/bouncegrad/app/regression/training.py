@@ -128,15 +128,23 @@ class Training:
                     saved = self.steps.seconds
                 yield clock
 
-        self.loop.run(clocks(), RandomTasks(self.visits, self.config.batch), counted)
+        tasks = RandomTasks(self.visits, self.config.batch)
+
+        def whole_or_cut(generator: torch.Generator) -> Iterator[RegressionBatch]:
+            for batch in tasks(generator):
+                yield batch
+                if self.steps.progress >= 1:  # its time is over
+                    return
+
+        self.loop.run(clocks(), whole_or_cut, counted)
         if self.steps.progress >= 1 and self.counts.visits:
             add_row(self.row())
         return self.steps.progress >= 1
 
     @property
     def epoch(self) -> int:
-        """Passes so far."""
-        return self.steps.done // self.steps.per_pass
+        """Passes so far; the last one may have been cut short by the clock."""
+        return -(-self.steps.done // self.steps.per_pass)
 
     def row(self) -> dict[str, Any]:
         """Metrics since the last row, under the names of runs on recordings; null where nothing is searched."""
@@ -176,7 +184,7 @@ class Training:
 
 
 class Steps:
-    """Meta-steps done and to come; a run ends with its last whole pass, or when its time is over."""
+    """Meta-steps done and to come; a run ends with its last whole pass, or where its time is over."""
 
     def __init__(self, config: RegressionConfig, per_pass: int) -> None:
         self.config, self.per_pass, self.done, self.started = config, per_pass, 0, time.monotonic()
