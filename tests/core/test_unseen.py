@@ -26,7 +26,7 @@ def test_one_who_pulls_several_is_found_and_one_who_pulls_nobody_is_not() -> Non
     assert found.tracks.shape == (12, 24, 1, 1)
     assert found.probability.shape == (12, 12, 2)
 
-    still = known.tracks[:6, :1, :3].expand(-1, 24, -1, -1)
+    still = known.tracks[:, :1, :3].expand(-1, 24, -1, -1)
     alone = find_unseen(known.composition, still, starts=12)
     assert alone.determined.float().mean() < 0.5
 

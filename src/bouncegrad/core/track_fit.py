@@ -43,6 +43,10 @@ class Residuals(NamedTuple):
         """Mean square in units of its standard deviation."""
         return (self.error.square() * torch.exp(-self.log_variance)).mean((1, 2, 3))
 
+    def allowed(self, slack: float) -> Float[Tensor, " B"]:
+        """The misfit that is to be expected where only the law's own variance, without the slack, is left."""
+        return (1 - slack**2 * torch.exp(-self.log_variance)).clamp(min=0).mean((1, 2, 3))
+
     @property
     def loss(self) -> Float[Tensor, " B"]:
         """The same per number, with constants, as in training."""

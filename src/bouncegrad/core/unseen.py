@@ -4,7 +4,8 @@
         z      <-  heat bath on all edges, the unseen track taken as seen
         track  <-  Gauss-Newton step, see `track_fit.py`
         now and then the worst starts are given up
-    the best start;  then the same track as exactly as the law is known, and edges into it anew, see `refitting.py`
+    the best start;  then its track as exactly as the law is known, and edges into it anew, see `refitting.py`
+    all of it once more, from other starts, where recordings are explained worse than the law is known
 
 Variances are widened by `slack`² (in units of the training part's changes) while tracks are far from right: a law that
 is known to a thousandth finds every wrong track impossible, and tells nothing of which is better.
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from bouncegrad.core.batches import whole_tracks
@@ -30,6 +31,7 @@ from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.refitting import into_unseen, refit
 from bouncegrad.core.structures import random_structure
 from bouncegrad.core.track_fit import Residuals, TrackFit
+from bouncegrad.core.unseen_starts import best_rows, first_tracks
 
 STARTS, SWEEPS, POLISH = 48, 48, 8
 KEPT = {
@@ -42,6 +44,7 @@ HOTTEST = 30.0
 AS_GOOD = 10.0  # nats, at the calibrated temperature, that a start may be worse than the best and explain as well
 APART = 0.5  # of a feature's spread: starts as good that lie farther apart leave the track undetermined
 MISFIT = 2.0
+UNEXPLAINED = 3.0  # times the misfit that the law's variance alone would leave
 STATES_AT_ONCE = 2**17
 
 
@@ -95,8 +98,31 @@ def find_unseen(
         def swept(progress: float, before: float = before, share: float = share) -> None:
             report(before + share * progress)
 
-        parts.append(_find(on, part, count, seed, starts, coupling, swept))
+        parts.append(_find_again(on, part, count, seed, starts, coupling, swept))
     return Explanation(*(torch.cat(field) for field in zip(*parts, strict=True)))
+
+
+def _find_again(
+    composition: GraphComposition,
+    visible: Float[Tensor, "M T V D"],
+    count: int,
+    seed: int,
+    starts: int,
+    coupling: Coupling | None,
+    report: Callable[[float], None],
+) -> Explanation:
+    """Once more, from other starts, where recordings are badly explained; the better explanation is kept."""
+    found, cost, known = _find(composition, visible, count, seed, starts, coupling, lambda share: report(share / 2))
+    rows = (found.misfit > UNEXPLAINED * known).nonzero()[:, 0]
+    if len(rows):
+        other, its_cost, _ = _find(
+            composition, visible[rows], count, seed + 1, starts, coupling, lambda share: report(0.5 + share / 2)
+        )
+        better = its_cost < cost[rows]
+        for field, new in zip(found, other, strict=True):
+            field[rows[better]] = new[better]
+    report(1.0)
+    return found
 
 
 def _find(
@@ -107,7 +133,8 @@ def _find(
     starts: int,
     coupling: Coupling | None,
     report: Callable[[float], None],
-) -> Explanation:
+) -> tuple[Explanation, Float[Tensor, " M"], Float[Tensor, " M"]]:
+    """What is found, its cost, and the misfit that the law's own variance would leave."""
     tasks = len(visible)
     generator = torch.Generator().manual_seed(seed)
     z = random_structure(starts, composition.slots, composition.choices, generator).repeat(tasks, 1)
@@ -132,8 +159,7 @@ def _find(
             kept = min(starts, KEPT[sweep + 1])
             rows = best_rows(fit.residuals(fit.hidden, z).cost.view(tasks, starts), kept)
             fit, z, starts = fit.only(rows), z[rows], kept
-    left = fit.residuals(fit.hidden, z)
-    loss = left.cost.view(tasks, starts)
+    loss = fit.residuals(fit.hidden, z).cost.view(tasks, starts)
     rows = best_rows(loss, 1)
     paths = fit.hidden.view(tasks, starts, *fit.hidden.shape[1:])
     as_good = loss - loss.min(1, keepdim=True).values < AS_GOOD * composition.temperature
@@ -153,30 +179,10 @@ def _find(
     v = visible.shape[2]
     whole = fit.residuals(fit.hidden, best_z)
     loss_of_visible = Residuals(whole.error[:, :, :v], whole.log_variance[:, :, :v]).loss
-    return Explanation(fit.hidden, probability, loss_of_visible, apart, left.misfit[rows])
-
-
-def best_rows(cost: Float[Tensor, "M starts"], count: int) -> Int[Tensor, " M*count"]:
-    """The starts of least cost of every task, as rows of all."""
-    tasks, starts = cost.shape
-    return (torch.arange(tasks)[:, None] * starts + cost.topk(count, largest=False).indices).flatten()
-
-
-def first_tracks(
-    composition: GraphComposition,
-    visible: Float[Tensor, "M T V D"],
-    z: Int[Tensor, "M*starts E"],
-    count: int,
-    starts: int,
-    generator: torch.Generator,
-) -> Float[Tensor, "M*starts T H D"]:
-    """Where a visible entity once was, going on from there by the law under the first structures."""
-    _, frames, v, _ = visible.shape
-    frame = torch.randint(frames, (starts, count), generator=generator)
-    who = torch.randint(v, (starts, count), generator=generator)
-    each = visible.repeat_interleave(starts, 0)
-    found = [visible[:, frame, who].flatten(0, 1)]
-    for t in range(frames - 1):
-        state = torch.cat([each[:, t], found[-1]], 1)[:, None]
-        found.append(composition(state, z)[:, 0, v:])
-    return torch.stack(found, 1)
+    composition.slack = LEAST_SLACK
+    left = fit.residuals(fit.hidden, best_z)
+    return (
+        Explanation(fit.hidden, probability, loss_of_visible, apart, left.misfit),
+        left.cost,
+        left.allowed(LEAST_SLACK),
+    )
