@@ -138,3 +138,21 @@ def test_twenty_thousand_simulations_take_seconds_and_do_not_depend_on_threads(t
     bouncegrad("simulate", "charged", "--tasks", 20000, "--out", tmp_path / "one.npz", "--threads", 1)
     one, two = (hashlib.sha256((tmp_path / name).read_bytes()).digest() for name in ("one.npz", "two.npz"))
     assert one == two
+
+
+def test_a_hidden_entity_on_springs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of those who interact with two or more: a tenth of the error of the centre, nine in ten of their edges."""
+    train_on, new, run = (tmp_path / name for name in ("springs.npz", "new.npz", "run"))
+    bouncegrad("simulate", "springs", "--tasks", 1000, "--out", train_on)
+    bouncegrad("simulate", "springs", "--tasks", 30, "--seed", 1, "--out", new)
+    bouncegrad("train", "--preset", "springs5", "--data", train_on, "--out", run, "--epochs", 131)
+    capsys.readouterr()
+    bouncegrad("unseen", run, new, "--hide", 4, "--out", tmp_path / "found", "--json")
+    rows = [row for row in json.loads(capsys.readouterr().out)["by_degree"] if row["interacts_with"] >= 2]
+    tasks = [row["tasks"] for row in rows]
+    found, centre, edges = (
+        np.average([row[key] for row in rows], weights=tasks)
+        for key in ("track_error", "centre_error", "hidden_edge_accuracy")
+    )
+    assert found <= centre / 10
+    assert edges >= 0.9
