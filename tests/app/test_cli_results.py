@@ -168,6 +168,11 @@ def test_report_reads_the_data_as_training_did(command, work, springs):
     line = ["--data", "bare.npz", "--velocities", "--out", "new", "--epochs", "1", "--threads", "1"]
     assert command("train", *line).status == 0
     assert command("report", "new").status == 0
+    assert "cores, no GPU used" in Path("new/report.html").read_text()
+    config = Path("new/config.yaml")
+    config.write_text(config.read_text().replace("device: cpu", "device: auto"))
+    assert command("report", "new").status == 0
+    assert "cores, trained on a GPU if there was one" in Path("new/report.html").read_text()
 
 
 def test_export_csv(command, work):

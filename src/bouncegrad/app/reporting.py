@@ -18,6 +18,7 @@ from bouncegrad.results.report import Report, write_report
 from bouncegrad.results.result import Result
 
 AHEAD = 20  # frames that forecasts are drawn for
+TRAINED_ON = {"cpu": "no GPU used", "cuda": "trained on a GPU", "auto": "trained on a GPU if there was one"}
 
 
 def chosen_by(losses: dict[str, float] | None) -> str:
@@ -49,7 +50,7 @@ def run_report(
         ("search", config.search + (f", {config.proposal} proposal" if config.search == "paper" else "")),
         ("edge types", str(config.types) + chosen_by(about.get("held_out_losses"))),
         ("seed", str(config.seed)),
-        ("machine", f"{platform.machine()}, {os.cpu_count()} cores, no GPU used"),
+        ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {TRAINED_ON[config.device]}"),
     ]
     if config.priors:
         facts.insert(4, ("stated beforehand", ", ".join(config.priors)))
