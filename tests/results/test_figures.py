@@ -180,6 +180,15 @@ def test_an_angle_breaks_where_it_wraps() -> None:
         assert not np.isnan(ax.lines[1].get_ydata()).any()
 
 
+def test_names_stand_in_their_circles_or_all_outside() -> None:
+    for names, inside in ((("A", "B", "C", "ben"), 4), (("A", "B", "C", "anna"), 0)):
+        _, ax = style.figure(4, 4)
+        plots.graph(EDGES, names, None, ax, TYPES)
+        written = [text for text in ax.texts if text.get_text() in names]
+        assert [text.get_text() for text in written] == list(names)
+        assert sum(text.get_verticalalignment() == "center" and text.get_ha() == "center" for text in written) == inside
+
+
 def test_names_of_entities_that_meet_stand_apart() -> None:
     at = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [np.nan, 0.0]])
     assert len(set(corners(at[1:4], ("b", "c", "d")))) == 3

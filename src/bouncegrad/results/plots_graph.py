@@ -15,7 +15,7 @@ from matplotlib.patches import FancyArrowPatch, Patch
 from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, backing, bare, legend, plain, type_style
 
 NODE = 19.0  # diameter in points
-SHORT = 3  # letters of a name that fit into it
+SHORT = 3  # letters of a name that fit into it; all names stand outside where one does not
 ARROWS = 12  # entities up to which arrows can be followed
 TICKS = 16  # names along the side of a matrix
 CELLS = 64  # entities up to which cells are shapes, which follow the colours of a page; beyond they are an image
@@ -81,8 +81,9 @@ def graph(
             arrow.set_gid(f"edge-{s}-{t}-type-{k}")
             ax.add_patch(arrow)
     ax.plot(*place.T, "o", markersize=NODE, markerfacecolor=PAPER, markeredgecolor=INK, markeredgewidth=0.9, zorder=4)
+    inside = all(len(str(name)) <= SHORT for name in names)
     for i, name in enumerate(names):
-        _entity(ax, place[i], str(name))
+        _entity(ax, place[i], str(name), inside)
     kinds = sorted({int(edges[pair]) for pair in drawn})
     handles = [Line2D([], [], color=type_style(k)[0], linestyle=type_style(k)[1], lw=1.8) for k in kinds]
     labels = [_label(type_names, k) for k in kinds]
@@ -94,7 +95,6 @@ def graph(
     else:
         ax.text(0.5, -0.02, "no interactions", transform=ax.transAxes, ha="center", va="top", fontsize=8, color=MUTED)
     ax.set_aspect("equal")
-    inside = all(len(str(name)) <= SHORT for name in names)
     ax.set_xlim(*((-1.2, 1.2) if inside else (-1.6, 1.6)))
     ax.set_ylim(*((-1.2, 1.2) if inside else (-1.3, 1.3)))
     return ax
@@ -161,11 +161,11 @@ def _band(ax: Axes, start: np.ndarray, end: np.ndarray, bend: float, true_name: 
     ax.text(x, y, true_name, fontsize=7.5, ha="center", va="center", color=WRONG, bbox=backing(), zorder=5)
 
 
-def _entity(ax: Axes, place: np.ndarray, name: str) -> None:
-    """The name in its circle if it is short, else outside of it, away from the middle."""
+def _entity(ax: Axes, place: np.ndarray, name: str, inside: bool) -> None:
+    """The name in its circle, or outside of it, away from the middle."""
     style: dict[str, Any] = {"fontsize": 8, "color": INK, "zorder": 6}
     x, y = place
-    if len(name) <= SHORT:
+    if inside:
         ax.text(x, y, name, ha="center", va="center", **style)
         return
     side = "center" if abs(x) < 0.3 else "left" if x > 0 else "right"
