@@ -52,6 +52,9 @@ def run_report(
         ("seed", str(config.seed)),
         ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {TRAINED_ON[config.device]}"),
     ]
+    if model.kinds:
+        of_each = ", ".join(f"{model.kinds.count(kind)} {kind}" for kind in sorted(set(model.kinds)))
+        facts.insert(4, ("kinds of entities", f"{of_each}; a node module for each kind"))
     if config.priors:
         facts.insert(4, ("stated beforehand", ", ".join(config.priors)))
     if rows:
