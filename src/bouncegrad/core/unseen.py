@@ -16,6 +16,7 @@ Source: Alet et al. 2019, section 5.2, which optimizes the track by gradient ste
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -91,6 +92,7 @@ def find_unseen(
     """
     on, starts = composition.on(visible.shape[2] + count), starts or STARTS  # a copy: its slack is its own
     at_once = max(1, STATES_AT_ONCE // (starts * visible.shape[1] * on.entities))
+    find = partial(_find, on, count=count, starts=starts, coupling=coupling)
     parts: list[Explanation] = []
     for part in visible.split(at_once):
         before, share = at_once * len(parts) / len(visible), len(part) / len(visible)
@@ -98,26 +100,21 @@ def find_unseen(
         def swept(progress: float, before: float = before, share: float = share) -> None:
             report(before + share * progress)
 
-        parts.append(_find_again(on, part, count, seed, starts, coupling, swept))
+        parts.append(_twice(find, part, seed, swept))
     return Explanation(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
-def _find_again(
-    composition: GraphComposition,
+def _twice(
+    find: Callable[..., tuple[Explanation, Tensor, Tensor]],
     visible: Float[Tensor, "M T V D"],
-    count: int,
     seed: int,
-    starts: int,
-    coupling: Coupling | None,
     report: Callable[[float], None],
 ) -> Explanation:
     """Once more, from other starts, where recordings are badly explained; the better explanation is kept."""
-    found, cost, known = _find(composition, visible, count, seed, starts, coupling, lambda share: report(share / 2))
-    rows = (found.misfit > UNEXPLAINED * known).nonzero()[:, 0]
+    found, cost, allowed = find(visible, seed=seed, report=lambda share: report(share / 2))
+    rows = (found.misfit > UNEXPLAINED * allowed).nonzero()[:, 0]
     if len(rows):
-        other, its_cost, _ = _find(
-            composition, visible[rows], count, seed + 1, starts, coupling, lambda share: report(0.5 + share / 2)
-        )
+        other, its_cost, _ = find(visible[rows], seed=seed + 1, report=lambda share: report(0.5 + share / 2))
         better = its_cost < cost[rows]
         for field, new in zip(found, other, strict=True):
             field[rows[better]] = new[better]
