@@ -15,6 +15,7 @@ from bouncegrad.app.config import Config
 from bouncegrad.app.finding import unseen_names
 from bouncegrad.app.run import Run
 from bouncegrad.app.training import train
+from bouncegrad.core import particle_filter
 from bouncegrad.core import unseen as core
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
@@ -37,8 +38,12 @@ def run(tasks, tmp_path_factory) -> Run:
 
 @pytest.fixture
 def few(monkeypatch):
+    monkeypatch.setattr(particle_filter, "PARTICLES", 50)
+    monkeypatch.setattr(particle_filter, "FIRST", 200)
     monkeypatch.setattr(core, "STARTS", 2)
     monkeypatch.setattr(core, "SWEEPS", 4)
+    monkeypatch.setattr(core, "POLISH", 2)
+    monkeypatch.setattr(core, "REFITS", 1)
 
 
 def test_the_command_writes_what_it_says(tasks, run, tmp_path, capsys, few):

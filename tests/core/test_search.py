@@ -142,16 +142,22 @@ def test_at_an_infinite_temperature_structures_are_uniform_and_nothing_is_evalua
     assert search.evidence is None
 
 
-def test_shared_noise_makes_a_task_independent_of_its_batch() -> None:
+@pytest.mark.parametrize("starts", [1, 2])
+def test_shared_noise_makes_a_task_independent_of_its_batch(starts: int) -> None:
     composition, batch = small_graph(4), random_batch(6, 3, 4)
     z = torch.zeros(6, 12, dtype=torch.long)
 
-    def drawn(tasks: slice) -> torch.Tensor:
-        part = type(batch)(*(field[tasks] for field in batch[:3]))
-        search, generator = HeatBath(6, decay=0.0, shared_noise=True), torch.Generator().manual_seed(0)
-        return search(composition, Uniform(composition.groups, 2), part, z[tasks], 50.0, generator).z
+    def drawn(rows: slice) -> torch.Tensor:
+        part = type(batch)(*(field[rows] for field in batch[:3]))
+        search, generator = HeatBath(6, decay=0.0, shared_noise=starts), torch.Generator().manual_seed(0)
+        return search(composition, Uniform(composition.groups, 2), part, z[rows], 50.0, generator).z
 
-    assert torch.equal(drawn(slice(3, 4)), drawn(slice(0, 6))[3:4])
+    whole = drawn(slice(0, 6))
+    assert torch.equal(drawn(slice(4, 4 + starts)), whole[4 : 4 + starts])
+    same = type(batch)(*(field[:1].expand(2, *field.shape[1:]) for field in batch[:3]))
+    search, generator = HeatBath(2, decay=0.0, shared_noise=starts), torch.Generator().manual_seed(0)
+    one, other = search(composition, Uniform(composition.groups, 2), same, z[:2], 1e9, generator).z
+    assert torch.equal(one, other) == (starts == 1)
 
 
 @pytest.mark.parametrize("choices", [2, 3])

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from bouncegrad.core import particle_filter
 from bouncegrad.core.compositions.graph import gaussian_loss
 from bouncegrad.core.refitting import into_unseen, refit
 from bouncegrad.core.track_fit import TrackFit
 from bouncegrad.core.unseen import find_unseen
 
 from .conftest import make_known, small_graph
+
+
+@pytest.fixture(autouse=True)
+def fewer(monkeypatch) -> None:
+    """The law is simple: a tenth of the particles does."""
+    monkeypatch.setattr(particle_filter, "PARTICLES", 400)
+    monkeypatch.setattr(particle_filter, "FIRST", 3200)
 
 
 def test_one_who_pulls_several_is_found_and_one_who_pulls_nobody_is_not() -> None:

@@ -38,7 +38,8 @@ class HeatBath:
         enumerate_up_to: fillings of one group that may be enumerated.
         block: fillings of one block, which is as large as they allow; by default as many as a group has messages (then
             they cost no more than these), at least 64, at most `enumerate_up_to`.
-        shared_noise: every task gets the same random numbers, so that a task's answer does not depend on its batch.
+        shared_noise: so many rows get random numbers of their own, all further ones the same again, so that a task's
+            answer (of one row, or of this many starts) does not depend on its batch; 0: every row its own.
         coupling: what ties edges to each other.
         prior: log-probability of every type of every slot (see `priors.py`); None: all alike.
 
@@ -54,7 +55,7 @@ class HeatBath:
         decay: float = 0.7,
         enumerate_up_to: int = ENUMERATED,
         block: int | None = None,
-        shared_noise: bool = False,
+        shared_noise: int = 0,
         coupling: Coupling | None = None,
         prior: Prior | None = None,
     ) -> None:
@@ -99,9 +100,10 @@ class HeatBath:
             logits = logits + torch.where(known.isinf(), known, known / max(temperature, 1.0))
 
         def gumbel(of: Tensor) -> Tensor:
-            shape = of.shape[1:] if self.shared_noise else (batch.whole, *of.shape[1:])
+            shape = (self.shared_noise or batch.whole, *of.shape[1:])
             uniform = torch.rand(shape, generator=generator, dtype=of.dtype).clamp_(min=1e-300)
-            return -torch.log(-torch.log(uniform if self.shared_noise else batch.own(uniform)))
+            noise = -torch.log(-torch.log(uniform if self.shared_noise else batch.own(uniform)))
+            return noise.repeat(len(of) // len(noise), *[1] * (of.ndim - 1)) if self.shared_noise > 1 else noise
 
         drawn, probability = draw(logits, number_of(z, slots, choices), plan.joints, gumbel)
         new = torch.nn.functional.pad(z, (0, 1))

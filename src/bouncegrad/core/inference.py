@@ -99,9 +99,9 @@ def _infer(
     block = min(LARGEST, max(SMALLEST, WORK // (pooled * tracks.shape[1] * composition.entities)))
     up_to = min(ENUMERATED, (COOLING_SWEEPS + AVERAGED_SWEEPS) * block)  # all at once costs no more than sweeps
     search = (
-        HeatBath(tasks, 0.0, up_to, block, True, coupling, prior)
+        HeatBath(tasks, 0.0, up_to, block, 1, coupling, prior)
         if shared is None
-        else SharedGraph(0.0, up_to, block, coupling, prior, shared, shared_noise=True)
+        else SharedGraph(0.0, up_to, block, coupling, prior, shared, shared_noise=1)
     )
     exact = search.exact(composition, generator)
     end = float(composition.temperature)

@@ -43,7 +43,7 @@ class SharedGraph(HeatBath):
         coupling: Coupling | None = None,
         prior: Prior | None = None,
         group: Int[Tensor, " M"] | None = None,
-        shared_noise: bool = False,
+        shared_noise: int = 0,
     ) -> None:
         self.group, groups = group, 1 if group is None else int(group.max()) + 1
         if prior is not None and len(prior) > 1:

@@ -1,11 +1,12 @@
 """Unseen entities: the search holds structures, the optimizer holds the tracks of entities that were not recorded.
 
-    for slack falling from 0.5 to 0.1, temperature from 30 to 1:
-        z      <-  heat bath on all edges, the unseen track taken as seen
+    starts  <-  particles that went through all frames, see `particle_filter.py`
+    for temperature falling from 5 to 1:
         track  <-  Gauss-Newton step, see `track_fit.py`
+        z      <-  heat bath on all edges, the unseen track taken as seen
         now and then the worst starts are given up
     the best start;  then its track as exactly as the law is known, and edges into it anew, see `refitting.py`
-    all of it once more, from other starts, where recordings are explained worse than the law is known
+    all of it once more, from other particles, where recordings are explained worse than the law is known
 
 Variances are widened by `slack`² (in units of the training part's changes) while tracks are far from right: a law that
 is known to a thousandth finds every wrong track impossible, and tells nothing of which is better.
@@ -20,7 +21,7 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import whole_tracks
@@ -28,20 +29,17 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import Coupling, Independent
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import ENUMERATED
+from bouncegrad.core.particle_filter import first_explanations
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.refitting import into_unseen, refit
-from bouncegrad.core.structures import random_structure
 from bouncegrad.core.track_fit import Residuals, TrackFit
-from bouncegrad.core.unseen_starts import best_rows, first_tracks
 
-STARTS, SWEEPS, POLISH = 48, 48, 8
-KEPT = {
-    8: 3,
-    24: 8,
-}  # after so many sweeps one start in so many goes on: as much work as 16 throughout, from more places
+STARTS, SWEEPS, POLISH = 48, 16, 8
+KEPT = {4: 16, 10: 6}  # of the starts, after so many sweeps those that explain best go on
+FILTERED = 0.5  # share of the time
 REFITS = 2
-SLACK, LEAST_SLACK, POLISHED = 0.5, 0.1, 0.03
-HOTTEST = 30.0
+SLACK, POLISHED = 0.1, 0.03
+HOTTEST = 5.0
 AS_GOOD = 10.0  # nats, at the calibrated temperature, that a start may be worse than the best and explain as well
 APART = 0.5  # of a feature's spread: starts as good that lie farther apart leave the track undetermined
 MISFIT = 2.0
@@ -92,7 +90,7 @@ def find_unseen(
     """
     on, starts = composition.on(visible.shape[2] + count), starts or STARTS  # a copy: its slack is its own
     at_once = max(1, STATES_AT_ONCE // (starts * visible.shape[1] * on.entities))
-    find = partial(_find, on, count=count, starts=starts, coupling=coupling)
+    find = partial(_find, on, starts=starts, coupling=coupling)
     parts: list[Explanation] = []
     for part in visible.split(at_once):
         before, share = at_once * len(parts) / len(visible), len(part) / len(visible)
@@ -125,7 +123,6 @@ def _twice(
 def _find(
     composition: GraphComposition,
     visible: Float[Tensor, "M T V D"],
-    count: int,
     seed: int,
     starts: int,
     coupling: Coupling | None,
@@ -134,52 +131,58 @@ def _find(
     """What is found, its cost, and the misfit that the law's own variance would leave."""
     tasks = len(visible)
     generator = torch.Generator().manual_seed(seed)
-    z = random_structure(starts, composition.slots, composition.choices, generator).repeat(tasks, 1)
-    each = visible.repeat_interleave(starts, 0)
-    fit = TrackFit(composition, each, first_tracks(composition, visible, z, count, starts, generator))
+    composition.slack, as_good = SLACK, AS_GOOD * composition.temperature
+    first, z = first_explanations(composition, visible, starts, seed, lambda share: report(FILTERED * share))
+    fit = TrackFit(composition, visible.repeat_interleave(starts, 0), first)
     proposal = Uniform(composition.groups, composition.choices)
 
-    def drawn(z: Tensor, temperature: float, shared_noise: bool = False) -> tuple[Tensor, Tensor]:
-        search = HeatBath(len(z), 0.0, ENUMERATED, shared_noise=shared_noise, coupling=coupling)
+    def drawn(z: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        search = HeatBath(len(z), 0.0, ENUMERATED, shared_noise=len(z) // tasks, coupling=coupling)
         batch = whole_tracks(fit.tracks, torch.arange(len(z)))
         move = search(composition, proposal, batch, z, temperature, generator)
         assert move.probability is not None
         return move.z, move.probability
 
     for sweep in range(SWEEPS):
-        progress = sweep / (SWEEPS - 1)
-        composition.slack = SLACK * (LEAST_SLACK / SLACK) ** progress
-        z, _ = drawn(z, 1 + (HOTTEST - 1) * (1 - progress))
         fit.step(z)
-        report(progress)
+        z, _ = drawn(z, 1 + (HOTTEST - 1) * (1 - sweep / (SWEEPS - 1)))
+        report(FILTERED + (1 - FILTERED) * sweep / SWEEPS)
         if sweep + 1 in KEPT:
             kept = min(starts, KEPT[sweep + 1])
-            rows = best_rows(fit.residuals(fit.hidden, z).cost.view(tasks, starts), kept)
+            cost = fit.residuals(fit.hidden, z).cost.view(tasks, starts)
+            # Those that explain as well are alike, or all that go on would lie where the last digits are best.
+            rows = best_rows(cost.clamp(min=cost.min(1, keepdim=True).values + as_good), kept)
             fit, z, starts = fit.only(rows), z[rows], kept
     loss = fit.residuals(fit.hidden, z).cost.view(tasks, starts)
     rows = best_rows(loss, 1)
     paths = fit.hidden.view(tasks, starts, *fit.hidden.shape[1:])
-    as_good = loss - loss.min(1, keepdim=True).values < AS_GOOD * composition.temperature
+    alike = loss - loss.min(1, keepdim=True).values < as_good
     square = (paths - fit.hidden[rows][:, None]).square().mean((2, 3, 4))
-    apart = torch.where(as_good, square, 0.0).amax(1).sqrt()
+    apart = torch.where(alike, square, 0.0).amax(1).sqrt()
     fit, z = TrackFit(composition, visible, fit.hidden[rows]), z[rows]
     for step in range(POLISH):
-        composition.slack = LEAST_SLACK * (POLISHED / LEAST_SLACK) ** ((step + 1) / POLISH)
+        composition.slack = SLACK * (POLISHED / SLACK) ** ((step + 1) / POLISH)
         fit.step(z)
-    _, probability = drawn(z, 1.0, shared_noise=True)
+    _, probability = drawn(z, 1.0)
     if coupling is None or isinstance(coupling, Independent):  # else edges out of the unseen tell of those into it
         for _ in range(REFITS):
             fit.hidden, z, of_into = refit(composition, visible, fit.hidden, probability.argmax(-1), generator)
-            _, probability = drawn(z, 1.0, shared_noise=True)
+            _, probability = drawn(z, 1.0)
             probability[:, into_unseen(composition, visible.shape[2])] = of_into
     best_z = probability.argmax(-1)
     v = visible.shape[2]
     whole = fit.residuals(fit.hidden, best_z)
     loss_of_visible = Residuals(whole.error[:, :, :v], whole.log_variance[:, :, :v]).loss
-    composition.slack = LEAST_SLACK
+    composition.slack = SLACK
     left = fit.residuals(fit.hidden, best_z)
     return (
         Explanation(fit.hidden, probability, loss_of_visible, apart, left.misfit),
         left.cost,
-        left.allowed(LEAST_SLACK),
+        left.allowed(SLACK),
     )
+
+
+def best_rows(cost: Float[Tensor, "M starts"], count: int) -> Int[Tensor, " M*count"]:
+    """The starts of least cost of every task, as rows of all."""
+    tasks, starts = cost.shape
+    return (torch.arange(tasks)[:, None] * starts + cost.topk(count, largest=False).indices).flatten()

@@ -266,8 +266,6 @@ class GraphComposition(nn.Module):
     ) -> Float[Tensor, "R N fillings"]:
         there, before = before[..., self.state :], before[..., : self.state]
         message = self.all_messages(before[:, None])
-        if self.pinned:
-            message = torch.cat([torch.zeros_like(message[:1]), message])
         if there.shape[-1]:
             message = message * there[:, self.pairs[0]].flatten(0, 1)
         change = (after[..., : self.features] - before[..., : self.features]) / self.change
@@ -293,29 +291,44 @@ class GraphComposition(nn.Module):
     ) -> Float[Tensor, "R n fillings"]:
         """Of every filling of a block of edges into some entities, all of one kind."""
         groups, columns, own, change = self.groups[targets], columns[targets], own[:, targets], change[:, targets]
-        (r, n, _), width, degree, block = own.shape, message.shape[-1], groups.shape[1], columns.shape[1]
-        weight = self.node.weights[0][kind]
-        projected = message.transpose(0, 1).reshape(-1, width) @ weight[:width]
-        projected = projected.view(r, self.slots, self.choices, -1)
+        (r, n, _), degree, block = own.shape, groups.shape[1], columns.shape[1]
+        projected = self.projected(message, kind)
         if self.slots < self.groups.numel():
             # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
             projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
-        base = torch.addmm(self.node.biases[0][kind], own.flatten(0, 1), weight[width:]).view(r, n, -1)
+        base = self.own_projected(own, kind)
         chosen = groups.gather(1, columns)
         if block < degree:
             kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)
             rest = groups[kept].view(n, degree - block)
             types = nn.functional.pad(z, (0, 1))[:, rest]
             base = base + projected[torch.arange(r)[:, None, None], rest, types].sum(2)
-        hidden = outer_sum([projected[:, chosen[:, i]] for i in range(block)], base)
-        count = hidden.shape[2]
-        hidden = self.node.activation(hidden, inplace=True).view(1, r * n * count, -1)
-        mean, log_variance = self.heads(self.node.layers(hidden, first=1, only=kind)[0], (r, n, count))
+        mean, log_variance = self.from_sums(outer_sum([projected[:, chosen[:, i]] for i in range(block)], base), kind)
         return gaussian_loss(change[:, :, None] - mean, log_variance).sum(-1)
 
-    def all_messages(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "types B*C*E width"]:
-        """What an edge of every type that is not silent would send."""
-        return self.sent(self.view(x[..., : self.state], self.pairs), self.edge.all)
+    def projected(self, message: Float[Tensor, "K R*E width"], kind: int = 0) -> Float[Tensor, "R E K hidden"]:
+        """Messages through the node module's first layer, which is linear: what arrives is a sum of these."""
+        width = message.shape[-1]
+        rows = message.transpose(0, 1).reshape(-1, width) @ self.node.weights[0][kind][:width]
+        return rows.view(-1, self.slots, self.choices, rows.shape[-1])
+
+    def own_projected(self, own: Float[Tensor, "*R state"], kind: int = 0) -> Float[Tensor, "*R hidden"]:
+        """What entities themselves give to the node module's first layer."""
+        weight = self.node.weights[0][kind][-own.shape[-1] :]
+        rows = torch.addmm(self.node.biases[0][kind], own.flatten(0, -2), weight)
+        return rows.view(*own.shape[:-1], -1)
+
+    def from_sums(
+        self, sums: Float[Tensor, "*R hidden"], kind: int = 0
+    ) -> tuple[Float[Tensor, "*R D"], Float[Tensor, "*R D"]]:
+        """Mean and log-variance of changes, from what reaches the node module's first layer (which is overwritten)."""
+        hidden = self.node.activation(sums, inplace=True).view(1, -1, sums.shape[-1])
+        return self.heads(self.node.layers(hidden, first=1, only=kind)[0], sums.shape[:-1])
+
+    def all_messages(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "K B*C*E width"]:
+        """What an edge of every type would send; nothing where type 0 is pinned."""
+        message = self.sent(self.view(x[..., : self.state], self.pairs), self.edge.all)
+        return torch.cat([torch.zeros_like(message[:1]), message]) if self.pinned else message
 
     def messages(self, rows: Float[Tensor, "R view"], which: Int[Tensor, " R"]) -> Float[Tensor, "R width"]:
         """What an edge of each row's type sends; nothing where type 0 is pinned."""

@@ -1,0 +1,160 @@
+"""Where unseen entities may have been, frame by frame: a particle filter under the learned law.
+
+    for every particle: a state h of the unseen and edges into them; for every frame
+        weight  <-  Π_targets Σ_fillings p(filling | frames so far) p(change of the target | filling, h)
+        particles are drawn anew in proportion to their weights
+        h       ~   the law's change under the particle's edges
+
+Edges into visible entities are summed over, not drawn: a particle keeps how probable every filling is, and so stands
+for all structures at once. Fillings that no particle holds probable are left out from then on.
+
+Source: Gordon, Salmond and Smith 1993 (the filter); Doucet, de Freitas, Murphy and Russell 2000 (what is summed over).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.compositions.graph import GraphComposition, gaussian_loss, outer_sum
+from bouncegrad.core.inference import infer
+from bouncegrad.core.structures import fillings
+
+PARTICLES = 4000
+FIRST = 32000  # halved in every frame until so many are left: the first frames tell little of velocities
+FILLINGS = 64  # of the edges into one visible entity
+IMPROBABLE = 1e-5  # share of a filling, over all particles, below which it is left out
+ROWS_AT_ONCE = 2**15
+
+
+class ParticleFilter:
+    """Particles of one task; they move on with every `step`.
+
+    Args:
+        composition: trained modules on all N = V + H entities, without lags; its slack is that of the law.
+        visible: scaled states of the V entities that were recorded.
+        generator: of first states and all draws.
+    """
+
+    def __init__(
+        self, composition: GraphComposition, visible: Float[Tensor, "T V D"], generator: torch.Generator
+    ) -> None:
+        self.composition, self.visible, self.generator = composition, visible, generator
+        n, v, k = composition.entities, visible.shape[1], composition.choices
+        self.unseen = n - v
+        source, target = composition.pairs
+        self.outwards = composition.on(n, composition.pairs[:, (source >= v) & (target < v)])
+        self.inwards = composition.on(n, composition.pairs[:, target >= v])
+        self.change = (visible[1:] - visible[:-1]) / composition.change
+        known, unknown = self._visible_fillings(), k**self.unseen
+        self.sums, self.known = self._sums(known), known
+        # A filling holds the edges from the visible, then those from the unseen.
+        self.of_visible = torch.arange(known.shape[1]).repeat_interleave(unknown)
+        self.of_unseen = torch.arange(unknown).repeat(known.shape[1])
+        self.table_shape = (v, len(self.of_visible))
+        self.targets, self.fillings = torch.ones(self.table_shape).nonzero().T  # that are probable still
+        first = torch.randn(FIRST, self.unseen, visible.shape[2], generator=generator)
+        self.states, self.ancestors = [first], [torch.arange(FIRST)]
+        self.into = torch.randint(k, (FIRST, self.inwards.slots), generator=generator)
+        # Log-probability of every filling of the edges into every visible entity.
+        self.table = torch.zeros(FIRST, *self.table_shape)
+
+    def _visible_fillings(self) -> Int[Tensor, "V F V-1"]:
+        """What edges among the visible may be, of every target: all fillings, or draws from what these tell alone."""
+        v, k = self.visible.shape[1], self.composition.choices
+        count = max(1, FILLINGS // k**self.unseen)
+        if k ** (v - 1) <= count:
+            return fillings(k, v - 1).expand(v, -1, -1)
+        alone = self.composition.on(v)
+        probability = infer(alone, self.visible[None]).probability[0]
+        drawn = torch.multinomial(probability, count, replacement=True, generator=self.generator)
+        drawn[:, 0] = probability.argmax(-1)
+        return drawn[alone.groups].transpose(1, 2)
+
+    def _sums(self, known: Int[Tensor, "V F V-1"]) -> Float[Tensor, "T V F hidden"]:
+        """What reaches each visible entity's first layer from itself and the others, under these fillings."""
+        alone = self.composition.on(self.visible.shape[1])
+        projected = alone.projected(alone.all_messages(self.visible[:, None]))
+        sums = alone.own_projected(alone.own(self.visible))[:, :, None]
+        for column, slots in enumerate(alone.groups.T):
+            sums = sums + projected[:, slots[:, None], known[:, :, column]]
+        return sums
+
+    def step(self, t: int) -> None:
+        """From frame t to the next."""
+        h, composition = self.states[-1], self.composition
+        x = torch.cat([self.visible[t].expand(len(h), -1, -1), h], 1)[:, None]
+        projected = self.outwards.projected(self.outwards.all_messages(x))
+        projected = projected.view(len(h), self.visible.shape[1], self.unseen, *projected.shape[2:])
+        sent = outer_sum(list(projected.unbind(2)), torch.zeros_like(projected[:, :, 0, 0]))
+        known = self.sums[t][self.targets, self.of_visible[self.fillings]]
+        likelihood = [
+            self._likelihood(known + part[:, self.targets, self.of_unseen[self.fillings]], t)
+            for part in sent.split(max(1, ROWS_AT_ONCE // len(self.targets)))
+        ]
+        table = torch.full_like(self.table, -torch.inf)
+        table[:, self.targets, self.fillings] = self.table[:, self.targets, self.fillings] + torch.cat(likelihood)
+        explained = table.logsumexp(2, keepdim=True)
+        chosen = self._drawn(explained.sum((1, 2)), max(PARTICLES, FIRST >> (t + 1)))
+        arriving = self.inwards.projected(self.inwards.all_messages(x[chosen]))
+        self.table, self.into = (table - explained)[chosen], self.into[chosen]
+        arriving = arriving.gather(2, self.into[..., None, None].expand(*self.into.shape, 1, arriving.shape[-1]))
+        own = composition.own_projected(composition.own(h[chosen]))
+        mean, log_variance = composition.from_sums(arriving.view(*own.shape[:2], -1, own.shape[-1]).sum(2) + own)
+        noise = torch.randn(mean.shape, generator=self.generator)
+        self.states.append(h[chosen] + composition.change * (mean + torch.exp(log_variance / 2) * noise))
+        self.ancestors.append(chosen)
+        self._leave_out()
+
+    def _likelihood(self, sums: Float[Tensor, "P probable hidden"], t: int) -> Float[Tensor, "P probable"]:
+        mean, log_variance = self.composition.from_sums(sums)
+        return -gaussian_loss(self.change[t][self.targets] - mean, log_variance).sum(-1)
+
+    def _drawn(self, logits: Float[Tensor, " P"], count: int) -> Int[Tensor, " count"]:
+        """Systematic: as evenly as the weights allow."""
+        until = torch.softmax(logits.double(), 0).cumsum(0)
+        even = (torch.arange(count) + torch.rand(1, generator=self.generator, dtype=torch.float64)) / count
+        return torch.searchsorted(until, even * until[-1]).clamp(max=len(until) - 1)
+
+    def _leave_out(self) -> None:
+        """Fillings that are improbable for all particles together."""
+        share = torch.softmax(self.table, 2).mean(0)
+        self.targets, self.fillings = (share > IMPROBABLE).nonzero().T
+
+    def paths(self, count: int) -> tuple[Float[Tensor, "count T H D"], Int[Tensor, "count E"]]:
+        """Tracks of some particles through all frames, and their most probable structures."""
+        last = torch.linspace(0, len(self.table) - 1, count).long()
+        at, track = last, []
+        for states, ancestors in zip(reversed(self.states), reversed(self.ancestors), strict=True):
+            track.append(states[at])
+            at = ancestors[at]
+        return torch.stack(track[::-1], 1), self._structures(last)
+
+    def _structures(self, rows: Int[Tensor, " count"]) -> Int[Tensor, "count E"]:
+        v, h = self.visible.shape[1], self.unseen
+        best = self.table[rows].argmax(2)
+        types = fillings(self.composition.choices, h)[self.of_unseen[best]]
+        into_visible = torch.cat([self.known[torch.arange(v), self.of_visible[best]], types], -1)
+        return torch.cat([into_visible.flatten(1), self.into[rows]], 1)
+
+
+def first_explanations(
+    composition: GraphComposition,
+    visible: Float[Tensor, "M T V D"],
+    starts: int,
+    seed: int,
+    report: Callable[[float], None] = lambda share: None,
+) -> tuple[Float[Tensor, "M*starts T H D"], Int[Tensor, "M*starts E"]]:
+    """Tracks of unseen entities and structures to start a search from; each task's do not depend on the others."""
+    found = []
+    for number, task in enumerate(visible):
+        particles = ParticleFilter(composition, task, torch.Generator(visible.device).manual_seed(seed))
+        for t in range(len(task) - 1):
+            particles.step(t)
+            report((number + (t + 1) / len(task)) / len(visible))
+        found.append(particles.paths(starts))
+    tracks, z = zip(*found, strict=True)
+    return torch.cat(tracks), torch.cat(z)
