@@ -37,19 +37,17 @@ def main(words: list[str]) -> None:
 
     with computing(args.device, None):
         model = Model.load(args.run)
-    Run(args.run).warn_if_unfinished()
-    data, part = load_new(args, model.config)
-    task = task_number(data, args.task)
-    start = time.perf_counter()
-    known = load_known(args, data)
-    with computing(args.device, None):
+        Run(args.run).warn_if_unfinished()
+        data, part = load_new(args, model.config)
+        task, known = task_number(data, args.task), load_known(args, data)
+        start = time.perf_counter()
         if args.window is None:
             result = model.infer(data, args.context, known)
         else:
             result = infer_windows(model, data, args.window, args.context, known)
+        seconds = time.perf_counter() - start
     if args.window is not None:
         task *= len(result.tasks) // len(data.tasks)  # its first window
-    seconds = time.perf_counter() - start
     folder = new_folder(args.out)
     result.save(folder / "result.npz")
     write_edges_csv(result, folder / "edges.csv")

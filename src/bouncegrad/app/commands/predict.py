@@ -24,13 +24,12 @@ def main(words: list[str]) -> None:
 
     with computing(args.device, None):
         model = Model.load(args.run)
-    Run(args.run).warn_if_unfinished()
-    data, part = load_new(args, model.config)
-    task = task_number(data, args.task)
-    start = time.perf_counter()
-    with computing(args.device, None):
+        Run(args.run).warn_if_unfinished()
+        data, part = load_new(args, model.config)
+        task = task_number(data, args.task)
+        start = time.perf_counter()
         forecast = model.forecast(data, args.steps, args.context)
-    seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start
     folder = new_folder(args.out)
     forecast.save(folder / "forecast.npz")
     forecast.write_csv(folder / "forecast.csv")
