@@ -13,6 +13,7 @@ from bouncegrad.app.arguments import (
     load_known,
     load_new,
     new_folder,
+    told,
 )
 from bouncegrad.app.run import Run
 
@@ -62,13 +63,14 @@ def main(words: list[str]) -> None:
         print(json.dumps(about | {"priors": list(result.priors), "files": files}))
         return
     what = "tasks" if args.window is None else "windows"
-    print(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
+    say = told(args.quiet)
+    say(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
     if open_share:
-        print(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
+        say(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
     if model.config.types == 1:
-        print("there is one edge type: what everybody does to everybody alike, possibly nothing")
+        say("there is one edge type: what everybody does to everybody alike, possibly nothing")
     elif not pinned:
-        print("no type is known to mean absence; train with --pinned, and type 0 does")
+        say("no type is known to mean absence; train with --pinned, and type 0 does")
     if result.priors:
-        print(f"stated beforehand: {', '.join(result.priors)}")
+        say(f"stated beforehand: {', '.join(result.priors)}")
     print("\n".join(f"wrote {file}" for file in files))
