@@ -51,7 +51,7 @@ class MostProbable:
     ) -> None:
         assert isinstance(loop.composition, GraphComposition)
         self.composition, self.search, self.schedule, self.tracks = loop.composition, loop.search, schedule, tracks
-        self.stop, self.stopped, self.start = stop, False, 0.0
+        self.stop, self.stopped, self.start = stop, False, 0.0  # of the part under way, in seconds
         self.z, self.done, self.seconds = loop.z.clone(), 0, 0.0
         self.shared, parts = None, []
         if isinstance(loop.search, HeatBath):
@@ -95,11 +95,11 @@ class MostProbable:
 
     @property
     def late(self) -> bool:
-        """Whether the share of the time is over, where something was found by then."""
+        """Whether the share of the time is over, or would be with one more part, where something was found by then."""
         config = self.schedule.config
         if config.minutes is None or not self.done:
             return False
-        took = self.seconds + (time.perf_counter() - self.start if self.start else 0.0)
+        took = self.seconds + (time.perf_counter() - self.start if self.start else self.seconds / self.done)
         return took >= LONGEST_SHARE * (60 * config.minutes - self.schedule.seconds)
 
     @property
