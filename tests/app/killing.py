@@ -31,6 +31,7 @@ from bouncegrad.app.cli import main
 from bouncegrad.app.regression import run as regression
 from bouncegrad.app.regression import training as regression_training
 from bouncegrad.app.run import Run
+from bouncegrad.core import inference
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
 
@@ -130,6 +131,7 @@ def program(kind: str, kills: int, seed: int) -> dict[str, int]:
     import_module("bouncegrad.app.commands.train")  # once, before the forks
     recording.VISITS_A_ROW, recording.SECONDS_A_CHECKPOINT = 10, 0.02
     regression_training.STEPS_A_ROW, regression_training.SECONDS_A_CHECKPOINT = 10, 0.02
+    inference.TASKS_AT_ONCE = 4  # so that some are killed within the inference before the forecasting stage
     save(simulate("springs", 18, entities=3, frames=12, seed=0), "data.npz")
     draw, seen = random.Random(seed), Counter[str]()
     begin = time.monotonic()

@@ -147,7 +147,7 @@ def test_a_preset_in_a_settings_file_is_not_passed_over(command, work):
         ("infer run springs.npz", ["required: out"]),
         ("evaluate run", ["required: data"]),
         ("evaluate", ["required: run, data"]),
-        ("report", ["required: run"]),
+        ("report", ["required: folder"]),
         ("export result", ["required: to"]),
         ("simulate", ["required: system, tasks, out"]),
         ("inspect springs.npz --bogus", ["unrecognized arguments: --bogus"]),

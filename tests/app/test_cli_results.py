@@ -19,6 +19,8 @@ from bouncegrad.app.model import Model
 from bouncegrad.app.run import Run
 from bouncegrad.data.formats import load, save
 from bouncegrad.data.simulate import simulate
+from bouncegrad.results.metrics import edge_accuracy, relabelling
+from bouncegrad.results.numbers import written
 from bouncegrad.results.result import Result
 
 OF_EVALUATE = {
@@ -161,6 +163,32 @@ def test_report_is_one_page_that_needs_nothing_else(command, work):
     assert 'src="http' not in page
     assert command("report", "run", "--data", "named.csv", "--context", 9, "--out", "a/b.html").status == 0
     assert "9 context frames" in Path("a/b.html").read_text()
+
+
+def test_report_takes_a_result_alone_or_with_its_recordings(command, work):
+    assert command("report", "result") == (0, "wrote result/report.html\n", "")
+    page = Path("result/report.html").read_text()
+    assert "bouncegrad report result" in page
+    assert all(f'<section id="{name}"' in page for name in ("numbers", "tasks", "undetermined"))
+    assert not any(f'<section id="{name}"' in page for name in ("training", "law", "player"))
+    assert page.count("<h3>Task ") == 6
+    assert 'id="tracks-' not in page
+    assert command("report", "result", "--data", "springs.npz", "--out", "b.html") == (0, "wrote b.html\n", "")
+    page = Path("b.html").read_text()
+    assert "all tasks of springs.npz: 24 tasks, 30 context frames" in page
+    assert '<section id="player"' in page
+    result = Result.load("result/result.npz")
+    truth = load("springs.npz").edges
+    right = edge_accuracy(truth, result.edges, relabelling(truth, result.edges, 2))
+    assert f">{written(right)}<" in page
+
+
+def test_report_of_a_result_refuses_other_recordings(command, work):
+    found = command("report", "result", "--data", "named.csv")
+    assert (found.status, found.out) == (2, "")
+    assert "result/result.npz: is of other tasks or entities than named.csv" in found.err
+    found = command("report", "result", "--context", 9)
+    assert (found.status, "which says itself how much was seen" in found.err) == (2, True)
 
 
 def test_report_reads_the_data_as_training_did(command, work, springs):

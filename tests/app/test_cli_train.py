@@ -27,6 +27,18 @@ def same(first, second) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_quiet_names_what_was_written_and_nothing_else(command, work):
+    assert command("train", "--data", "springs.npz", "--out", "new", *SHORT, "--quiet") == (0, "wrote new\n", "")
+    assert command("simulate", "springs", "--tasks", 2, "--out", "s.npz", "--quiet").out == "wrote s.npz\n"
+    for line in (["infer"], ["predict", "--context", 20], ["without", "--entity", "1"]):
+        found = command(line[0], "run", "springs.npz", *line[1:], "--out", line[0], "--quiet")
+        assert (found.status, found.err) == (0, "")
+        assert all(name.startswith(f"wrote {line[0]}/") for name in found.out.splitlines())
+        assert found.out.count("\n") == len(list((work / line[0]).iterdir()))
+    found = command("train", "--data", "springs.npz", "--out", "new", *SHORT, "--quiet")
+    assert (found.status, found.out, found.err.count("\n")) == (2, "", 1)
+
+
 def test_the_run_folder(command, work, springs):
     found = command("train", "--data", "springs.npz", "--out", "new", *SHORT)
     assert (found.status, found.err) == (0, "")

@@ -56,7 +56,7 @@ def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not_been(tasks, run, tmp_
 
     def stop() -> bool:
         asked.append(1)
-        return len(asked) == 62  # 60 passes of the first stage and its end, then one of the second
+        return len(asked) == 63  # 60 passes of the first stage and its end, an inference, then a pass of the second
 
     train(CONFIG, tasks, broken, stop=stop)
     assert 0 < broken.state()["forecast"]["progress"] < 1

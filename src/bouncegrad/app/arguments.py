@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import SUPPRESS, Action
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -157,7 +157,18 @@ def add_drawn_options(parser: Parser, data: str = "file or folder of recordings"
     parser.add_argument("--context", type=int | None, help="frames that are looked at (default: all)")
     parser.add_argument("--task", type=str | None, help="name of the task in the picture (default: the first)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_quiet_option(parser)
     add_data_options(parser)
+
+
+def add_quiet_option(parser: Parser) -> None:
+    """For scripts, which want to know where results are and what went wrong."""
+    parser.add_argument("--quiet", action="store_true", help="no progress, and print nothing but the files written")
+
+
+def told(quiet: bool) -> Callable[[str], None]:
+    """Says a line, or nothing where quiet is asked for; files that were written are printed in any case."""
+    return (lambda line: None) if quiet else print
 
 
 def add_device_option(parser: Parser) -> None:
@@ -184,7 +195,7 @@ def load_known(args: Namespace, data: Trajectories) -> Int[np.ndarray, "M N N"] 
 def load_new(args: Namespace, config: Config) -> tuple[Trajectories, str | None]:
     """Recordings that a trained model is shown, and which part they are."""
     require_in_use(args, config)
-    return load_data(args.data, args, "test", tell=not args.json)
+    return load_data(args.data, args, "test", tell=not (args.json or args.quiet))
 
 
 def require_in_use(args: Namespace, config: Config) -> None:

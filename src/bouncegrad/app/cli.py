@@ -25,7 +25,7 @@ COMMANDS = {
     "without": "say what would be if one entity were not there",
     "unseen": "find the track and the edges of an entity that was not recorded",
     "evaluate": "measure a trained model on tasks it has not seen, beside baselines",
-    "report": "measure a run and write it as one self-contained HTML page",
+    "report": "measure a run, or take a result, and write it as one self-contained HTML page",
     "export": "write inferred graphs for other tools",
     "benchmark": "rerun a published table here: accuracy, forecasts or speed",
 }

@@ -15,6 +15,7 @@ from bouncegrad.data.errors import InputError
 ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
 TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0
 SHORTEST_COOLING, LONGEST_COOLING = 600, 3000
+PINNED = "type 0 is no interaction"  # among what was stated beforehand
 FEW = 1024  # tasks that laws and their names are found from
 LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
 UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; a minute's are only guessed
@@ -279,7 +280,7 @@ class Config:
             *(["symmetric"] if self.symmetric else []),
             *([f"{self.entity_types} entity types"] if self.entity_types else []),
             *(["tasks share a graph"] if self.shared_graph else []),
-            *(["type 0 is no interaction"] if self.pinned else []),
+            *([PINNED] if self.pinned else []),
             *([f"{self.sparsity:g} of the edges are none"] if self.sparsity else []),
         )
 

@@ -70,20 +70,42 @@ def evaluate(
     planned = plan(protocol, frames, context, model.config.lags)
     result = model.infer(data, context)
     seconds = time.perf_counter() - start
-    types = model.config.types
-    pinned = model.config.pinned
-    perm = relabelling(data.edges, result.edges, types, pinned=pinned)
-    both = symmetric(result.probability)
-    perm_of_both = relabelling(data.edges, both, types, pinned=pinned)
-    sure = calibration(data.edges, result.probability, perm)
     errors = {}
     if planned.steps > 0:
         past = result if planned.context == context else model.infer(data, planned.context)
         errors = forecast_errors(model, data, planned, past)
-    baselines = edge_baselines(data, context, types)
+    edges = edge_measures(data, result, model.config.pinned)
+    baselines = edge_baselines(data, context, model.config.types)
     for name in (STATIC, CONSTANT_VELOCITY):
         baselines[name.replace(" ", "_")] = {f"mse_{h}": error_at(errors.get(name), h) for h in HORIZONS}
     numbers = {
+        **edges,
+        **{f"mse_{h}": error_at(errors.get(MODEL), h) for h in HORIZONS},
+        **{f"one_step_mse_{h}": error_at(errors.get(ONE_STEP), h) for h in HORIZONS},
+        "seconds": seconds,
+        "baselines": baselines,
+        "split": split,
+        "protocol": protocol,
+        "forecast_context_frames": planned.context,
+        "forecast": f"{planned.said}; positions and velocities scaled to [-1, 1]",
+    }
+    return Evaluation(numbers, result, errors)
+
+
+def edge_measures(data: Trajectories, result: Result, pinned: bool) -> dict[str, Any]:
+    """How right the edges of a result are, whatever it came from; None without a truth to compare with.
+
+    Args:
+        data: the tasks of the result.
+        result: what was inferred.
+        pinned: whether its type 0 means "no interaction".
+    """
+    types = len(result.type_names)
+    perm = relabelling(data.edges, result.edges, types, pinned=pinned)
+    both = symmetric(result.probability)
+    perm_of_both = relabelling(data.edges, both, types, pinned=pinned)
+    sure = calibration(data.edges, result.probability, perm)
+    return {
         "edge_accuracy": edge_accuracy(data.edges, result.edges, perm),
         "edge_accuracy_symmetric": edge_accuracy(data.edges, both, perm_of_both),
         "auroc": auroc(data.edges, result.probability, perm),
@@ -91,18 +113,9 @@ def evaluate(
         "calibration_error": sure.expected_error if sure else None,
         "reliability": [list(bin) for bin in sure.bins] if sure else None,
         "undetermined": float(result.undetermined.sum() / off_diagonal(data.shape[2]).sum() / len(data.tasks)),
-        **{f"mse_{h}": error_at(errors.get(MODEL), h) for h in HORIZONS},
-        **{f"one_step_mse_{h}": error_at(errors.get(ONE_STEP), h) for h in HORIZONS},
         "loss": float(result.loss.mean()),
         "tasks": len(data.tasks),
-        "seconds": seconds,
-        "baselines": baselines,
         "relabelling": list(perm) if perm else None,
         "priors": list(result.priors),
-        "split": split,
-        "context_frames": context,
-        "protocol": protocol,
-        "forecast_context_frames": planned.context,
-        "forecast": f"{planned.said}; positions and velocities scaled to [-1, 1]",
+        "context_frames": result.context,
     }
-    return Evaluation(numbers, result, errors)

@@ -2,7 +2,8 @@
 
     R = 1 for the first third of the stage, then longer and longer, up to `horizon` steps
 
-The structures are the most probable ones given all frames; they stay, and so do the modules that found them.
+The structures are the most probable ones given all frames, see `most_probable.py`; they stay, and so do the modules
+that found them.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ from bouncegrad.core.batches import Batch
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.hard_segments import PASS, PASSES, HardSegments
-from bouncegrad.core.heat_bath import HeatBath
-from bouncegrad.core.inference import infer
 from bouncegrad.core.mirroring import Mirror
 from bouncegrad.core.offsets import move_offsets, silent_type
 from bouncegrad.core.optimizers import Muon
@@ -52,7 +51,8 @@ class ForecastStage:
         config: resolved settings.
         loop: of the first stage, at its end.
         schedule: of the first stage, at its end.
-        tracks: scaled states of the training tasks.
+        tracks: scaled states of the tasks to learn from.
+        z: their structures.
         scaling, features: of the training tasks.
         stop: asked between passes; true ends the stage early.
         state: where the stage stood, if it had begun.
@@ -64,6 +64,7 @@ class ForecastStage:
         loop: BounceGrad,
         schedule: Schedule,
         tracks: Float[Tensor, "M T N D"],
+        z: Int[Tensor, "M E"],
         scaling: Scaling,
         features: tuple[str, ...],
         stop: Callable[[], bool],
@@ -72,9 +73,8 @@ class ForecastStage:
     ) -> None:
         composition = loop.composition
         assert isinstance(composition, GraphComposition)
-        self.config, self.schedule, self.stop, self.tracks = config, schedule, stop, tracks
         begin = time.perf_counter()
-        self.z = most_probable(loop, tracks, config.seed) if state is None else state["z"]
+        self.config, self.schedule, self.stop, self.tracks, self.z = config, schedule, stop, tracks, z
         self.horizon = min(config.horizon, tracks.shape[1] - 1 - config.lags)
         self.generator = torch.Generator(tracks.device).manual_seed(config.seed)
         silent = silent_type(composition, tracks)
@@ -87,7 +87,7 @@ class ForecastStage:
         held = min(HELD, len(tracks) // 10)
         order = torch.randperm(len(tracks), generator=self.generator)
         self.held, kept = (order[:held], order[held:]) if held else (order, order)
-        self.segments = HardSegments(tracks[kept], self.z[kept], self.forecaster)
+        self.segments = HardSegments(tracks[kept], z[kept], self.forecaster)
         self.mirror = Mirror(features, scaling) if config.mirror else None
         self.optimizer = Muon(self.forecaster.parameters(), lr=RATE)
         self.steps, self.progress, self.finished = 0, 0.0, False
@@ -98,7 +98,7 @@ class ForecastStage:
             Kept(),
             Uniform(composition.groups, composition.choices),
             Fixed(1.0),
-            self.z[kept],
+            z[kept],
             self.generator,
             self.optimizer,
             CLIP,
@@ -199,7 +199,6 @@ class ForecastStage:
         """All that changes; holds the tensors themselves."""
         return {
             "silent": self.silent,
-            "z": self.z,
             "loop": self.loop.state_dict(),
             "segments": self.segments.state_dict(),
             **{name: getattr(self, name) for name in ("steps", "progress", "seconds", "finished")},
@@ -212,13 +211,3 @@ class ForecastStage:
         self.segments.load_state_dict(state["segments"])
         for name in ("steps", "progress", "seconds", "finished", "losses"):
             setattr(self, name, state[name])
-
-
-def most_probable(loop: BounceGrad, tracks: Float[Tensor, "M T N D"], seed: int) -> Int[Tensor, "M E"]:
-    """Structures given all frames; the paper's search, which knows no probabilities, has its last ones."""
-    if not isinstance(loop.search, HeatBath):
-        return loop.z
-    assert isinstance(loop.composition, GraphComposition)
-    search = loop.search
-    shared = search.group_of(torch.arange(len(tracks)))
-    return infer(loop.composition, tracks, seed, search.coupling, search.prior, shared).z

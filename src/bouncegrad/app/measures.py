@@ -6,7 +6,9 @@ from typing import Any
 
 from bouncegrad.app.columns import EDGE_BASELINES
 from bouncegrad.app.protocols import HORIZONS, ONE_STEP
+from bouncegrad.results.metrics import off_diagonal
 from bouncegrad.results.numbers import Number
+from bouncegrad.results.result import Result
 
 FORECAST_BASELINES = {"static": "static", "constant_velocity": "constant velocity"}
 NAMED = (1, 10, 20)  # horizons that are spoken of even where they are not available
@@ -65,6 +67,19 @@ def edge_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
             "a share, 0 is best",
         ),
     )
+
+
+def type_numbers(result: Result) -> tuple[Number, ...]:
+    """How often each type was found, and how surprising the tasks were."""
+    m, n = result.edges.shape[:2]
+    found, where = result.edges[:, off_diagonal(n)], f"all {m:,} tasks, {result.context} context frames"
+    shares = [
+        Number(f"inferred type {name}", float((found == k).mean()), "edges of this type", {}, "a share", where)
+        for k, name in enumerate(result.type_names)
+    ]
+    loss = float(result.loss.mean())
+    told = "mean over tasks of the negative log-likelihood under the inferred structure"
+    return (*shares, Number("loss", loss, told, {}, "nats per number", where))
 
 
 def forecast_numbers(found: dict[str, Any]) -> tuple[Number, ...]:

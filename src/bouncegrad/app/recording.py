@@ -15,6 +15,7 @@ from torch import Tensor
 from bouncegrad.app.building import ALIKE
 from bouncegrad.app.config import FEW
 from bouncegrad.app.forecasting import ForecastStage
+from bouncegrad.app.most_probable import MostProbable
 from bouncegrad.app.run import Counts, Run
 from bouncegrad.app.schedule import Schedule
 from bouncegrad.app.starts import Starts
@@ -62,8 +63,9 @@ class Recorder:
         self.rows: list[Row] = []
         self.saved = 0.0
         self.counts, self.part = Counts(), Counts()  # of whole passes, and what this process adds in the present one
+        self.found: MostProbable | None = None
         self.stage: ForecastStage | None = None
-        self.resumed: dict[str, Any] | None = None
+        self.resumed: tuple[dict[str, Any] | None, dict[str, Any] | None] = None, None  # of these two
         self.ran = False
 
     @property
@@ -141,7 +143,8 @@ class Recorder:
         """Puts all where the checkpoint left it; returns the epoch from which on rows are not yet known to it."""
         assert self.run is not None
         parts = (self.loop, self.schedule, self.starts, self.tying, self.frames)
-        self.counts, self.part, self.resumed, end = self.run.restore(*parts)
+        self.counts, self.part, *resumed, end = self.run.restore(*parts)
+        self.resumed = resumed[0], resumed[1]
         self.saved = self.schedule.seconds + self.schedule.within
         if not self.loop.processes.first:
             self.part = Counts(self.part.visits, self.part.tasks)  # what all had added counts once
@@ -219,13 +222,22 @@ class Recorder:
         self.save()
         self.loop.processes = ALONE  # what follows is the first one's
 
-    def forecast(self, scaling: Scaling, stop: Callable[[], bool]) -> Forecaster:
-        """The second stage, or what is left of it."""
+    def forecast(self, scaling: Scaling, stop: Callable[[], bool]) -> Forecaster | None:
+        """The second stage, or what is left of it; None where the run is stopped in the inference before it."""
         features, tracks, config = self.data.features, self.frames.tracks[:], self.schedule.config
-        with self.run.consistent() if self.run is not None and self.resumed else nullcontext():
+        inferred, begun = self.resumed
+        with self.run.consistent() if self.run is not None and inferred else nullcontext():
+            self.found = MostProbable(self.loop, self.schedule, tracks, stop, inferred)
+        if begun is None and not self.found.find(self.save_when_due):
+            self.save()
+            return None
+        tracks, z = self.found.reached
+        with self.run.consistent() if self.run is not None and begun else nullcontext():
             self.stage = ForecastStage(
-                config, self.loop, self.schedule, tracks, scaling, features, stop, self.resumed, self.data.angles
+                config, self.loop, self.schedule, tracks, z, scaling, features, stop, begun, self.data.angles
             )
+        if begun is None:
+            self.stage.seconds += self.found.seconds
         self.stage.run(self.add_stage_row, self.save)
         self.save()
         return self.stage.forecaster.eval()
@@ -253,7 +265,7 @@ class Recorder:
 
     def save_when_due(self) -> None:
         """Every half minute of training."""
-        now = self.schedule.seconds + self.schedule.within
+        now = self.schedule.seconds + self.schedule.within + (self.found.seconds if self.found else 0.0)
         if self.run is not None and now - self.saved > SECONDS_A_CHECKPOINT:
             self.save()
             self.saved = now
@@ -268,6 +280,7 @@ class Recorder:
                     self.loop.processes.gather(rows)
         part = self.in_all()
         if self.loop.processes.first:
-            forecast = self.stage.state_dict() if self.stage else self.resumed
+            stages = zip((self.found, self.stage), self.resumed, strict=True)
+            now = [stage.state_dict() if stage else then for stage, then in stages]
             parts = (self.loop, self.schedule, self.starts, self.tying, self.frames)
-            self.run.save(*parts, self.counts, part, forecast)
+            self.run.save(*parts, self.counts, part, *now)

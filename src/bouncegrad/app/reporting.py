@@ -1,4 +1,4 @@
-"""The report page of a run: what was run, the numbers with their meaning, curves and tasks."""
+"""The report pages of a run and of a result: what was run, the numbers with their meaning, curves and tasks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
-from bouncegrad.app.evaluation import Evaluation
+from bouncegrad.app.config import PINNED
+from bouncegrad.app.evaluation import Evaluation, edge_measures
 from bouncegrad.app.laws import learned_law, true_law
-from bouncegrad.app.measures import edge_numbers, forecast_numbers
+from bouncegrad.app.measures import edge_numbers, forecast_numbers, type_numbers
 from bouncegrad.app.model import Model
 from bouncegrad.app.run import Run
+from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.baselines import edge_baselines
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.report import Report, write_report
 from bouncegrad.results.result import Result
@@ -79,3 +82,40 @@ def run_report(
     )
     chosen = [task for task, _ in content.chosen]
     write_report(replace(content, forecast=shown_forecast(model, data, evaluation.result, chosen)), path)
+
+
+def result_report(result: Result, command: str, data: Trajectories | None, split: str, path: str | Path) -> None:
+    """Writes the page of an inferred result; without its recordings it has graphs alone.
+
+    Raises:
+        InputError: the recordings are of other tasks or entities.
+    """
+    if data is not None and (data.tasks, data.entities) != (result.tasks, result.entities):
+        raise InputError(
+            f"{result.source}: is of other tasks or entities than {data.source}; give the recordings that it was "
+            "inferred from with the same options, or leave --data out"
+        )
+    m, n = result.edges.shape[:2]
+    facts = [("result", result.source), ("tasks, entities", f"{m:,}, {n:,}"), ("frames seen", str(result.context))]
+    facts += [("edge types", str(len(result.type_names)))]
+    if result.priors:
+        facts.append(("stated beforehand", ", ".join(result.priors)))
+    numbers, perm, pinned = type_numbers(result), None, PINNED in result.priors
+    if data is not None:
+        facts.insert(1, ("recordings", f"{data.source}: {data.summary()}"))
+        baselines = edge_baselines(data, result.context, len(result.type_names))
+        found = edge_measures(data, result, pinned) | {"baselines": baselines, "split": split}
+        numbers, perm = edge_numbers(found) + numbers, found["relabelling"]
+    content = Report(
+        title="Who interacts with whom",
+        question=f"Structures were inferred for {m:,} tasks with modules that were learned before.",
+        command=command,
+        facts=tuple(facts),
+        numbers=numbers,
+        data=data,
+        result=result,
+        perm=tuple(perm or ()) or None,
+        without_type=0 if pinned else None,
+        trained=False,
+    )
+    write_report(content, path)

@@ -176,6 +176,7 @@ class Run:
         frames: RandomFrames,
         counts: Counts,
         part: Counts,
+        inferred: dict[str, Any] | None = None,
         forecast: dict[str, Any] | None = None,
     ) -> None:
         """Everything that changes, in one file that is replaced at once."""
@@ -186,6 +187,7 @@ class Run:
             "starts": starts.state_dict(),
             "tying": tying.state_dict(),
             "pass": frames.state_dict() | {"counts": asdict(part)},
+            "inferred": inferred,
             "forecast": forecast,
         }
         write_torch(state, self.checkpoint)
@@ -228,12 +230,13 @@ class Run:
 
     def restore(
         self, loop: BounceGrad, schedule: Schedule, starts: Starts, tying: Tying, frames: RandomFrames
-    ) -> tuple[Counts, Counts, dict[str, Any] | None, float]:
+    ) -> tuple[Counts, Counts, dict[str, Any] | None, dict[str, Any] | None, float]:
         """Puts a loop and a schedule where the checkpoint left them, be it within a pass.
 
         Returns:
-            Sums since the last row of metrics and in the pass under way, where the forecasting stage stood, if it had
-            begun, and the epoch from which on rows of metrics are not yet known to the checkpoint, see `cut_rows`.
+            Sums since the last row of metrics and in the pass under way, where the inference before the forecasting
+            stage and the stage itself stood, if they had begun, and the epoch from which on rows of metrics are not yet
+            known to the checkpoint, see `cut_rows`.
         """
         state = self.state()
         with self.consistent():
@@ -248,10 +251,12 @@ class Run:
             part = Counts(**begun["counts"])
         # With visits still to be summed up, the row of this very epoch is yet to be written.
         end = schedule.epoch + (counts.visits == 0)
-        forecast = state["forecast"]
+        inferred, forecast = state.get("inferred"), state["forecast"]
         if forecast is not None:
+            if inferred is None:  # older ones have all structures in the stage
+                inferred = {"z": forecast["z"], "done": len(forecast["z"]), "seconds": 0.0}
             end = schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
-        return counts, part, forecast, end
+        return counts, part, inferred, forecast, end
 
     def cut_rows(self, end: float) -> None:
         """Keeps the rows of metrics before this epoch; what a killed process left half written goes, too."""

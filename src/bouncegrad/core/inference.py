@@ -10,6 +10,7 @@ much the evidence of a frame is worth; it was found in training, see `sureness.p
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import Coupling
 from bouncegrad.core.heat_bath import HeatBath
-from bouncegrad.core.priors import Prior
+from bouncegrad.core.priors import Prior, of_tasks
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.search import Move
 from bouncegrad.core.shared_graph import SharedGraph
@@ -46,6 +47,10 @@ class Inference(NamedTuple):
     loss: Float[Tensor, " M"]
 
 
+class Interrupted(Exception):
+    """Inference was asked to stop, and has no answer."""
+
+
 def infer(
     composition: GraphComposition,
     tracks: Float[Tensor, "M C N D"],
@@ -53,6 +58,7 @@ def infer(
     coupling: Coupling | None = None,
     prior: Prior | None = None,
     shared: Int[Tensor, " M"] | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Inference:
     """Structures and edge probabilities of new tasks from C frames each.
 
@@ -65,24 +71,26 @@ def infer(
         coupling, prior: what is stated beforehand, see `HeatBath`.
         shared: the group of each task, 0, 1, ..., whose tasks have the same graph, see `shared_graph.py`; None: every
             task has its own.
+        stop: asked before every sweep over some tasks.
+
+    Raises:
+        Interrupted: `stop` was true.
     """
     if composition.entities != tracks.shape[2]:
         composition = composition.on(tracks.shape[2])
-    count = min(composition.choices ** composition.groups.shape[1], ENUMERATED)
-    at_once = min(max(1, NUMBERS_AT_ONCE // (count * composition.entities)), TASKS_AT_ONCE)
-    at_once = at_once if shared is None else len(tracks)
     parts = [
-        _infer(
-            composition,
-            tracks[at : at + at_once],
-            seed,
-            coupling,
-            prior if prior is None or len(prior) == 1 else prior[at : at + at_once],
-            shared,
-        )
-        for at in range(0, len(tracks), at_once)
+        _infer(composition, tracks[part], seed, coupling, of_tasks(prior, part), shared, stop)
+        for part in portions(composition, len(tracks), shared is not None)
     ]
     return Inference(*(torch.cat(field) for field in zip(*parts, strict=True)))
+
+
+def portions(composition: GraphComposition, tasks: int, together: bool = False) -> list[slice]:
+    """The tasks that are inferred at once: as many as fit into memory, or all where they share graphs."""
+    count = min(composition.choices ** composition.groups.shape[1], ENUMERATED)
+    at_once = min(max(1, NUMBERS_AT_ONCE // (count * composition.entities)), TASKS_AT_ONCE)
+    at_once = max(1, tasks) if together else at_once
+    return [slice(at, min(at + at_once, tasks)) for at in range(0, tasks, at_once)]
 
 
 def _infer(
@@ -92,6 +100,7 @@ def _infer(
     coupling: Coupling | None,
     prior: Prior | None,
     shared: Int[Tensor, " B"] | None,
+    stop: Callable[[], bool],
 ) -> Inference:
     tasks = len(tracks)
     generator = torch.Generator(tracks.device).manual_seed(seed)
@@ -118,8 +127,14 @@ def _infer(
     batch = whole_tracks(tracks, torch.arange(tasks), composition.lags)
     z = random_structure(1, composition.slots, composition.choices, generator).repeat(tasks, 1)
     loop = BounceGrad(composition, search, Uniform(composition.groups, composition.choices), annealer, z, generator)
-    clocks = (Clock(s, s / sweeps, min(s / COOLING_SWEEPS, 1.0)) for s in range(sweeps))
-    loop.run(clocks, lambda _: iter([batch]), average)
+
+    def clocks() -> Iterator[Clock]:
+        for sweep in range(sweeps):
+            if stop():
+                raise Interrupted
+            yield Clock(sweep, sweep / sweeps, min(sweep / COOLING_SWEEPS, 1.0))
+
+    loop.run(clocks(), lambda _: iter([batch]), average)
     probability = (total / averaged).float()
     best = probability.argmax(-1)
     with torch.no_grad():

@@ -39,6 +39,11 @@ def known_edges(types: Int[Tensor, "M S"], choices: int) -> Prior:
     return torch.zeros(possible.shape).masked_fill(~possible, -math.inf)
 
 
+def of_tasks(prior: Prior | None, tasks: slice | Int[Tensor, " B"]) -> Prior | None:
+    """The rows of some tasks; where it is the same for all tasks, that."""
+    return prior if prior is None or len(prior) == 1 else prior[tasks]
+
+
 def of_fillings(
     prior: Prior, block: Int[Tensor, "fillings size"], slots: Int[Tensor, "G size"]
 ) -> Float[Tensor, "M G fillings"]:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.angles import periods_of, wrapped
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.moments import Moments
 
 BLOCK = 2**22  # numbers looked at together
 POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
@@ -295,28 +296,6 @@ class Trajectories:
         return replace(self, edges=None)
 
 
-class Moments:
-    """Count, mean, variance and range of rows of numbers, taken up some at a time (Chan et al. 1983)."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean = self.variance = self.low = self.high = np.zeros(0)
-
-    def add(self, rows: Float[np.ndarray, "rows D"]) -> None:
-        """Takes up more rows."""
-        if not len(rows):
-            return
-        mean, variance, low, high = rows.mean(0), rows.var(0), rows.min(0), rows.max(0)
-        if not self.count:
-            self.count, self.mean, self.variance, self.low, self.high = len(rows), mean, variance, low, high
-            return
-        share, away = len(rows) / (self.count + len(rows)), mean - self.mean
-        self.variance = (1 - share) * self.variance + share * variance + share * (1 - share) * away**2
-        self.mean = self.mean + share * away
-        self.count += len(rows)
-        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
-
-
 @dataclass(frozen=True)
 class Scaling:
     """Shift and scale of each feature, and the size of changes and differences; fitted on the training part.
@@ -343,21 +322,27 @@ class Scaling:
             InputError: nothing was observed.
         """
         state, move, within = Moments(), Moments(), Moments()
+        low, high = np.full(data.shape[-1], np.inf), np.full(data.shape[-1], -np.inf)
         for part in data.blocks():
             x = np.asarray(part.x, dtype=np.float64)
-            seen = np.ones(x.shape[:3], bool) if part.mask is None else part.mask
-            state.add(x[seen])
-            move.add(wrapped(np.diff(x, axis=1)[seen[:, 1:] & seen[:, :-1]], data.periods))
+            rows, moves, frames = x, np.diff(x, axis=1), x.reshape(-1, *x.shape[2:])
+            if part.mask is not None:
+                seen, together = part.mask, part.mask.sum(2) >= 2
+                rows, moves = x[seen], moves[seen[:, 1:] & seen[:, :-1]]
+                frames = np.where(seen[..., None], x, np.nan)[together]
+            rows, moves = rows.reshape(-1, x.shape[-1]), moves.reshape(-1, x.shape[-1])
+            state.add(rows)
+            move.add(wrapped(moves, data.periods))
+            if len(rows):
+                low, high = np.minimum(low, rows.min(0)), np.maximum(high, rows.max(0))
             # Two independent entities differ by twice the variance found within a frame.
-            together = seen.sum(2) >= 2
-            if together.any():
-                within.add(np.nanvar(np.where(seen[..., None], x, np.nan)[together], axis=1))
+            if len(frames):
+                within.add(frames.var(1) if part.mask is None else np.nanvar(frames, axis=1))
         if not state.count:
             raise InputError(f"{data.source}: the mask leaves no observed state to learn from; correct the mask")
         angles = data.periods > 0
         none = np.zeros(data.shape[-1])
         scale, change = np.sqrt(state.variance), np.sqrt(move.variance) if move.count else none
-        low, high = state.low, state.high
         largest = np.maximum(np.abs(low), np.abs(high))
         for group in feature_groups(data.features):
             low[group], high[group] = low[group].min(), high[group].max()

@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run: what was run, how good it is, and what it found."""
+"""One self-contained HTML page about a run or a result: what was run, how good it is, and what it found."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class Report:
         true_law: the true forces, by true type.
         forecast: of some tasks of `data`, found by their names; those that are drawn show theirs.
         draw: how many tasks are drawn.
+        trained: whether it is about a run; a result alone has no course of training, no forecasts and no law.
 
     Raises:
         InputError: `data` and `result` hold different tasks or entities.
@@ -69,6 +70,7 @@ class Report:
     true_law: tuple[Force, ...] | None = None
     forecast: Forecast | None = None
     draw: int = 6
+    trained: bool = True
 
     def __post_init__(self) -> None:
         if self.data is None or self.result is None:

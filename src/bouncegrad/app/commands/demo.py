@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from bouncegrad.app.arguments import Parser
+from bouncegrad.app.arguments import Parser, add_quiet_option, told
 from bouncegrad.app.commands.train import resume_command, train_in
 from bouncegrad.app.config import Config, preset
 from bouncegrad.app.lock import locked
@@ -31,6 +31,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
     parser.add_argument("--minutes", type=float | None, help="time for training (default: 1)")
     parser.add_argument("--epochs", type=int | None, help="passes instead of minutes: the same numbers every time")
+    add_quiet_option(parser)
     args = parser.parse_args(words)
     settings = yaml.safe_load(preset("demo").read_text()) | {"seed": args.seed, "epochs": args.epochs}
     if args.minutes is not None:
@@ -39,22 +40,22 @@ def main(words: list[str]) -> int:
     out = Path(args.out)
     with locked(out):
         clear(out)
-        return shown_in(out, config, words)
+        return shown_in(out, config, words, args.quiet)
 
 
-def shown_in(out: Path, config: Config, words: list[str]) -> int:
+def shown_in(out: Path, config: Config, words: list[str], quiet: bool = False) -> int:
     """All of it, into an empty folder."""
-    start = time.perf_counter()
-    with bar("simulating charged") as show:
+    start, say = time.perf_counter(), told(quiet)
+    with bar("simulating charged", shown=not quiet) as show:
         data = simulate("charged", TRAINING_TASKS, frames=TRAINING_FRAMES, seed=config.seed)
         show(0.8)
         new = simulate("charged", NEW_TASKS, frames=NEW_FRAMES, seed=config.seed + 1)
     save(data, out / "train.npz")
     save(new, out / "new.npz")
-    print(f"simulated five charged particles: {data.summary()}")
-    print(f"training without labels for about {config.minutes:g} min" if not config.epochs else "training")
+    say(f"simulated five charged particles: {data.summary()}")
+    say(f"training without labels for about {config.minutes:g} min" if not config.epochs else "training")
     run = Run(out / "run")
-    status = train_in(run, config, data, Origin(data), resume_command(out / "train.npz", run))
+    status = train_in(run, config, data, Origin(data), resume_command(out / "train.npz", run), quiet=quiet)
     if status:
         return status
 
@@ -69,9 +70,9 @@ def shown_in(out: Path, config: Config, words: list[str]) -> int:
     evaluation.result.save(out / "result.npz")
     write_edges_csv(evaluation.result, out / "edges.csv")
     run_report(run, model, " ".join(["bouncegrad demo", *words]), new, evaluation, out / "report.html")
-    print(f"\n{NEW_TASKS} new tasks, {evaluation.numbers['context_frames']} frames each:")
-    print(evaluation_tables(evaluation.numbers))
-    print(f"\nedge accuracy {evaluation.numbers['edge_accuracy']:.4f}, {time.perf_counter() - start:.0f} s in all")
+    say(f"\n{NEW_TASKS} new tasks, {evaluation.numbers['context_frames']} frames each:")
+    say(evaluation_tables(evaluation.numbers))
+    say(f"\nedge accuracy {evaluation.numbers['edge_accuracy']:.4f}, {time.perf_counter() - start:.0f} s in all")
     print(f"edges:  {out / 'edges.csv'}\nreport: {(out / 'report.html').resolve()}")
     return 0
 

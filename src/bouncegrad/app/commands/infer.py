@@ -13,6 +13,7 @@ from bouncegrad.app.arguments import (
     load_known,
     load_new,
     new_folder,
+    told,
 )
 from bouncegrad.app.run import Run
 
@@ -37,19 +38,17 @@ def main(words: list[str]) -> None:
 
     with computing(args.device, None):
         model = Model.load(args.run)
-    Run(args.run).warn_if_unfinished()
-    data, part = load_new(args, model.config)
-    task = task_number(data, args.task)
-    start = time.perf_counter()
-    known = load_known(args, data)
-    with computing(args.device, None):
+        Run(args.run).warn_if_unfinished()
+        data, part = load_new(args, model.config)
+        task, known = task_number(data, args.task), load_known(args, data)
+        start = time.perf_counter()
         if args.window is None:
             result = model.infer(data, args.context, known)
         else:
             result = infer_windows(model, data, args.window, args.context, known)
+        seconds = time.perf_counter() - start
     if args.window is not None:
         task *= len(result.tasks) // len(data.tasks)  # its first window
-    seconds = time.perf_counter() - start
     folder = new_folder(args.out)
     result.save(folder / "result.npz")
     write_edges_csv(result, folder / "edges.csv")
@@ -64,13 +63,14 @@ def main(words: list[str]) -> None:
         print(json.dumps(about | {"priors": list(result.priors), "files": files}))
         return
     what = "tasks" if args.window is None else "windows"
-    print(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
+    say = told(args.quiet)
+    say(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
     if open_share:
-        print(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
+        say(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
     if model.config.types == 1:
-        print("there is one edge type: what everybody does to everybody alike, possibly nothing")
+        say("there is one edge type: what everybody does to everybody alike, possibly nothing")
     elif not pinned:
-        print("no type is known to mean absence; train with --pinned, and type 0 does")
+        say("no type is known to mean absence; train with --pinned, and type 0 does")
     if result.priors:
-        print(f"stated beforehand: {', '.join(result.priors)}")
+        say(f"stated beforehand: {', '.join(result.priors)}")
     print("\n".join(f"wrote {file}" for file in files))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import Parser, add_device_option, add_drawn_options, load_new, new_folder
+from bouncegrad.app.arguments import Parser, add_device_option, add_drawn_options, load_new, new_folder, told
 from bouncegrad.app.run import Run
 
 
@@ -24,13 +24,12 @@ def main(words: list[str]) -> None:
 
     with computing(args.device, None):
         model = Model.load(args.run)
-    Run(args.run).warn_if_unfinished()
-    data, part = load_new(args, model.config)
-    task = task_number(data, args.task)
-    start = time.perf_counter()
-    with computing(args.device, None):
+        Run(args.run).warn_if_unfinished()
+        data, part = load_new(args, model.config)
+        task = task_number(data, args.task)
+        start = time.perf_counter()
         forecast = model.forecast(data, args.steps, args.context)
-    seconds = time.perf_counter() - start
+        seconds = time.perf_counter() - start
     folder = new_folder(args.out)
     forecast.save(folder / "forecast.npz")
     forecast.write_csv(folder / "forecast.csv")
@@ -40,6 +39,8 @@ def main(words: list[str]) -> None:
         about = {"tasks": len(data.tasks), "steps": args.steps, "context_frames": forecast.context, "part": part}
         print(json.dumps(about | {"interval": INTERVAL, "seconds": seconds, "files": files}))
         return
-    print(f"{len(data.tasks)} tasks, {args.steps} frames after the first {forecast.context}, {seconds:.1f} s")
-    print(f"{INTERVAL:.0%} of the futures lie between _low and _high")
+    told(args.quiet)(
+        f"{len(data.tasks)} tasks, {args.steps} frames after the first {forecast.context}, {seconds:.1f} s"
+    )
+    told(args.quiet)(f"{INTERVAL:.0%} of the futures lie between _low and _high")
     print("\n".join(f"wrote {file}" for file in files))

@@ -1,10 +1,13 @@
-"""`bouncegrad report RUN`."""
+"""`bouncegrad report RUN_OR_RESULT`."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
-from bouncegrad.app.arguments import Parser, add_data_options
+from jsonargparse import Namespace
+
+from bouncegrad.app.arguments import Parser, add_data_options, load_data
 from bouncegrad.app.commands.evaluate import test_tasks
 from bouncegrad.app.regression import command as regression
 from bouncegrad.app.run import Run
@@ -12,31 +15,53 @@ from bouncegrad.data.errors import InputError
 
 
 def main(words: list[str]) -> None:
-    """Evaluates a run, writes its page, and beside it the course of training as a picture."""
+    """Evaluates a run and writes its page, and beside it the course of training as a picture; or that of a result."""
     if any(map(regression.is_run, words)):
         return regression.report(words)
     parser = Parser("report")
-    parser.add_argument("run", type=str, help="run folder of a trained model")
-    parser.add_argument("--data", type=str | None, help="tasks to evaluate on (default: the data of the run)")
+    parser.add_argument("folder", type=str, help="run folder of a trained model, or folder that `infer` wrote")
+    parser.add_argument(
+        "--data", type=str | None, help="tasks to evaluate on (default: the data of the run); or those of the result"
+    )
     parser.add_argument("--context", type=int | None, help="frames that are looked at (default: as in training)")
-    parser.add_argument("--out", type=str | None, help="file to write (default: RUN/report.html)")
+    parser.add_argument("--out", type=str | None, help="file to write (default: report.html in the folder)")
     add_data_options(parser)
     args = parser.parse_args(words)
+    if (Path(args.folder) / "result.npz").is_file() and not (Path(args.folder) / "config.yaml").exists():
+        return of_result(args, words)
 
     from bouncegrad.app.evaluation import evaluate
     from bouncegrad.app.model import Model
     from bouncegrad.app.pictures import curves_picture
     from bouncegrad.app.reporting import run_report
 
-    run, model = Run(args.run), Model.load(args.run)
+    run, model = Run(args.folder), Model.load(args.folder)
     about = run.about()
     if args.data is None:
         if about["source"].startswith("simulate "):
-            raise InputError(f"{args.run}: was trained on data of {about['source']!r}, not of a file; give --data")
+            raise InputError(f"{args.folder}: was trained on data of {about['source']!r}, not of a file; give --data")
         for name, value in (about["read"] or {}).items():
             setattr(args, name, value)
     data, split = test_tasks(run, args.data or about["source"], args)
     out = Path(args.out or run.folder / "report.html")
     evaluation = evaluate(model, data, args.context, split)
-    run_report(run, model, " ".join(["bouncegrad report", *words]), data, evaluation, out)
+    run_report(run, model, shlex.join(["bouncegrad", "report", *words]), data, evaluation, out)
     print(f"wrote {out}{curves_picture(run.rows(), out.parent / 'curves.png')}")
+
+
+def of_result(args: Namespace, words: list[str]) -> None:
+    """The page of what `infer` has found, with tracks and truth where its recordings are given."""
+    if args.context is not None:
+        raise InputError(
+            f"option context: {args.folder} is a result, which says itself how much was seen; leave it out"
+        )
+
+    from bouncegrad.app.reporting import result_report
+    from bouncegrad.results.result import Result
+
+    folder = Path(args.folder)
+    result, out = Result.load(folder / "result.npz"), Path(args.out or folder / "report.html")
+    data, part = (None, None) if args.data is None else load_data(args.data, args, "test", tell=True)
+    split = f"all tasks of {args.data}" if part is None else f"part {part} of {args.data}"
+    result_report(result, shlex.join(["bouncegrad", "report", *words]), data, split, out)
+    print(f"wrote {out}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bouncegrad.app.arguments import Parser
+from bouncegrad.app.arguments import Parser, add_quiet_option
 from bouncegrad.app.progress import bar
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import save
@@ -25,6 +25,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--directed", action="store_true", help="draw both directions of a pair separately")
     parser.add_argument("--threads", type=int | None, help="threads (default: all cores); the numbers stay the same")
     parser.add_argument("--force", action="store_true", help="replace an existing file")
+    add_quiet_option(parser)
     args = parser.parse_args(words)
     out = Path(args.out)
     if out.suffix not in (".npz", ".csv", ".mmap"):
@@ -32,7 +33,7 @@ def main(words: list[str]) -> None:
     for file in (out, edges_path(out)) if out.suffix == ".csv" else (out,):
         if file.exists() and not args.force:
             raise InputError(f"{file}: exists already; choose another --out or add --force")
-    with bar(f"simulating {args.system}") as show:
+    with bar(f"simulating {args.system}", shown=not args.quiet) as show:
         data = simulate(
             args.system,
             args.tasks,
@@ -45,4 +46,4 @@ def main(words: list[str]) -> None:
             progress=lambda done, total: show(done / total, f"{done:,} of {total:,} tasks"),
         )
     save(data, out)
-    print(f"{out}: {data.summary()}")
+    print(f"wrote {out}" if args.quiet else f"{out}: {data.summary()}")

@@ -19,10 +19,12 @@ from bouncegrad.app.arguments import (
     Parser,
     add_data_options,
     add_known_option,
+    add_quiet_option,
     load_data,
     load_known,
     reading,
     require_in_use,
+    told,
 )
 from bouncegrad.app.cli import launched
 from bouncegrad.app.config import PRESETS, Config, preset
@@ -58,6 +60,7 @@ def parser() -> Parser:
     )
     parser.add_argument("--tensorboard", action="store_true", help="write the metrics for TensorBoard, too")
     add_known_option(parser)
+    add_quiet_option(parser)
     add_data_options(parser, train=True)
     parser.add_argument("--config", action="config", help="YAML file of settings; options after it win")
     parser.add_class_arguments(Config, None, help="settings (see also --print_config)")
@@ -95,17 +98,20 @@ def main(words: list[str]) -> int:
     if args.resume:
         config = settings_of(run, config, data.shape, args)
     require_in_use(args, config)
-    print(f"{args.data}: {data.summary()}" + (f"; {len(held_out)} tasks held out" if held_out else ""))
+    say = told(args.quiet)
+    say(f"{args.data}: {data.summary()}" + (f"; {len(held_out)} tasks held out" if held_out else ""))
     if config.edge_types == "auto":
         run.require_free()
-        config, losses = choose(config, data, known)
+        config, losses = choose(config, data, known, args.quiet)
     stated = (*config.resolve(data.shape).priors, *([] if known is None else [f"known edges of {args.known}"]))
     if stated:
-        print(f"stated beforehand: {', '.join(stated)}")
+        say(f"stated beforehand: {', '.join(stated)}")
     again = resume_command(args.data, run) + (f" --part {args.part}" if args.part else "")
     origin = Origin(whole, held_out, reading(args) | {"new": args.new}, losses)
     tensorboard = args.tensorboard or (args.resume and has_events(run))
-    return train_in(run, config, data, origin, again, known, new, resume=args.resume, tensorboard=tensorboard)
+    return train_in(
+        run, config, data, origin, again, known, new, resume=args.resume, tensorboard=tensorboard, quiet=args.quiet
+    )
 
 
 def with_preset(words: list[str]) -> list[str]:
@@ -134,13 +140,13 @@ def to_config(args: Namespace) -> Config:
     return Config.from_mapping({f.name: getattr(args, f.name) for f in fields(Config)}, source)
 
 
-def choose(config: Config, data: Trajectories, known: Int[np.ndarray, "M N N"] | None) -> Choice:
-    """The number of edge types, with progress; printed as a table."""
+def choose(config: Config, data: Trajectories, known: Int[np.ndarray, "M N N"] | None, quiet: bool = False) -> Choice:
+    """The number of edge types, with progress; said as a table."""
     from bouncegrad.app.choosing import settle_edge_types
 
-    with bar("choosing edge types") as show:
+    with bar("choosing edge types", shown=not quiet) as show:
         choice = settle_edge_types(config, data, known, lambda types, row, share: show(share, f"K = {types}"))
-    print("\n".join(choice.lines()))
+    told(quiet)("\n".join(choice.lines()))
     return choice
 
 
@@ -202,10 +208,13 @@ def train_in(
     *,
     resume: bool = False,
     tensorboard: bool = False,
+    quiet: bool = False,
 ) -> int:
     """Trains into a run folder, with progress, and survives Ctrl-C with a checkpoint; `again` says how to go on."""
     from bouncegrad.app.training import train
     from bouncegrad.core.distributed import LostProcess, joined
+
+    say = told(quiet)
 
     def report(row: dict[str, Any], progress: float) -> None:
         show(progress, training_numbers(row))
@@ -216,7 +225,7 @@ def train_in(
         with (
             joined(*launched()) as processes,
             events(run, tensorboard and processes.first) as board,
-            bar("training", shown=processes.first) as show,
+            bar("training", shown=processes.first and not quiet) as show,
             stop_signal() as stopped,
         ):
             _, loop, rows = train(
@@ -229,7 +238,7 @@ def train_in(
                 resume=resume,
                 stop=stopped,
                 report=report,
-                say=show.say if processes.first else lambda line: None,
+                say=show.say if processes.first and not quiet else lambda line: None,
                 processes=processes,
             )
     except LostProcess:
@@ -240,16 +249,16 @@ def train_in(
         print(f"stopped; go on with: {again}")
         return 130
     if loop.skipped:
-        print(f"{loop.skipped} gradient steps were outliers or not finite, and were skipped")
+        say(f"{loop.skipped} gradient steps were outliers or not finite, and were skipped")
     if found := [row for row in rows if "edge_accuracy" in row]:
         last = found[-1]
         known = last["edge_accuracy"]
         accuracy = "not available, no truth" if known is None else f"{known:.4f} on the training tasks"
         if (found_anew := last.get("new_edge_accuracy")) is not None:
             accuracy += f", {found_anew:.4f} on new ones"
-        print(f"{last['epoch']} epochs in {last['seconds']:.0f} s, loss {last['loss']:.4f}, edge accuracy {accuracy}")
+        say(f"{last['epoch']} epochs in {last['seconds']:.0f} s, loss {last['loss']:.4f}, edge accuracy {accuracy}")
         if last["names"]:
-            print(f"names of the types: {last['names']}")
+            say(f"names of the types: {last['names']}")
     print(f"wrote {run.folder}")
     return 0
 

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder, told
 from bouncegrad.app.run import Run
 
 
@@ -35,7 +35,7 @@ def main(words: list[str]) -> None:
     visible, whole = (data, None) if args.hide is None else hide(data, args.hide)
     count = args.count or (None if args.hide is None else 1)
     start = time.perf_counter()
-    with bar("searching") as show:
+    with bar("searching", shown=not args.quiet) as show:
         found = model.unseen(visible, count, args.context, show)
     seconds = time.perf_counter() - start
     numbers: dict[str, Any] = {}
@@ -53,14 +53,15 @@ def main(words: list[str]) -> None:
         sure = {"determined": float(found.determined.mean()), "errors_by_count": found.errors}
         print(json.dumps(about | sure | numbers | {"files": files}))
         return
+    say = told(args.quiet)
     for assumed, error in found.errors.items():
-        print(f"{assumed} unseen: held-out error of the visible {error:.3g}, scaled to [-1, 1]")
-    print(
+        say(f"{assumed} unseen: held-out error of the visible {error:.3g}, scaled to [-1, 1]")
+    say(
         f"{len(data.tasks)} tasks, {len(found.unseen)} unseen, track determined in {found.determined.mean():.0%}, "
         f"{seconds:.0f} s"
     )
     for row in numbers.get("by_degree", []):
         errors = f"error of its track {row['track_error']:.3g} (centre of the visible {row['centre_error']:.3g})"
         right = f"its edges right {row['hidden_edge_accuracy']:.3f}"
-        print(f"interacts with {row['interacts_with']}: {row['tasks']} tasks, {errors}, {right}")
+        say(f"interacts with {row['interacts_with']}: {row['tasks']} tasks, {errors}, {right}")
     print("\n".join(f"wrote {file}" for file in files))

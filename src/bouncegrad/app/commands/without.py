@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder, told
 from bouncegrad.app.run import Run
 
 
@@ -34,8 +34,10 @@ def main(words: list[str]) -> None:
         about = {"tasks": len(data.tasks), "entity": args.entity, "steps": args.steps, "part": part}
         print(json.dumps(about | {"distance": apart.tolist(), "files": files}))
         return
-    print(f"{len(data.tasks)} tasks go on from frame {found.context - 1} with and without {args.entity}")
+    told(args.quiet)(f"{len(data.tasks)} tasks go on from frame {found.context - 1} with and without {args.entity}")
     shown = sorted({1, 5, 10, 20, args.steps})
     far = ", ".join(f"{apart[h - 1]:.3g} at {h}" for h in shown if h <= args.steps)
-    print(f"the others are apart by, in the mean over tasks and entities: {far} frames ({found.measured_in})")
+    told(args.quiet)(
+        f"the others are apart by, in the mean over tasks and entities: {far} frames ({found.measured_in})"
+    )
     print("\n".join(f"wrote {file}" for file in files))

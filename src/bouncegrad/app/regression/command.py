@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bouncegrad.app.arguments import Parser
+from bouncegrad.app.arguments import Parser, add_quiet_option, told
 from bouncegrad.app.lock import locked
 from bouncegrad.app.progress import bar
 from bouncegrad.app.regression import PRESETS
@@ -42,6 +42,7 @@ def train(words: list[str], name: str) -> int:
     parser.add_argument("--out", type=str | None, help="run folder to write")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--tensorboard", action="store_true", help="write the metrics for TensorBoard, too")
+    add_quiet_option(parser)
     parser.add_argument("--config", action="config", help="YAML file of settings; options after it win")
     parser.add_class_arguments(RegressionConfig, None, help="settings (see also --print_config)")
     args = parser.parse_args(["--config", str(PRESETS[name]), *words])
@@ -61,11 +62,16 @@ def train(words: list[str], name: str) -> int:
             board(row)
 
     if args.resume and run.is_done(folder, config):
-        print(f"{folder}: has ended before\n{table(run.evaluate(folder))}")
+        print(f"{folder}: has ended before")
+        told(args.quiet)(table(run.evaluate(folder)))
         return 0
     tensorboard = args.tensorboard or (args.resume and has_events(metrics))
     with locked(folder):
-        with events(metrics, tensorboard) as board, bar("training") as show, stop_signal() as stopped:
+        with (
+            events(metrics, tensorboard) as board,
+            bar("training", shown=not args.quiet) as show,
+            stop_signal() as stopped,
+        ):
             training = (run.again if args.resume else run.begin)(folder, config)
             ended = training.run(show, stopped, add_row=add_row, save=lambda: run.pause(training, folder))
         if not ended:
@@ -74,8 +80,9 @@ def train(words: list[str], name: str) -> int:
             return 130
         done = training.finish()
         run.save(done, folder)
-    print(f"{done.meta_steps} meta-steps in {done.seconds:.0f} s")
-    print(table(run.numbers(done.errors, done.config)))
+    say = told(args.quiet)
+    say(f"{done.meta_steps} meta-steps in {done.seconds:.0f} s")
+    say(table(run.numbers(done.errors, done.config)))
     print(f"wrote {folder}")
     return 0
 
