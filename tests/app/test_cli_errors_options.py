@@ -47,6 +47,8 @@ SETTINGS = [
     ("proposal", ["learned", "truth"], "only --search paper uses proposals"),
     ("encoder", ["x"], "give mlp or cnn or structures or structures-flipped or both"),
     ("encoder", ["cnn", "both"], "only --proposal learned has an encoder"),
+    ("encoder_optimizer", ["x"], "give sgd or adam"),
+    ("encoder_optimizer", ["adam"], "only --proposal learned has an encoder"),
     ("encoder_hidden", ["0", "-1", "1000000000000"], "give a whole number from 1 to 65536"),
     ("move", ["x"], "give edge or entity or flip or everything"),
     ("move", ["flip"], "only --search paper uses proposals"),

@@ -195,3 +195,6 @@ def test_the_encoder_learns_and_proposes_with_a_hundredth_left_for_every_type() 
     assert loop.proposal.optimizer.param_groups[0]["momentum"] == 0.9
     assert loop.proposal.encoder.track.dropout == 0.5
     assert loop.proposal.encoder.track.pool.sizes == (21 * 4, 512, 512)
+    adam = replace(config_of("charged5-paper"), encoder_optimizer="adam", encoder="both")
+    loop, _ = build(adam.resolve(data.shape), data, Scaling.fit(data))
+    assert all(isinstance(part.optimizer, torch.optim.Adam) for part in loop.proposal.proposals)

@@ -27,6 +27,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "steps": 2,
         "rate": "plateau",
     },
+    "paper, cnn, adam": {
+        **{"search": "paper", "proposal": "learned", "encoder": "cnn", "encoder_optimizer": "adam", "steps": 2},
+        "mirror": True,
+    },
     "paper, oracle": {"search": "paper", "proposal": "truth", "annealer": "residual", "steps": 3},
     "paper, uniform": {"search": "paper", "annealer": "fixed", "steps": 3},
     "block heat bath": {"edge_types": 8},

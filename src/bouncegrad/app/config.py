@@ -37,6 +37,8 @@ class Config:
         encoder: network behind the learned proposal; mlp or cnn on tracks, structures or structures-flipped on present
             structures, of which a fifth is made uniform or flipped, both for mlp and structures in turn.
         encoder_hidden: width of its layers.
+        encoder_optimizer: what teaches it, at a rate of 0.001: sgd is the published one (momentum 0.9), adam learns
+            from hundreds of tasks.
         move: edges that one proposal fills anew: one edge, those into one entity, one that gets another type than it
             has (flip), everything.
         annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default;
@@ -106,6 +108,7 @@ class Config:
     proposal: Literal["uniform", "learned", "truth"] = "uniform"
     encoder: Literal["mlp", "cnn", "structures", "structures-flipped", "both"] = "mlp"
     encoder_hidden: int = 128
+    encoder_optimizer: Literal["sgd", "adam"] = "sgd"
     move: Literal["edge", "entity", "flip", "everything"] = "entity"
     annealer: Literal["geometric", "tracked", "residual", "fixed"] | None = None
     temperature: float | None = None
@@ -185,7 +188,9 @@ class Config:
             check(name, good, f"give at least one width, each from 1 to {WIDEST}")
         check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
         check("move", self.search == "paper" or self.move == "entity", "only --search paper uses proposals")
-        check("encoder", self.proposal == "learned" or self.encoder == "mlp", "only --proposal learned has an encoder")
+        encoders = {"encoder": self.encoder == "mlp", "encoder_optimizer": self.encoder_optimizer == "sgd"}
+        for name, default in encoders.items():
+            check(name, self.proposal == "learned" or default, "only --proposal learned has an encoder")
         tests = self.search == "paper" or self.annealer not in ("tracked", "residual")
         check("annealer", tests, "only --search paper has an acceptance")
         check(

@@ -42,13 +42,14 @@ def build_proposal(
         return Truth(true_structures(config, data, composition, truth), groups, config.types, move)
     if config.proposal == "uniform":
         return Uniform(groups, config.types, move)
-    if config.encoder == "both":
-        first, second = (
-            Learned(build_encoder(config, name, data, composition, generator), groups, move)
-            for name in ("mlp", "structures")
+    names = ("mlp", "structures") if config.encoder == "both" else (config.encoder,)
+    learned = [
+        Learned(
+            build_encoder(config, name, data, composition, generator), groups, move, optimizer=config.encoder_optimizer
         )
-        return InTurn(first, second)
-    return Learned(build_encoder(config, config.encoder, data, composition, generator), groups, move)
+        for name in names
+    ]
+    return InTurn(*learned) if len(learned) > 1 else learned[0]
 
 
 def build_encoder(

@@ -11,7 +11,7 @@ proposal excludes no search would find. Which slots are filled anew is a move's 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -113,7 +113,8 @@ class Learned:
         encoder: tracks and present structures to logits `Float[B, S, K]`.
         groups, move: as of `Uniform`.
         uniform: share of the uniform distribution, in (0, 1].
-        learning_rate: of stochastic gradient descent with momentum 0.9 (published: 1e-3).
+        optimizer: "sgd", stochastic gradient descent with momentum 0.9 (published), or "adam".
+        learning_rate: of the optimizer (published: 1e-3).
 
     Source: Alet et al. 2019, section 3.2 and released code.
     """
@@ -124,10 +125,13 @@ class Learned:
         groups: Int[Tensor, "G degree"],
         move: Redraw = redraw_group,
         uniform: float = UNIFORM,
+        optimizer: Literal["sgd", "adam"] = "sgd",
         learning_rate: float = 1e-3,
     ) -> None:
         self.encoder, self.groups, self.move, self.uniform = encoder, groups, move, uniform
-        self.optimizer = torch.optim.SGD(encoder.parameters(), lr=learning_rate, momentum=0.9)
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate)
+        if optimizer == "sgd":
+            self.optimizer = torch.optim.SGD(encoder.parameters(), lr=learning_rate, momentum=0.9)
         self.guard = Guard()
 
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
