@@ -141,7 +141,7 @@ def test_twenty_thousand_simulations_take_seconds_and_do_not_depend_on_threads(t
 
 
 @pytest.mark.parametrize(
-    ("system", "tasks", "share", "least"), [("springs", 1000, 0.1, 0.9), ("charged", 5000, 0.5, 0.8)]
+    ("system", "tasks", "share", "least"), [("springs", 1000, 0.1, 0.9), ("charged", 5000, 1.0, 0.8)]
 )
 def test_a_hidden_entity(system, tasks, share, least, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of those with two or more edges that are not of type 0: the error beside the centre's, and their edges."""
