@@ -66,11 +66,14 @@ def test_particles_are_drawn_as_evenly_as_their_weights_allow() -> None:
     counts = torch.bincount(particles._drawn(share.log(), 10), minlength=4)
     assert ((counts - 10 * share).abs() < 1).all()
     assert counts[2] == 0
+    assert particles._drawn(torch.tensor([torch.nan, 0.0, -torch.inf]), 4).tolist() == [1] * 4
 
 
-def test_many_entities_are_told_from_what_the_visible_tell_alone() -> None:
+def test_many_entities_are_told_from_what_the_visible_tell_alone(monkeypatch) -> None:
     """All fillings of 8 edges would be 256 of each: some that the visible ones make probable stand for them."""
+    monkeypatch.setattr(particle_filter, "NUMBERS", 8 * 64 * 50)
     particles, _ = filtered(9, 8)
+    assert [len(states) for states in particles.states] == [50] * 6
     assert particles.known.shape == (8, particle_filter.FILLINGS // 2, 7)
     assert particles.paths(5)[1].shape == (5, 72)
 

@@ -27,7 +27,9 @@ PARTICLES = 4000
 FIRST = 32000  # halved in every frame until so many are left: the first frames tell little of velocities
 FILLINGS = 64  # of the edges into one visible entity
 IMPROBABLE = 1e-5  # share of a filling, over all particles, below which it is left out
+IMPOSSIBLE = -1e30
 ROWS_AT_ONCE = 2**15
+NUMBERS = 2**23  # of all tables together: of many entities there are fewer particles
 
 
 class ParticleFilter:
@@ -54,13 +56,15 @@ class ParticleFilter:
         # A filling holds the edges from the visible, then those from the unseen.
         self.of_visible = torch.arange(known.shape[1]).repeat_interleave(unknown)
         self.of_unseen = torch.arange(unknown).repeat(known.shape[1])
-        self.table_shape = (v, len(self.of_visible))
-        self.targets, self.fillings = torch.ones(self.table_shape).nonzero().T  # that are probable still
-        first = torch.randn(FIRST, self.unseen, visible.shape[2], generator=generator)
-        self.states, self.ancestors = [first], [torch.arange(FIRST)]
-        self.into = torch.randint(k, (FIRST, self.inwards.slots), generator=generator)
+        table_shape = (v, len(self.of_visible))
+        self.targets, self.fillings = torch.ones(table_shape).nonzero().T  # that are probable still
+        self.most = max(1, NUMBERS // len(self.targets))
+        first = min(FIRST, self.most)
+        self.states = [torch.randn(first, self.unseen, visible.shape[2], generator=generator)]
+        self.ancestors = [torch.arange(first)]
+        self.into = torch.randint(k, (first, self.inwards.slots), generator=generator)
         # Log-probability of every filling of the edges into every visible entity.
-        self.table = torch.zeros(FIRST, *self.table_shape)
+        self.table = torch.zeros(first, *table_shape)
 
     def _visible_fillings(self) -> Int[Tensor, "V F V-1"]:
         """What edges among the visible may be, of every target: all fillings, or draws from what these tell alone."""
@@ -98,7 +102,7 @@ class ParticleFilter:
         table = torch.full_like(self.table, -torch.inf)
         table[:, self.targets, self.fillings] = self.table[:, self.targets, self.fillings] + torch.cat(likelihood)
         explained = table.logsumexp(2, keepdim=True)
-        chosen = self._drawn(explained.sum((1, 2)), max(PARTICLES, FIRST >> (t + 1)))
+        chosen = self._drawn(explained.sum((1, 2)), min(self.most, max(PARTICLES, FIRST >> (t + 1))))
         arriving = self.inwards.projected(self.inwards.all_messages(x[chosen]))
         self.table, self.into = (table - explained)[chosen], self.into[chosen]
         arriving = arriving.gather(2, self.into[..., None, None].expand(*self.into.shape, 1, arriving.shape[-1]))
@@ -114,8 +118,8 @@ class ParticleFilter:
         return -gaussian_loss(self.change[t][self.targets] - mean, log_variance).sum(-1)
 
     def _drawn(self, logits: Float[Tensor, " P"], count: int) -> Int[Tensor, " count"]:
-        """Systematic: as evenly as the weights allow."""
-        until = torch.softmax(logits.double(), 0).cumsum(0)
+        """Systematic: as evenly as the weights allow; a particle that has left all bounds has none."""
+        until = torch.softmax(logits.double().nan_to_num(nan=IMPOSSIBLE, neginf=IMPOSSIBLE), 0).cumsum(0)
         even = (torch.arange(count) + torch.rand(1, generator=self.generator, dtype=torch.float64)) / count
         return torch.searchsorted(until, even * until[-1]).clamp(max=len(until) - 1)
 
