@@ -129,9 +129,11 @@ class Learned:
         learning_rate: float = 1e-3,
     ) -> None:
         self.encoder, self.groups, self.move, self.uniform = encoder, groups, move, uniform
-        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(encoder.parameters(), lr=learning_rate)
-        if optimizer == "sgd":
-            self.optimizer = torch.optim.SGD(encoder.parameters(), lr=learning_rate, momentum=0.9)
+        self.optimizer: torch.optim.Optimizer = (
+            torch.optim.Adam(encoder.parameters(), lr=learning_rate)
+            if optimizer == "adam"
+            else torch.optim.SGD(encoder.parameters(), lr=learning_rate, momentum=0.9)
+        )
         self.guard = Guard()
 
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:

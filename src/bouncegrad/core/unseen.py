@@ -130,7 +130,7 @@ def _find(
 ) -> tuple[Explanation, Float[Tensor, " M"], Float[Tensor, " M"]]:
     """What is found, its cost, and the misfit that the law's own variance would leave."""
     tasks = len(visible)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(visible.device).manual_seed(seed)
     composition.slack, as_good = SLACK, AS_GOOD * composition.temperature
     first, z = first_explanations(composition, visible, starts, seed, lambda share: report(FILTERED * share))
     fit = TrackFit(composition, visible.repeat_interleave(starts, 0), first)
