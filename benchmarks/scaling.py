@@ -18,11 +18,11 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from bouncegrad.app.config import Config
-from bouncegrad.app.memory import inference_bytes, training_bytes
-from bouncegrad.app.training import train
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.fitting.stages import train
 from bouncegrad.results.style import COLOURS, FAINT, plain, save
+from bouncegrad.settings.config import Config
+from bouncegrad.settings.memory import inference_bytes, training_bytes
 
 ENTITIES, FRAMES, TASKS = (5, 10, 20, 50, 100, 200, 400), (50, 150, 500, 1500, 5000), (10, 100, 1000, 10_000, 100_000)
 BATCH, VISITS, NEAREST, ALL_PAIRS_UP_TO = 8, 6, 8, 10

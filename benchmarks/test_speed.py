@@ -7,15 +7,16 @@ from itertools import cycle
 import pytest
 import torch
 
-from bouncegrad.app.building import build
-from bouncegrad.app.config import Config
-from bouncegrad.core.annealing import Clock
 from bouncegrad.core.batches import Batch, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.inference import infer
 from bouncegrad.core.modules import ModulePool
+from bouncegrad.core.seams import Clock
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.settings.build import build
+from bouncegrad.settings.config import Config
 
 TASKS = 256
 

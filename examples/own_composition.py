@@ -10,11 +10,12 @@ import sys
 import torch
 from torch import nn
 
-from bouncegrad.core.annealing import Clock, Geometric
+from bouncegrad.core.annealing import Geometric
 from bouncegrad.core.batches import RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.proposals import Uniform
+from bouncegrad.core.seams import Clock
 from bouncegrad.core.structures import random_structure
 
 

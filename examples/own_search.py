@@ -9,8 +9,7 @@ import sys
 
 import torch
 
-from bouncegrad.core.annealing import Clock
-from bouncegrad.core.search import Move
+from bouncegrad.core.seams import Clock, Move
 from own_composition import Factors, loop_of, run, series
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from bouncegrad.app.cli import main
-from bouncegrad.app.config import Config
-from bouncegrad.app.laws import learned_law, true_law
-from bouncegrad.app.model import Model
-from bouncegrad.app.training import train
 from bouncegrad.data.formats import load
 from bouncegrad.data.simulate import simulate
+from bouncegrad.fitting.stages import train
+from bouncegrad.models.laws import learned_law, true_law
+from bouncegrad.models.model import Model
 from bouncegrad.results.metrics import edge_accuracy, relabelling
+from bouncegrad.settings.config import Config
 
 pytestmark = pytest.mark.slow
 

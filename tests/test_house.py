@@ -8,18 +8,39 @@ import subprocess
 import sys
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 import bouncegrad
 
 HOME = Path(bouncegrad.__file__).parent
 FILES = sorted(HOME.rglob("*.py"))
-MAY_IMPORT = {
-    "app": {"app", "results", "core", "data", "bouncegrad"},
-    "results": {"results", "data"},
-    "core": {"core", "data"},
-    "data": {"data"},
+MOST_PARAMETERS = 8
+# Which wings a wing may import; estimator.py stands beside app.
+BELOW = {
+    "data": set(),
+    "results": {"data"},
+    "core": {"data"},
+    "settings": {"core", "results", "data"},
+    "runs": {"settings", "core", "results", "data"},
+    "models": {"runs", "settings", "core", "results", "data"},
+    "fitting": {"models", "runs", "settings", "core", "results", "data"},
+    "regression": {"models", "runs", "settings", "core", "results", "data"},
+    "estimator": {"fitting", "models", "runs", "settings", "core", "results", "data"},
+    "app": {
+        "estimator",
+        "fitting",
+        "regression",
+        "models",
+        "runs",
+        "settings",
+        "core",
+        "results",
+        "data",
+        "bouncegrad",
+    },
 }
+WINGS = [wing for wing in BELOW if wing != "estimator"]
 
 # Imports every module, and says which of the things that all code of a process shares are not as they were.
 GLOBALS = """
@@ -56,7 +77,7 @@ print(json.dumps([len(modules), [name for name in before if before[name] != afte
 
 
 def imported(file: Path) -> set[str]:
-    """The wings that a file imports, anywhere in it; `bouncegrad` stands for the package itself."""
+    """The modules of the package that a file imports, anywhere in it, imports for typing included."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
@@ -64,8 +85,29 @@ def imported(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: imports are absolute"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    parts = [name.split(".") for name in names if name.split(".")[0] == "bouncegrad"]
-    return {part[1] if len(part) > 1 and part[1] in MAY_IMPORT else "bouncegrad" for part in parts}
+    return {name for name in names if name.split(".")[0] == "bouncegrad"}
+
+
+def wings(file: Path) -> set[str]:
+    """The wings that a file imports; `bouncegrad` stands for the package itself."""
+    parts = [name.split(".") for name in imported(file)]
+    return {part[1] if len(part) > 1 and part[1] in BELOW else "bouncegrad" for part in parts}
+
+
+def import_graph(home: Path) -> nx.DiGraph:
+    """Files of a package, and an arrow from each file to those that it imports."""
+    files = {
+        ".".join(("bouncegrad", *file.relative_to(home).with_suffix("").parts)): file for file in home.rglob("*.py")
+    }
+    files = {name.removesuffix(".__init__"): file for name, file in files.items()}
+    graph = nx.DiGraph()
+    graph.add_nodes_from(files)
+    for name, file in files.items():
+        for target in imported(file):
+            found = target if target in files else target.rpartition(".")[0]
+            if found in files and found != name:
+                graph.add_edge(name, found)
+    return graph
 
 
 def loaded_by(code: str) -> set[str]:
@@ -75,26 +117,56 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stderr.split())
 
 
-@pytest.mark.parametrize("wing", MAY_IMPORT)
+@pytest.mark.parametrize("wing", WINGS)
 def test_imports_go_one_way(wing):
     files = [file for file in FILES if file.relative_to(HOME).parts[0] == wing]
     assert len(files) > 3
-    wrong = {file.name: extra for file in files if (extra := imported(file) - MAY_IMPORT[wing])}
+    wrong = {file.name: extra for file in files if (extra := wings(file) - BELOW[wing] - {wing})}
     assert not wrong
+
+
+def test_the_estimator_imports_what_is_below_it():
+    assert wings(HOME / "estimator.py") <= BELOW["estimator"]
 
 
 def test_the_direction_test_sees_imports_inside_functions(tmp_path):
     file = tmp_path / "a.py"
-    file.write_text("def f():\n    from bouncegrad.app.run import Run\n    import bouncegrad.core.search\n")
-    assert imported(file) == {"app", "core"}
+    file.write_text("def f():\n    from bouncegrad.runs.folder import Run\n    import bouncegrad.core.search\n")
+    assert wings(file) == {"runs", "core"}
+
+
+def test_no_two_files_import_each_other_in_a_circle():
+    circles = [sorted(group) for group in nx.strongly_connected_components(import_graph(HOME)) if len(group) > 1]
+    assert circles == []
+
+
+def test_the_circle_test_sees_imports_for_typing(tmp_path):
+    (tmp_path / "a.py").write_text("from bouncegrad.b import f\n")
+    (tmp_path / "b.py").write_text("if TYPE_CHECKING:\n    from bouncegrad import a\n")
+    (tmp_path / "c.py").write_text("import bouncegrad.a\n")
+    groups = nx.strongly_connected_components(import_graph(tmp_path))
+    assert [sorted(group) for group in groups if len(group) > 1] == [["bouncegrad.a", "bouncegrad.b"]]
 
 
 def test_every_file_belongs_to_a_wing():
-    assert {file.relative_to(HOME).parts[0] for file in FILES} == {*MAY_IMPORT, "__init__.py", "__main__.py"}
+    assert {file.relative_to(HOME).parts[0] for file in FILES} == {*WINGS, "estimator.py", "__init__.py", "__main__.py"}
+
+
+def test_no_function_has_more_than_eight_parameters():
+    found = {}
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                given = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                count = len(given) - (given[:1] in (["self"], ["cls"]))
+                found[f"{file.relative_to(HOME)}: {node.name}"] = count
+    assert {name: count for name, count in found.items() if count > MOST_PARAMETERS} == {}
 
 
 def test_files_stay_readable():
-    assert not {file.name: lines for file in FILES if (lines := len(file.read_text().splitlines())) > 400}
+    lines = {str(file.relative_to(HOME)): len(file.read_text().splitlines()) for file in FILES}
+    assert {name: count for name, count in lines.items() if count > 400} == {}
+    assert lines["fitting/stages.py"] <= 200
     assert not [file for file in FILES if file.stem in ("utils", "helpers", "misc", "common")]
 
 

@@ -16,8 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bouncegrad import Result, Trajectories, load
-from bouncegrad.app.laws import learned_law, true_law
-from bouncegrad.app.model import Model
+from bouncegrad.models.laws import learned_law, true_law
+from bouncegrad.models.model import Model
 from bouncegrad.results import plots, style
 from bouncegrad.results.metrics import relabelling
 

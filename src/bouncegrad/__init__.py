@@ -14,13 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bouncegrad.app.estimator import RelationalInference
     from bouncegrad.core.structures import edge_index
     from bouncegrad.data.errors import InputError
     from bouncegrad.data.formats import load, save
     from bouncegrad.data.resampling import resample
     from bouncegrad.data.simulate import simulate
     from bouncegrad.data.trajectories import Trajectories
+    from bouncegrad.estimator import RelationalInference
     from bouncegrad.results.result import Result
 
 __version__ = "0.1.0"
@@ -37,7 +37,7 @@ __all__ = [
 ]
 _HOME = {
     "InputError": "bouncegrad.data.errors",
-    "RelationalInference": "bouncegrad.app.estimator",
+    "RelationalInference": "bouncegrad.estimator",
     "Result": "bouncegrad.results.result",
     "Trajectories": "bouncegrad.data.trajectories",
     "edge_index": "bouncegrad.core.structures",

@@ -15,7 +15,7 @@ from bouncegrad.data.formats import FORMATS, load, parts, save
 from bouncegrad.data.trajectories import Trajectories
 
 from ..data.test_formats import SHARED, assert_equal, recordings
-from .refusals import assert_refused, snapshot
+from ..refusals import assert_refused, snapshot
 
 NAMED = {"entities": ("ann", "bob", "cat"), "tasks": ("p", "q"), "dt": 0.5}
 beside = pytest.mark.skipif(not SHARED.exists(), reason="no shared data beside the repository")

@@ -13,7 +13,7 @@ from bouncegrad.data.inspection import inspect
 from bouncegrad.data.simulate import simulate
 from bouncegrad.results.baselines import edge_baselines
 
-from .refusals import snapshot
+from ..refusals import snapshot
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from bouncegrad.app.commands import inspect as command_module
 
-from .refusals import assert_refused
+from ..refusals import assert_refused
 
 PROGRAM = [sys.executable, "-m", "bouncegrad.app.cli"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from bouncegrad.data.formats import load
 
-from .refusals import assert_refused
+from ..refusals import assert_refused
 
 TRAIN = ["train", "--out", "new", "--epochs", "1", "--threads", "1", "--data"]
 INFER = ["infer", "run", "--out", "new"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .refusals import assert_refused
+from ..refusals import assert_refused
 
 TRAIN = ["train", "--data", "springs.npz", "--out", "new", "--epochs", "1", "--threads", "1"]
 

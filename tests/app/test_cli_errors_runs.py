@@ -13,12 +13,12 @@ import pytest
 import torch
 import yaml
 
-from bouncegrad.app.origin import FORMAT
-from bouncegrad.app.run import Run
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
+from bouncegrad.runs.folder import Run
+from bouncegrad.runs.provenance import FORMAT
 
-from .refusals import assert_refused
+from ..refusals import assert_refused
 
 CHECKPOINT, CONFIG, DATA = Path("run/checkpoint.pt"), Path("run/config.yaml"), Path("run/data.json")
 COMMANDS = {

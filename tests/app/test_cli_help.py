@@ -11,7 +11,7 @@ import yaml
 
 import bouncegrad
 from bouncegrad.app.cli import COMMANDS, with_underscores
-from bouncegrad.app.config import PRESETS, Config, preset
+from bouncegrad.settings.config import PRESETS, Config, preset
 
 NAMED = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 

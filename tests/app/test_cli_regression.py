@@ -14,15 +14,15 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from bouncegrad.app.commands import train as commands
-from bouncegrad.app.regression import PRESETS, run, training
-from bouncegrad.app.regression.settings import RegressionConfig
-from bouncegrad.app.run import Run
+from bouncegrad.app import regression as commands
 from bouncegrad.data.errors import InputError
+from bouncegrad.regression import PRESETS, run, training
+from bouncegrad.regression.settings import RegressionConfig
+from bouncegrad.runs.folder import Run
 
-from .comparing import timeless
-from .refusals import assert_refused
-from .test_tensorboard import expected, points
+from ..comparing import timeless
+from ..refusals import assert_refused
+from ..runs.test_tensorboard import expected, points
 
 SHORT = ["--meta-steps", "4", "--search-steps", "2", "--tasks", "20", "--hidden", "[8-8]"]
 NAMES = ("mse_training_fitted", "mse_training_held_out", "mse_new_fitted", "mse_new_held_out", "inner_steps")
@@ -189,7 +189,7 @@ def test_widths_as_they_are_typed(command, here):
     ],
 )
 def test_sizes_are_refused_before_they_are_tried(command, here, monkeypatch, option, says):
-    monkeypatch.setattr("bouncegrad.app.memory.free_bytes", lambda: 1e9)
+    monkeypatch.setattr("bouncegrad.settings.memory.free_bytes", lambda: 1e9)
     assert_refused(command, ["train", "--preset", "sines-maml", "--out", "r", *option.split()], says)
 
 

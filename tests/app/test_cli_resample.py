@@ -12,7 +12,7 @@ import pytest
 from bouncegrad.data.formats import load
 from bouncegrad.data.simulate import simulate
 
-from .refusals import assert_refused
+from ..refusals import assert_refused
 
 LINE = "resampled to steps of 0.1 (recorded: 0.08"
 OPTIONS = ["--epochs", 2, "--threads", 1, "--edge_hidden", "[16]", "--node_hidden", "[16]"]

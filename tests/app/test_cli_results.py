@@ -15,13 +15,13 @@ import pytest
 
 from bouncegrad.app.columns import EDGE_BASELINES
 from bouncegrad.app.commands import demo, train
-from bouncegrad.app.model import Model
-from bouncegrad.app.run import Run
 from bouncegrad.data.formats import load, save
 from bouncegrad.data.simulate import simulate
+from bouncegrad.models.model import Model
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 from bouncegrad.results.numbers import written
 from bouncegrad.results.result import Result
+from bouncegrad.runs.folder import Run
 
 OF_EVALUATE = {
     "edge_accuracy",

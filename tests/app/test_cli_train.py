@@ -9,11 +9,11 @@ import pytest
 import torch
 import yaml
 
-from bouncegrad.app.config import Config
-from bouncegrad.app.run import Run
 from bouncegrad.data.formats import load, save
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
-from bouncegrad.data.trajectories import Scaling
+from bouncegrad.runs.folder import Run
+from bouncegrad.settings.config import Config
 
 SHORT = ("--epochs", "2", "--threads", "1")
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from bouncegrad.app.commands.train import stop_signal
-from bouncegrad.app.run import Run
+from bouncegrad.runs.folder import Run
 
-from .comparing import assert_same_runs
+from ..comparing import assert_same_runs
 
 
 def test_signals_ask_once_and_insist_twice():

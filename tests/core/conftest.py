@@ -10,7 +10,7 @@ import torch
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.structures import random_structure
-from bouncegrad.data.trajectories import Scaling
+from bouncegrad.data.scaling import Scaling
 
 
 def unit_scaling(features: int) -> Scaling:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from bouncegrad.core.annealing import Clock, Fixed, Geometric, Tracked
+from bouncegrad.core.annealing import Fixed, Geometric, Tracked
 from bouncegrad.core.residual import Residual
-from bouncegrad.core.search import Move, Unexplained, unexplained
+from bouncegrad.core.seams import Clock, Move, Unexplained
+from bouncegrad.core.search import unexplained
 
 
 def move(accepted_worse: int, refused_worse: int, better: int = 3) -> Move:

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 import torch
 
-from bouncegrad.core.annealing import Annealer, Clock, Fixed, Geometric, Tracked
+from bouncegrad.core.annealing import Fixed, Geometric, Tracked
 from bouncegrad.core.batches import RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.functions import FunctionComposition
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
 from bouncegrad.core.encoders.structure import StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
-from bouncegrad.core.moves import Redraw, flip_slot, redraw_all, redraw_group, redraw_slot
+from bouncegrad.core.moves import flip_slot, redraw_all, redraw_group, redraw_slot
 from bouncegrad.core.points import RandomTasks
-from bouncegrad.core.proposals import InTurn, Learned, Proposal, Truth, Uniform
+from bouncegrad.core.proposals import InTurn, Learned, Truth, Uniform
 from bouncegrad.core.residual import Residual
+from bouncegrad.core.seams import Annealer, Clock, Proposal, Redraw
 from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import edge_index, random_structure
 

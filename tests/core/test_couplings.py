@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from bouncegrad.core.batches import whole_tracks
-from bouncegrad.core.couplings import Coupling, EntityTypes, Independent, Symmetric
+from bouncegrad.core.couplings import EntityTypes, Independent, Symmetric
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.priors import known_edges, sparsity
 from bouncegrad.core.proposals import Uniform
+from bouncegrad.core.seams import Coupling
 from bouncegrad.core.structures import edge_index, incoming_edges, structure_to_adjacency
 
 TASKS = 30000

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from bouncegrad.core.adaptation import Adapted
-from bouncegrad.core.annealing import Clock, Fixed, Tracked
+from bouncegrad.core.annealing import Fixed, Tracked
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.chain import Chain
 from bouncegrad.core.compositions.sum import Sum
 from bouncegrad.core.modules import ModulePool
 from bouncegrad.core.points import OnFitted, RandomTasks, RegressionBatch
 from bouncegrad.core.proposals import Uniform
+from bouncegrad.core.seams import Clock
 from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import random_structure
 

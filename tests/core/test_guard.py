@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from bouncegrad.core.annealing import Clock, Fixed
+from bouncegrad.core.annealing import Fixed
 from bouncegrad.core.batches import RandomFrames, whole_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.guard import MEMORY, WARMING, Guard
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.proposals import Uniform
-from bouncegrad.core.search import Metropolis, Move
+from bouncegrad.core.seams import Clock, Move
+from bouncegrad.core.search import Metropolis
 from bouncegrad.data.errors import InputError
 
 from .conftest import make_known, random_batch, small_graph

@@ -7,7 +7,7 @@ import torch
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.laws import effects
 from bouncegrad.core.structures import edge_index
-from bouncegrad.data.trajectories import Scaling
+from bouncegrad.data.scaling import Scaling
 
 D = 4
 PLAIN = Scaling((0.0,) * D, (1.0,) * D, (0.5,) * D, (1.0,) * D, (-1.0,) * D, (1.0,) * D)

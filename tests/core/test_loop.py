@@ -7,15 +7,17 @@ import copy
 import pytest
 import torch
 
-from bouncegrad.core.annealing import Clock, Fixed, Geometric, Tracked
+from bouncegrad.core.annealing import Fixed, Geometric, Tracked
 from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.proposals import Learned, Uniform
+from bouncegrad.core.seams import Clock
 from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import random_structure
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.scaling import Scaling
+from bouncegrad.data.trajectories import Trajectories
 
 from .conftest import make_known, small_graph
 

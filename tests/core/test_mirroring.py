@@ -9,8 +9,9 @@ import torch
 from bouncegrad.core.batches import RandomFrames, scaled_tracks
 from bouncegrad.core.mirroring import Mirrored, symmetries
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.trajectories import Trajectories
 
 SCALING = Scaling((1.0, -2.0, 0.5, 3.0, 7.0), (2.0, 3.0, 0.1, 5.0, 1.0), (1.0,) * 5, (1.0,) * 5, (0.0,) * 5, (1.0,) * 5)
 FEATURES = ("x", "y", "vx", "mass", "vy")

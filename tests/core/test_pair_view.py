@@ -12,7 +12,7 @@ from torch import Tensor
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.compositions.pair_view import PairView, polar
 from bouncegrad.core.structures import edge_index
-from bouncegrad.data.trajectories import Scaling
+from bouncegrad.data.scaling import Scaling
 
 from .conftest import random_batch, small_graph
 

@@ -11,7 +11,7 @@ import torch
 from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.moves import redraw_all
 from bouncegrad.core.proposals import UNIFORM, InTurn, Learned, Truth, Uniform
-from bouncegrad.core.search import Move
+from bouncegrad.core.seams import Move
 from bouncegrad.core.structures import edge_index, incoming_edges, random_structure
 from bouncegrad.data.errors import InputError
 

@@ -16,8 +16,8 @@ from bouncegrad.data import trajectories
 from bouncegrad.data.conversion import convert
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, save
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
-from bouncegrad.data.trajectories import Scaling
 
 
 @pytest.fixture(scope="module")

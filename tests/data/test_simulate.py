@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import SYSTEMS, simulate
-from bouncegrad.data.trajectories import Scaling
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
-from bouncegrad.data.trajectories import Scaling, Trajectories, feature_groups, plural
+from bouncegrad.data.scaling import Scaling, feature_groups
+from bouncegrad.data.trajectories import Trajectories, plural
 
 
 def walk(m: int = 3, t: int = 6, n: int = 4, d: int = 4, seed: int = 0, **fields: object) -> Trajectories:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bouncegrad.data.derivatives import METHOD
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.data.velocities import METHOD, with_velocities
+from bouncegrad.data.velocities import with_velocities
 
 
 def positions(t: int = 7, d: int = 2, seed: int = 0, dt: float = 0.2, **fields: object) -> Trajectories:

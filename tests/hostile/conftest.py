@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bouncegrad.app import memory as of_models
 from bouncegrad.data import memory
+from bouncegrad.settings import memory as of_models
 
 
 @pytest.fixture(autouse=True)

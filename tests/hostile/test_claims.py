@@ -13,15 +13,15 @@ import pytest
 import torch
 import yaml
 
-from bouncegrad.app.config import Config
-from bouncegrad.app.plain import load_plain
-from bouncegrad.app.run import Run
 from bouncegrad.data import memory
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load
 from bouncegrad.data.hdf5 import read_hdf5
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.result import Result
+from bouncegrad.runs.folder import Run
+from bouncegrad.settings.config import Config
+from bouncegrad.settings.safe_yaml import load_plain
 
 from .mutations import header, packed
 

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from bouncegrad.app.cli import main
-from bouncegrad.app.estimator import RelationalInference
 from bouncegrad.data.formats import load
 from bouncegrad.data.trajectories import Trajectories
-
-from ..app.conftest import command, one_thread  # noqa: F401 (fixtures)
+from bouncegrad.estimator import RelationalInference
 
 FIXTURES = Path(__file__).resolve().parents[2].parent / "shared" / "reports" / "fixtures"
 QUICK = {"epochs": 3, "threads": 1, "edge_hidden": [16], "node_hidden": [16]}

@@ -10,10 +10,10 @@ import pytest
 
 from bouncegrad import RelationalInference
 from bouncegrad.app.cli import main
-from bouncegrad.app.model import Model
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, save
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.model import Model
 
 
 @pytest.fixture(scope="module")

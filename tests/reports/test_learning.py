@@ -8,9 +8,9 @@ from statistics import median
 import numpy as np
 import pytest
 
-from bouncegrad.app.estimator import RelationalInference
 from bouncegrad.data.formats import load
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.estimator import RelationalInference
 from bouncegrad.results.hidden import hide
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 

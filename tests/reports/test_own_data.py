@@ -11,14 +11,14 @@ import pytest
 
 import bouncegrad
 from bouncegrad.app.cli import COMMANDS
-from bouncegrad.app.estimator import RelationalInference
-from bouncegrad.app.regression.settings import RegressionConfig
-from bouncegrad.app.regression.training import train
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, save
 from bouncegrad.data.inspection import inspect
 from bouncegrad.data.regression import RegressionTasks
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.estimator import RelationalInference
+from bouncegrad.regression.settings import RegressionConfig
+from bouncegrad.regression.training import train
 
 from .conftest import QUICK, fixture_path
 

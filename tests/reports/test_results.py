@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from bouncegrad import edge_index
-from bouncegrad.app.estimator import RelationalInference
 from bouncegrad.data.formats import load
 from bouncegrad.data.simulate import simulate
+from bouncegrad.estimator import RelationalInference
 from bouncegrad.results.result import Result
 
 from .conftest import QUICK, fixture_path

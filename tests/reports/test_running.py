@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 import torch
 
-from bouncegrad.app import memory
 from bouncegrad.app.cli import main
-from bouncegrad.app.estimator import RelationalInference
-from bouncegrad.app.regression.settings import RegressionConfig
-from bouncegrad.app.regression.training import train
 from bouncegrad.core import inference
 from bouncegrad.core.adaptation import Adapted
 from bouncegrad.core.points import Points, RegressionBatch
 from bouncegrad.data.regression import RegressionTasks
 from bouncegrad.data.simulate import simulate
+from bouncegrad.estimator import RelationalInference
+from bouncegrad.regression.settings import RegressionConfig
+from bouncegrad.regression.training import train
+from bouncegrad.settings import memory
 
 from .conftest import QUICK
 

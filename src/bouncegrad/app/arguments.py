@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from argparse import SUPPRESS, Action
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,15 +12,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 
 from bouncegrad.app.cli import COMMANDS
-from bouncegrad.app.plain import require_plain
 from bouncegrad.data.errors import InputError
+from bouncegrad.settings.safe_yaml import require_plain
 
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Int
 
-    from bouncegrad.app.config import Config
     from bouncegrad.data.trajectories import Trajectories
+    from bouncegrad.runs.folder import Run
+    from bouncegrad.settings.config import Config
 
 PARTS = ("train", "valid", "test")
 READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles", "groups", "kinds")
@@ -235,3 +237,13 @@ def new_folder(path: str) -> Path:
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror}); choose a folder you may write to") from None
     return folder
+
+
+def warn_if_unfinished(run: Run) -> None:
+    """Prints one line on stderr if training was stopped before its end."""
+    if (progress := run.progress) < 1:
+        print(
+            f"bouncegrad: note: training of {run.folder} was stopped at {progress:.0%}, its modules are half "
+            f"learned; finish it with bouncegrad train --resume --data DATA --out {run.folder}",
+            file=sys.stderr,
+        )

@@ -6,12 +6,11 @@ Only the chosen subcommand's module is imported, so that help is instant.
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 
+from bouncegrad.app.signals import terminated_as_interrupted
 from bouncegrad.data.errors import InputError
 
 COMMANDS = {
@@ -85,24 +84,6 @@ def dispatch(words: list[str]) -> int:
         return int(command.main([with_underscores(word) for word in words[1:]]) or 0)
     except SystemExit as end:  # after a command's --help or --print_config
         return int(end.code or 0)
-
-
-@contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, so that files which are half written are removed."""
-
-    def end(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # another thread than the main one, which gets no signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def launched() -> tuple[int, int]:

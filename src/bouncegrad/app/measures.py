@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bouncegrad.app.columns import EDGE_BASELINES
-from bouncegrad.app.protocols import HORIZONS, ONE_STEP
+from bouncegrad.models.protocols import HORIZONS, ONE_STEP
 from bouncegrad.results.metrics import off_diagonal
 from bouncegrad.results.numbers import Number
 from bouncegrad.results.result import Result

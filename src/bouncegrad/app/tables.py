@@ -7,7 +7,7 @@ from typing import Any
 
 from bouncegrad.app.columns import baseline_table, columns
 from bouncegrad.app.measures import edge_numbers, forecast_numbers
-from bouncegrad.app.protocols import MODEL
+from bouncegrad.models.protocols import MODEL
 from bouncegrad.results.numbers import Number, written
 
 

@@ -24,9 +24,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.func import grad, vmap
 
-from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.compositions.module_library import Weights
 from bouncegrad.core.points import Points, RegressionBatch
+from bouncegrad.core.seams import Composition
 
 
 class Adaptable(Composition, Protocol):

@@ -11,34 +11,11 @@ None falls below its floor.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-from bouncegrad.core.search import Move
+from bouncegrad.core.seams import Clock, Move
 
 FLOOR = 1e-12  # above 0: where a proposal changes nothing, 0 / T is to be 0
-
-
-class Clock(NamedTuple):
-    """Where a run stands: passes so far, and the shares of the run and of its cooling that are behind it, 0 to 1."""
-
-    epoch: int
-    progress: float
-    cooled: float = 1.0
-
-
-class Annealer(Protocol):
-    """Holds a temperature and sets it anew from what the moves did."""
-
-    temperature: float
-
-    def update(self, clock: Clock, move: Move) -> None:
-        """Called once after every move."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it up again."""
 
 
 class Geometric:

@@ -13,7 +13,8 @@ from torch import Tensor
 from bouncegrad.core.streaming import StreamedTracks
 from bouncegrad.data.angles import without_seams
 from bouncegrad.data.gaps import filled
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.scaling import Scaling
+from bouncegrad.data.trajectories import Trajectories
 
 Visit = Any
 """One visit to some tasks, of the kind that a composition reads: a `Batch` of tracks, or points of functions.

@@ -18,13 +18,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from bouncegrad.core.annealing import Annealer, Clock
 from bouncegrad.core.batches import Batch, Visit
-from bouncegrad.core.compositions.base import Composition
 from bouncegrad.core.distributed import ALONE, Processes
 from bouncegrad.core.guard import Guard
-from bouncegrad.core.proposals import Proposal
-from bouncegrad.core.search import Move, Search
+from bouncegrad.core.seams import Annealer, Clock, Composition, Move, Proposal, Search
 
 PARTS = ("composition", "optimizer", "search", "proposal", "annealer", "guard")
 

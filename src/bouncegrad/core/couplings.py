@@ -12,36 +12,15 @@ The search knows the summed loss of every filling of the edges into each entity.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bouncegrad.core.seams import Joint, Plan
 from bouncegrad.core.structures import fillings
 
 MOST_STATES = 4096
-
-
-class Joint(NamedTuple):
-    """Groups drawn at once: every allowed state, as the number of the filling that it means for each member."""
-
-    members: Int[Tensor, " g"]
-    states: Int[Tensor, "states g"]
-
-
-class Plan(NamedTuple):
-    """Which of each group's slots are drawn (by column), and jointly for which groups; no joints: each group apart."""
-
-    columns: Int[Tensor, "G block"]
-    joints: tuple[Joint, ...] = ()
-
-
-class Coupling(Protocol):
-    """Plans a draw; `largest` is the most fillings of one group that may be enumerated in a block."""
-
-    def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
-        """A fresh plan for one draw."""
 
 
 class Independent:

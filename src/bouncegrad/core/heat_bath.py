@@ -14,11 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.base import Composition, Enumerable
-from bouncegrad.core.couplings import Coupling, Independent, draw
+from bouncegrad.core.couplings import Independent, draw
 from bouncegrad.core.priors import Prior, of_fillings
-from bouncegrad.core.proposals import Proposal
-from bouncegrad.core.search import Move
+from bouncegrad.core.seams import Composition, Coupling, Enumerable, Move, Proposal
 from bouncegrad.core.structures import fillings, random_structure
 
 ENUMERATED, BLOCK = 1024, 64

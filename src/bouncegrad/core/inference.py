@@ -5,7 +5,7 @@ Where every filling of an entity's incoming edges can be enumerated one pass giv
     p(edges into i | tracks) ∝ exp(-Σ_t loss_i(x_t -> x_{t+1}; edges into i) / τ),
 
 otherwise random blocks are annealed to temperature τ and their conditionals averaged over the last sweeps. τ says how
-much the evidence of a frame is worth; it was found in training, see `sureness.py`.
+much the evidence of a frame is worth; it was found in training, see `calibration.py`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bouncegrad.core.annealing import Annealer, Clock, Fixed, Geometric
+from bouncegrad.core.annealing import Fixed, Geometric
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.couplings import Coupling
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.priors import Prior, of_tasks
 from bouncegrad.core.proposals import Uniform
-from bouncegrad.core.search import Move
+from bouncegrad.core.seams import Annealer, Clock, Coupling, Move
 from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import random_structure
 

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Scaling
+from bouncegrad.data.scaling import Scaling
+from bouncegrad.data.trajectories import POSITIONS, VELOCITIES
 
 
 class Mirrored:

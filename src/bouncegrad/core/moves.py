@@ -12,24 +12,9 @@ Source: Alet et al. 2019, section 3 and released code.
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-
-
-class Redraw(Protocol):
-    """One way to fill slots anew."""
-
-    def __call__(
-        self,
-        z: Int[Tensor, "B S"],
-        probability: Float[Tensor, "B S K"],
-        groups: Int[Tensor, "G degree"],
-        generator: torch.Generator,
-    ) -> Int[Tensor, "B S"]:
-        """New structures; probabilities are above 0 and need not add up to 1, groups are padded with S."""
 
 
 def redraw_slot(

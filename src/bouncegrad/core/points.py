@@ -14,9 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Visit
-from bouncegrad.core.compositions.base import Composition
-from bouncegrad.core.proposals import Proposal
-from bouncegrad.core.search import Move, Search
+from bouncegrad.core.seams import Composition, Move, Proposal, Search
 from bouncegrad.data.regression import RegressionTasks
 
 

@@ -11,7 +11,7 @@ proposal excludes no search would find. Which slots are filled anew is a move's 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -19,31 +19,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.encoders.base import Encoder
 from bouncegrad.core.guard import Guard
-from bouncegrad.core.moves import Redraw, redraw_group
+from bouncegrad.core.moves import redraw_group
+from bouncegrad.core.seams import Encoder, Move, Proposal, Redraw
 from bouncegrad.core.structures import one_hot
 
 if TYPE_CHECKING:
-    from bouncegrad.core.search import Move
+    from bouncegrad.core.seams import Move
 
 UNIFORM = 0.02  # share; with two modules probabilities are from 0.01 to 0.99
-
-
-class Proposal(Protocol):
-    """Suggests new structures, and may learn from what became of them."""
-
-    def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-        """New structures for the batch."""
-
-    def learn(self, batch: Batch, move: Move) -> None:
-        """Called once after every move."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it up again."""
 
 
 class Uniform:

@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bouncegrad.core.annealing import FLOOR, Clock
-from bouncegrad.core.search import Move
+from bouncegrad.core.annealing import FLOOR
+from bouncegrad.core.seams import Clock, Move
 
 
 class Residual:

@@ -6,62 +6,14 @@ heat bath                draw a group's slots from  p(filling) ∝ exp(-summed l
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.base import Composition, Explained
-from bouncegrad.core.proposals import Proposal
-
-
-class Unexplained(NamedTuple):
-    """What predictions of a batch leave unexplained: the mean square, how many numbers a task has, and how alike the
-    residuals of one frame and the next are (their correlation, in [-1, 1])."""
-
-    mean_square: float
-    numbers: int
-    autocorrelation: float
-
-
-class Move(NamedTuple):
-    """What one move did: the structures after it, and which tasks or slots it changed.
-
-    `loss_before` and `loss_proposed` are mean losses of a proposing search, `before` the structures it proposed from;
-    the heat bath, which has no rejected proposals, leaves them empty and instead tells `probability`, the conditional
-    of every slot's module.
-    """
-
-    z: Int[Tensor, "B S"]
-    accepted: Bool[Tensor, "B ..."]
-    loss_before: Float[Tensor, " B"]
-    loss_proposed: Float[Tensor, " B"]
-    probability: Float[Tensor, "B S K"] | None = None
-    before: Int[Tensor, "B S"] | None = None
-    unexplained: Unexplained | None = None
-
-
-class Search(Protocol):
-    """One move for every task of a batch, without gradient."""
-
-    def __call__(
-        self,
-        composition: Composition,
-        proposal: Proposal,
-        batch: Batch,
-        z: Int[Tensor, "B S"],
-        temperature: float,
-        generator: torch.Generator,
-    ) -> Move:
-        """The move from `z` at this temperature."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it up again."""
+from bouncegrad.core.seams import Composition, Explained, Move, Proposal, Unexplained
 
 
 class Metropolis:

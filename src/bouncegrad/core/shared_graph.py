@@ -15,12 +15,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.base import Composition, Enumerable
-from bouncegrad.core.couplings import Coupling
 from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
 from bouncegrad.core.priors import Prior
-from bouncegrad.core.proposals import Proposal
-from bouncegrad.core.search import Move
+from bouncegrad.core.seams import Composition, Coupling, Enumerable, Move, Proposal
 
 TASKS_AT_ONCE = 16
 

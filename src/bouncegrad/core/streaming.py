@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bouncegrad.data.angles import without_seams
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.scaling import Scaling
+from bouncegrad.data.trajectories import Trajectories
 
 
 class StreamedTracks:

@@ -26,12 +26,13 @@ from torch import Tensor
 
 from bouncegrad.core.batches import whole_tracks
 from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.couplings import Coupling, Independent
+from bouncegrad.core.couplings import Independent
 from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import ENUMERATED
 from bouncegrad.core.particle_filter import first_explanations
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.refitting import into_unseen, refit
+from bouncegrad.core.seams import Coupling
 from bouncegrad.core.track_fit import Residuals, TrackFit
 
 STARTS, SWEEPS, POLISH = 48, 16, 8

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import header, listed, read_cells
-from bouncegrad.data.trajectories import Trajectories, feature_groups
+from bouncegrad.data.scaling import feature_groups
+from bouncegrad.data.trajectories import Trajectories
 
 FRAMES = 256
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from jaxtyping import Bool, Float, UInt64
 
-from bouncegrad.data.trajectories import Trajectories, plural
-from bouncegrad.data.velocities import AXES, derivative
+from bouncegrad.data.derivatives import derivative
+from bouncegrad.data.trajectories import POSITIONS, Trajectories, plural
 
 FEW_FRAMES = 10
 JUMP = 20.0
@@ -80,7 +80,7 @@ def codes(data: Trajectories) -> list[str]:
     An error between codes would depend on how they are numbered. Two values are no matter, since all their codes are
     the same up to origin and unit, nor are codes that stay, which are not predicted, nor positions and velocities.
     """
-    known = {*AXES, *(f"v{axis}" for axis in AXES)}
+    known = {*POSITIONS, *(f"v{axis}" for axis in POSITIONS)}
     return [name for i, name in enumerate(data.features) if name not in known and _coded(seen(data, i))]
 
 
@@ -115,7 +115,7 @@ def jumps(data: Trajectories) -> Iterator[str]:
 
 def velocity_mismatch(data: Trajectories) -> Iterator[str]:
     """Velocities further than `MISMATCH`, in the median, from the derivative of the positions."""
-    axes = [axis for axis in AXES if axis in data.features and f"v{axis}" in data.features]
+    axes = [axis for axis in POSITIONS if axis in data.features and f"v{axis}" in data.features]
     if not axes:
         return
     position, stated = (

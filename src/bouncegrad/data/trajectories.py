@@ -1,4 +1,4 @@
-"""The one container for recorded systems: `Trajectories`, and the scaling that is fitted on the training part."""
+"""The one container for recorded systems: `Trajectories`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bouncegrad.data.angles import periods_of, wrapped
+from bouncegrad.data.angles import periods_of
+from bouncegrad.data.derivatives import velocities
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.moments import Moments
 
 BLOCK = 2**22  # numbers looked at together
 POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
@@ -220,12 +220,13 @@ class Trajectories:
 
     def frames(self, start: int, stop: int | None = None) -> Trajectories:
         """Frames `start` to `stop` (exclusive) of every task; velocities that were derived know these frames alone."""
-        cut = replace(self, x=self.x[:, start:stop], mask=None if self.mask is None else self.mask[:, start:stop])
-        if not self.derived:
-            return cut
-        from bouncegrad.data.velocities import derived_anew
-
-        return derived_anew(cut)
+        x, mask = self.x[:, start:stop], None if self.mask is None else self.mask[:, start:stop]
+        if self.derived:
+            axes = [self.features.index(name.removeprefix("v")) for name in self.derived]
+            velocity, mask = velocities(x[..., axes], mask, self.dt)
+            x = x.copy()
+            x[..., [self.features.index(name) for name in self.derived]] = velocity
+        return replace(self, x=x, mask=mask)
 
     def split(self, share: float, seed: int) -> tuple[Trajectories, Trajectories]:
         """Two parts in file order, the rest and `round(share * M)` tasks held out: random ones, of mapped the last."""
@@ -294,81 +295,6 @@ class Trajectories:
     def without_edges(self) -> Trajectories:
         """The same recordings, the truth removed: what training and search are given."""
         return replace(self, edges=None)
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Shift and scale of each feature, and the size of changes and differences; fitted on the training part.
-
-    `scaled = (x - shift) / scale`; one-step changes are measured in units of `change`, differences between two entities
-    at one instant in units of `difference`, all `Float[D]`.
-    `low` and `high` are the training minimum and maximum of each feature's group (positions together, velocities
-    together, any other alone): the published errors are normalised to [-1, 1] with them. Angles are not centred: scaled
-    they are radians, and low and high are a whole turn apart, from 0 where no angle of training is negative.
-    """
-
-    shift: tuple[float, ...]
-    scale: tuple[float, ...]
-    change: tuple[float, ...]
-    difference: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-
-    @classmethod
-    def fit(cls, data: Trajectories) -> Scaling:
-        """From every observed frame of `data`. A constant feature gets scale 1, so nothing is divided by zero.
-
-        Raises:
-            InputError: nothing was observed.
-        """
-        state, move, within = Moments(), Moments(), Moments()
-        low, high = np.full(data.shape[-1], np.inf), np.full(data.shape[-1], -np.inf)
-        for part in data.blocks():
-            x = np.asarray(part.x, dtype=np.float64)
-            rows, moves, frames = x, np.diff(x, axis=1), x.reshape(-1, *x.shape[2:])
-            if part.mask is not None:
-                seen, together = part.mask, part.mask.sum(2) >= 2
-                rows, moves = x[seen], moves[seen[:, 1:] & seen[:, :-1]]
-                frames = np.where(seen[..., None], x, np.nan)[together]
-            rows, moves = rows.reshape(-1, x.shape[-1]), moves.reshape(-1, x.shape[-1])
-            state.add(rows)
-            move.add(wrapped(moves, data.periods))
-            if len(rows):
-                low, high = np.minimum(low, rows.min(0)), np.maximum(high, rows.max(0))
-            # Two independent entities differ by twice the variance found within a frame.
-            if len(frames):
-                within.add(frames.var(1) if part.mask is None else np.nanvar(frames, axis=1))
-        if not state.count:
-            raise InputError(f"{data.source}: the mask leaves no observed state to learn from; correct the mask")
-        angles = data.periods > 0
-        none = np.zeros(data.shape[-1])
-        scale, change = np.sqrt(state.variance), np.sqrt(move.variance) if move.count else none
-        largest = np.maximum(np.abs(low), np.abs(high))
-        for group in feature_groups(data.features):
-            low[group], high[group] = low[group].min(), high[group].max()
-        if angles.any():
-            low = np.where(angles, np.where(low >= 0, 0.0, -data.periods / 2), low)
-            high = np.where(angles, low + data.periods, high)
-        tiny = 1e-12 * largest  # what rounding leaves of a constant, in any unit
-        scale = np.where(angles, data.periods / (2 * np.pi), np.where(scale > tiny, scale, 1.0))
-        change = np.where(change > tiny, change, scale)
-        apart = np.sqrt(2 * within.mean) if within.count else none
-        difference = np.where((apart > tiny) & ~angles, apart, scale)
-        shift = np.where(angles, 0.0, state.mean)
-        return cls(*(tuple(map(float, v)) for v in (shift, scale, change, difference, low, high)))
-
-    def published(self) -> Float[np.ndarray, " D"]:
-        """Factors that turn differences in user units into the published normalisation, `2 / (high - low)`."""
-        width = np.subtract(self.high, self.low)
-        return 2.0 / np.where(width > 0, width, 2.0)
-
-
-def feature_groups(features: Sequence[str]) -> list[list[int]]:
-    """Indices of features that share one range: x, y, z together, vx, vy, vz together, every other alone."""
-    position = [i for i, name in enumerate(features) if name in POSITIONS]
-    velocity = [i for i, name in enumerate(features) if name in VELOCITIES]
-    alone = [[i] for i in range(len(features)) if i not in position + velocity]
-    return [group for group in (position, velocity, *alone) if group]
 
 
 def writable(name: str) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bouncegrad.data.trajectories import POSITIONS, Scaling, Trajectories, feature_groups
+from bouncegrad.data.scaling import Scaling, feature_groups
+from bouncegrad.data.trajectories import POSITIONS, Trajectories
 from bouncegrad.results.metrics import off_diagonal
 
 DOUBT = 3.0  # standard errors at which a coefficient counts half

@@ -14,12 +14,12 @@ import numpy as np
 
 from bouncegrad.app.benchmarks.machine import machine
 from bouncegrad.app.benchmarks.rows import kept
-from bouncegrad.app.config import Config
-from bouncegrad.app.evaluation import evaluate
 from bouncegrad.app.progress import bar, training_numbers
-from bouncegrad.app.training import train
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.fitting.stages import train
+from bouncegrad.models.evaluation import evaluate
+from bouncegrad.settings.config import Config
 
 FRAMES, NEW_TASKS, NEW_SEED = 49, 200, 1_000_000
 

@@ -18,15 +18,17 @@ import numpy as np
 from bouncegrad.app.benchmarks.accuracy import FRAMES, NEW_SEED
 from bouncegrad.app.benchmarks.machine import machine
 from bouncegrad.app.benchmarks.rows import kept
-from bouncegrad.app.config import Config
-from bouncegrad.app.evaluation import evaluate
-from bouncegrad.app.model import Model
 from bouncegrad.app.progress import bar, training_numbers
-from bouncegrad.app.protocols import MODEL
-from bouncegrad.app.run import Run
-from bouncegrad.app.training import train
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.fitting.stages import train
+from bouncegrad.models.evaluation import evaluate
+from bouncegrad.models.forecasts import forecast
+from bouncegrad.models.model import Model
+from bouncegrad.models.protocols import MODEL
+from bouncegrad.runs.folder import Run
+from bouncegrad.settings.config import Config
 
 NEW_TASKS, NEW_FRAMES, RANGE_TASKS = 1000, 99, 50_000
 HORIZONS = (1, 10, 20)
@@ -135,9 +137,9 @@ def with_range_of(model: Model, data: Trajectories) -> Model:
 
 def coverage(model: Model, new: Trajectories) -> dict[str, float]:
     """Share of the true values within the intervals of a forecast from the last context frame, by horizon."""
-    forecast = model.forecast(new, max(HORIZONS), FRAMES)
+    found = forecast(model, new, max(HORIZONS), FRAMES)
     truth = new.x[:, FRAMES : FRAMES + max(HORIZONS)]
-    within = ((forecast.low <= truth) & (truth <= forecast.high)).mean((0, 2, 3))
+    within = ((found.low <= truth) & (truth <= found.high)).mean((0, 2, 3))
     return {str(h): round(float(within[h - 1]), 4) for h in HORIZONS}
 
 

@@ -13,15 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bouncegrad.app.benchmarks.accuracy import NEW_SEED
 from bouncegrad.app.benchmarks.machine import machine
-from bouncegrad.app.building import build
-from bouncegrad.app.config import Config, preset
-from bouncegrad.app.devices import computing
-from bouncegrad.app.model import Model
-from bouncegrad.app.training import train
 from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
-from bouncegrad.data.trajectories import Scaling, Trajectories
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.fitting.stages import train
+from bouncegrad.models.model import Model
 from bouncegrad.results.metrics import edge_accuracy, relabelling
+from bouncegrad.settings.build import build
+from bouncegrad.settings.config import Config, preset
+from bouncegrad.settings.devices import computing
 
 WANTED = (0.892, 0.95, 0.98)
 LIMITS = (0.15, 0.25, 0.35, 0.5, 1.0, 2.0, 5.0)  # minutes

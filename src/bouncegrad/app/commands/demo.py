@@ -9,14 +9,14 @@ import yaml
 
 from bouncegrad.app.arguments import Parser, add_quiet_option, told
 from bouncegrad.app.commands.train import resume_command, train_in
-from bouncegrad.app.config import Config, preset
-from bouncegrad.app.lock import locked
-from bouncegrad.app.origin import Origin
 from bouncegrad.app.progress import bar
-from bouncegrad.app.run import Run
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
+from bouncegrad.runs.folder import Run
+from bouncegrad.runs.lock import locked
+from bouncegrad.runs.provenance import Origin
+from bouncegrad.settings.config import Config, preset
 
 TRAINING_TASKS, NEW_TASKS = 1000, 200
 TRAINING_FRAMES, NEW_FRAMES = 49, 99
@@ -59,10 +59,10 @@ def shown_in(out: Path, config: Config, words: list[str], quiet: bool = False) -
     if status:
         return status
 
-    from bouncegrad.app.evaluation import evaluate
-    from bouncegrad.app.model import Model
-    from bouncegrad.app.reporting import run_report
+    from bouncegrad.app.pages import run_report
     from bouncegrad.app.tables import evaluation_tables
+    from bouncegrad.models.evaluation import evaluate
+    from bouncegrad.models.model import Model
     from bouncegrad.results.export import write_edges_csv
 
     model = Model.load(run.folder)

@@ -6,12 +6,19 @@ import json
 
 from jsonargparse import Namespace
 
-from bouncegrad.app.arguments import Parser, add_data_options, add_device_option, load_data, require_in_use
-from bouncegrad.app.origin import fingerprint
-from bouncegrad.app.regression import command as regression
-from bouncegrad.app.run import Run
+from bouncegrad.app import regression
+from bouncegrad.app.arguments import (
+    Parser,
+    add_data_options,
+    add_device_option,
+    load_data,
+    require_in_use,
+    warn_if_unfinished,
+)
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.runs.folder import Run
+from bouncegrad.runs.provenance import fingerprint
 
 
 def main(words: list[str]) -> None:
@@ -37,13 +44,13 @@ def main(words: list[str]) -> None:
     if args.inner_steps is not None:
         raise InputError(f"option inner_steps: {args.run} is no run on regression tasks; leave it out")
 
-    from bouncegrad.app.devices import computing
-    from bouncegrad.app.evaluation import evaluate
-    from bouncegrad.app.model import Model
+    from bouncegrad.models.evaluation import evaluate
+    from bouncegrad.models.model import Model
+    from bouncegrad.settings.devices import computing
 
     with computing(args.device, None):
         model = Model.load(args.run)
-        Run(args.run).warn_if_unfinished()
+        warn_if_unfinished(Run(args.run))
         data, split = test_tasks(Run(args.run), args.data, args)
         numbers = evaluate(model, data, args.context, split, args.protocol).numbers
     if args.json:

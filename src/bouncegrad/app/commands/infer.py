@@ -14,8 +14,9 @@ from bouncegrad.app.arguments import (
     load_new,
     new_folder,
     told,
+    warn_if_unfinished,
 )
-from bouncegrad.app.run import Run
+from bouncegrad.runs.folder import Run
 
 
 def main(words: list[str]) -> None:
@@ -29,16 +30,16 @@ def main(words: list[str]) -> None:
     add_device_option(parser)
     args = parser.parse_args(words)
 
-    from bouncegrad.app.devices import computing
-    from bouncegrad.app.model import Model
     from bouncegrad.app.pictures import graph_picture, task_number
-    from bouncegrad.app.windowed import infer_windows
+    from bouncegrad.models.model import Model
+    from bouncegrad.models.windows import infer_windows
     from bouncegrad.results.export import write_edges_csv
     from bouncegrad.results.result import DETERMINED
+    from bouncegrad.settings.devices import computing
 
     with computing(args.device, None):
         model = Model.load(args.run)
-        Run(args.run).warn_if_unfinished()
+        warn_if_unfinished(Run(args.run))
         data, part = load_new(args, model.config)
         task, known = task_number(data, args.task), load_known(args, data)
         start = time.perf_counter()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from jsonargparse import Namespace
 
+from bouncegrad.app import regression
 from bouncegrad.app.arguments import Parser, add_data_options, load_data
 from bouncegrad.app.commands.evaluate import test_tasks
-from bouncegrad.app.regression import command as regression
-from bouncegrad.app.run import Run
 from bouncegrad.data.errors import InputError
+from bouncegrad.runs.folder import Run
 
 
 def main(words: list[str]) -> None:
@@ -30,10 +30,10 @@ def main(words: list[str]) -> None:
     if (Path(args.folder) / "result.npz").is_file() and not (Path(args.folder) / "config.yaml").exists():
         return of_result(args, words)
 
-    from bouncegrad.app.evaluation import evaluate
-    from bouncegrad.app.model import Model
+    from bouncegrad.app.pages import run_report
     from bouncegrad.app.pictures import curves_picture
-    from bouncegrad.app.reporting import run_report
+    from bouncegrad.models.evaluation import evaluate
+    from bouncegrad.models.model import Model
 
     run, model = Run(args.folder), Model.load(args.folder)
     about = run.about()
@@ -56,7 +56,7 @@ def of_result(args: Namespace, words: list[str]) -> None:
             f"option context: {args.folder} is a result, which says itself how much was seen; leave it out"
         )
 
-    from bouncegrad.app.reporting import result_report
+    from bouncegrad.app.pages import result_report
     from bouncegrad.results.result import Result
 
     folder = Path(args.folder)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -15,6 +12,7 @@ import numpy as np
 from jaxtyping import Int
 from jsonargparse import Namespace
 
+from bouncegrad.app import regression
 from bouncegrad.app.arguments import (
     Parser,
     add_data_options,
@@ -27,17 +25,18 @@ from bouncegrad.app.arguments import (
     told,
 )
 from bouncegrad.app.cli import launched
-from bouncegrad.app.config import PRESETS, Config, preset
-from bouncegrad.app.origin import Origin, fingerprint
 from bouncegrad.app.progress import bar, training_numbers
-from bouncegrad.app.regression import command as regression
-from bouncegrad.app.run import Run
-from bouncegrad.app.tensorboard import events, has_events
+from bouncegrad.app.signals import stop_signal
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.regression import PRESETS as REGRESSION
+from bouncegrad.runs.folder import Run
+from bouncegrad.runs.provenance import Origin, fingerprint
+from bouncegrad.runs.tensorboard import events, has_events
+from bouncegrad.settings.config import PRESETS, Config, preset
 
 if TYPE_CHECKING:
-    from bouncegrad.app.choosing import Choice
+    from bouncegrad.fitting.edge_types import Choice
 
 
 def parser() -> Parser:
@@ -118,9 +117,9 @@ def with_preset(words: list[str]) -> list[str]:
     """The preset's file in place of its name, before all other options, so that these win."""
     for i, word in enumerate(words):
         if word.startswith("--preset="):
-            return ["--config", str(preset(word.partition("=")[2])), *words[:i], *words[i + 1 :]]
+            return ["--config", str(preset(word.partition("=")[2], REGRESSION)), *words[:i], *words[i + 1 :]]
         if word == "--preset" and i + 1 < len(words):
-            return ["--config", str(preset(words[i + 1])), *words[:i], *words[i + 2 :]]
+            return ["--config", str(preset(words[i + 1], REGRESSION)), *words[:i], *words[i + 2 :]]
     return words
 
 
@@ -142,7 +141,7 @@ def to_config(args: Namespace) -> Config:
 
 def choose(config: Config, data: Trajectories, known: Int[np.ndarray, "M N N"] | None, quiet: bool = False) -> Choice:
     """The number of edge types, with progress; said as a table."""
-    from bouncegrad.app.choosing import settle_edge_types
+    from bouncegrad.fitting.edge_types import settle_edge_types
 
     with bar("choosing edge types", shown=not quiet) as show:
         choice = settle_edge_types(config, data, known, lambda types, row, share: show(share, f"K = {types}"))
@@ -211,8 +210,8 @@ def train_in(
     quiet: bool = False,
 ) -> int:
     """Trains into a run folder, with progress, and survives Ctrl-C with a checkpoint; `again` says how to go on."""
-    from bouncegrad.app.training import train
     from bouncegrad.core.distributed import LostProcess, joined
+    from bouncegrad.fitting.stages import train
 
     say = told(quiet)
 
@@ -261,21 +260,3 @@ def train_in(
             say(f"names of the types: {last['names']}")
     print(f"wrote {run.folder}")
     return 0
-
-
-@contextmanager
-def stop_signal() -> Iterator[Callable[[], bool]]:
-    """A question that is true after Ctrl-C or SIGTERM; a second signal ends at once."""
-    asked: list[int] = []
-
-    def ask(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

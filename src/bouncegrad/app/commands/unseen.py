@@ -6,8 +6,8 @@ import json
 import time
 from typing import Any
 
-from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder, told
-from bouncegrad.app.run import Run
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder, told, warn_if_unfinished
+from bouncegrad.runs.folder import Run
 
 
 def main(words: list[str]) -> None:
@@ -22,21 +22,22 @@ def main(words: list[str]) -> None:
     )
     args = parser.parse_args(words)
 
-    from bouncegrad.app.model import Model
     from bouncegrad.app.pictures import task_number, unseen_picture
     from bouncegrad.app.progress import bar
+    from bouncegrad.models.model import Model
+    from bouncegrad.models.unseen import unseen
     from bouncegrad.results.export import write_edges_csv
     from bouncegrad.results.hidden import compared, hide
 
     model = Model.load(args.run)
-    Run(args.run).warn_if_unfinished()
+    warn_if_unfinished(Run(args.run))
     data, part = load_new(args, model.config)
     task = task_number(data, args.task)
     visible, whole = (data, None) if args.hide is None else hide(data, args.hide)
     count = args.count or (None if args.hide is None else 1)
     start = time.perf_counter()
     with bar("searching", shown=not args.quiet) as show:
-        found = model.unseen(visible, count, args.context, show)
+        found = unseen(model, visible, count, args.context, show)
     seconds = time.perf_counter() - start
     numbers: dict[str, Any] = {}
     if whole is not None and found.tracks.shape[2] == 1:

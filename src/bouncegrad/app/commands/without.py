@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder, told
-from bouncegrad.app.run import Run
+from bouncegrad.app.arguments import Parser, add_drawn_options, load_new, new_folder, told, warn_if_unfinished
+from bouncegrad.runs.folder import Run
 
 
 def main(words: list[str]) -> None:
@@ -16,14 +16,15 @@ def main(words: list[str]) -> None:
     parser.add_argument("--steps", type=int, default=20, help="frames ahead")
     args = parser.parse_args(words)
 
-    from bouncegrad.app.model import Model
     from bouncegrad.app.pictures import counterfactual_picture, task_number
+    from bouncegrad.models.forecasts import without
+    from bouncegrad.models.model import Model
 
     model = Model.load(args.run)
-    Run(args.run).warn_if_unfinished()
+    warn_if_unfinished(Run(args.run))
     data, part = load_new(args, model.config)
     task = task_number(data, args.task)
-    found = model.without(data, args.entity, args.steps, args.context)
+    found = without(model, data, args.entity, args.steps, args.context)
     folder = new_folder(args.out)
     found.save(folder / "without.npz")
     found.write_csv(folder / "without.csv")

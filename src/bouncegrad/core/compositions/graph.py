@@ -28,7 +28,7 @@ from bouncegrad.core.compositions.pair_view import PairView
 from bouncegrad.core.marks import counted, mean_of, present, unmarked
 from bouncegrad.core.modules import Activation, ModulePool, Path
 from bouncegrad.core.structures import edge_index, incoming_edges
-from bouncegrad.data.trajectories import Scaling
+from bouncegrad.data.scaling import Scaling
 
 Likelihood = Literal["learned", "shared"]
 LOG_VARIANCE = (-16.0, 6.0)

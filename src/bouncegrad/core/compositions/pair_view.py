@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from bouncegrad.data.trajectories import Scaling
+from bouncegrad.data.scaling import Scaling
 
 NEAREST = 1e-3  # of the typical distance: nearer entities are as far
 

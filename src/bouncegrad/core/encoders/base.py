@@ -6,8 +6,6 @@ h_j = mlp(Σ_i h_ij / N);   logits_ij = linear(mlp(h_i, h_j, h_ij))
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -17,29 +15,6 @@ from torch.nn import functional as F
 from bouncegrad.core.modules import ModulePool
 
 HE = math.sqrt(6)  # to the variance 2 / inputs, or what tracks tell fades from layer to layer (He et al. 2015)
-
-
-class Encoder(Protocol):
-    """A network behind the learned proposal; `generator` draws what it draws: weights, noise, dropout masks."""
-
-    generator: torch.Generator
-
-    def __call__(
-        self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B S"], learning: bool = False
-    ) -> Float[Tensor, "B S K"]:
-        """Logits of every slot's module, given tracks and present structures; units are dropped while learning."""
-
-    def parameters(self) -> Iterable[nn.Parameter]:
-        """What is learned."""
-
-    def named_parameters(self) -> Iterable[tuple[str, Tensor]]:
-        """The same with names."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
-        """Takes it up again."""
 
 
 class Perceptron(nn.Module):

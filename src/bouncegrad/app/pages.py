@@ -1,0 +1,122 @@
+"""The report pages of a run and of a result: what was run, the numbers with their meaning, curves and tasks."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import replace
+from pathlib import Path
+
+from bouncegrad.app.measures import edge_numbers, forecast_numbers, type_numbers
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.evaluation import Evaluation, edge_measures
+from bouncegrad.models.forecasts import forecast
+from bouncegrad.models.laws import learned_law, true_law
+from bouncegrad.models.model import Model
+from bouncegrad.results.baselines import edge_baselines
+from bouncegrad.results.forecast import Forecast
+from bouncegrad.results.report import Report, write_report
+from bouncegrad.results.result import Result
+from bouncegrad.runs.folder import Run
+from bouncegrad.settings.config import PINNED
+
+AHEAD = 20  # frames that forecasts are drawn for
+TRAINED_ON = {"cpu": "no GPU used", "cuda": "trained on a GPU", "auto": "trained on a GPU if there was one"}
+
+
+def chosen_by(losses: dict[str, float] | None) -> str:
+    """By which held-out losses the number of edge types was chosen; nothing where it was stated."""
+    if not losses:
+        return ""
+    return f", chosen by held-out losses: {', '.join(f'{loss:.3f} with {k}' for k, loss in losses.items())}"
+
+
+def shown_forecast(model: Model, data: Trajectories, result: Result, tasks: list[int]) -> Forecast | None:
+    """Forecasts of the tasks that are drawn, as far as there is something to compare them with."""
+    steps = min(AHEAD, data.shape[1] - result.context)
+    if steps < 1 or not tasks:
+        return None
+    names = tuple(result.tasks[task] for task in tasks)
+    parts = (result.edges[tasks], result.probability[tasks], result.loss[tasks])
+    few = replace(result, edges=parts[0], probability=parts[1], loss=parts[2], tasks=names)
+    return forecast(model, data.select(tasks), steps, result.context, few)
+
+
+def run_report(
+    run: Run, model: Model, command: str, data: Trajectories, evaluation: Evaluation, path: str | Path
+) -> None:
+    """Writes the page of a run, its model and its evaluation."""
+    config, about, rows = run.config(), run.about(), run.rows()
+    facts = [
+        ("training data", about["summary"]),
+        ("from", about["source"]),
+        ("search", config.search + (f", {config.proposal} proposal" if config.search == "paper" else "")),
+        ("edge types", str(config.types) + chosen_by(about.get("held_out_losses"))),
+        ("seed", str(config.seed)),
+        ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {TRAINED_ON[config.device]}"),
+    ]
+    if model.kinds:
+        of_each = ", ".join(f"{model.kinds.count(kind)} {kind}" for kind in sorted(set(model.kinds)))
+        facts.insert(4, ("kinds of entities", f"{of_each}; a node module for each kind"))
+    if config.priors:
+        facts.insert(4, ("stated beforehand", ", ".join(config.priors)))
+    if rows:
+        facts.insert(4, ("training", f"{rows[-1]['epoch']} epochs in {rows[-1]['seconds'] / 60:.1f} minutes"))
+    content = Report(
+        title="Who interacts with whom",
+        question=(
+            f"Interaction modules were learned from {about['shape'][0]:,} tasks without labels, then structures were "
+            f"inferred for {len(data.tasks):,} tasks ({evaluation.numbers['split']})."
+        ),
+        command=command,
+        facts=tuple(facts),
+        numbers=edge_numbers(evaluation.numbers) + forecast_numbers(evaluation.numbers),
+        curves=tuple(rows),
+        data=data,
+        result=evaluation.result,
+        perm=tuple(evaluation.numbers["relabelling"] or ()) or None,
+        without_type=0 if config.pinned else None,
+        errors=evaluation.errors,
+        law=learned_law(model, data, evaluation.result),
+        true_law=true_law(about["source"]),
+    )
+    chosen = [task for task, _ in content.chosen]
+    write_report(replace(content, forecast=shown_forecast(model, data, evaluation.result, chosen)), path)
+
+
+def result_report(result: Result, command: str, data: Trajectories | None, split: str, path: str | Path) -> None:
+    """Writes the page of an inferred result; without its recordings it has graphs alone.
+
+    Raises:
+        InputError: the recordings are of other tasks or entities.
+    """
+    if data is not None and (data.tasks, data.entities) != (result.tasks, result.entities):
+        raise InputError(
+            f"{result.source}: is of other tasks or entities than {data.source}; give the recordings that it was "
+            "inferred from with the same options, or leave --data out"
+        )
+    m, n = result.edges.shape[:2]
+    facts = [("result", result.source), ("tasks, entities", f"{m:,}, {n:,}"), ("frames seen", str(result.context))]
+    facts += [("edge types", str(len(result.type_names)))]
+    if result.priors:
+        facts.append(("stated beforehand", ", ".join(result.priors)))
+    numbers, perm, pinned = type_numbers(result), None, PINNED in result.priors
+    if data is not None:
+        facts.insert(1, ("recordings", f"{data.source}: {data.summary()}"))
+        baselines = edge_baselines(data, result.context, len(result.type_names))
+        found = edge_measures(data, result, pinned) | {"baselines": baselines, "split": split}
+        numbers, perm = edge_numbers(found) + numbers, found["relabelling"]
+    content = Report(
+        title="Who interacts with whom",
+        question=f"Structures were inferred for {m:,} tasks with modules that were learned before.",
+        command=command,
+        facts=tuple(facts),
+        numbers=numbers,
+        data=data,
+        result=result,
+        perm=tuple(perm or ()) or None,
+        without_type=0 if pinned else None,
+        trained=False,
+    )
+    write_report(content, path)

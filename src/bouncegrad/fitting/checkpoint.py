@@ -1,0 +1,80 @@
+"""What a checkpoint of training holds, and how a run is put back to where it stood, be it within a pass."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+from bouncegrad.core.batches import RandomFrames
+from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.fitting.delayed_coupling import DelayedCoupling
+from bouncegrad.fitting.restarts import Restarts
+from bouncegrad.fitting.schedule import Schedule
+from bouncegrad.runs.counts import Counts
+from bouncegrad.runs.folder import Run
+
+
+class Parts(NamedTuple):
+    """The parts of a run that change while it trains."""
+
+    loop: BounceGrad
+    frames: RandomFrames
+    schedule: Schedule
+    restarts: Restarts
+    coupling: DelayedCoupling
+
+
+class Restored(NamedTuple):
+    """What `restore` returns beside the parts that it puts back.
+
+    Args:
+        counts: sums since the last row of metrics.
+        within_pass: sums in the pass under way.
+        final_structures: where the search for final structures stood; None: it had not begun.
+        forecast: where the forecasting stage stood; None: it had not begun.
+        end: the checkpoint does not know rows of metrics from this epoch on, see `Run.cut_rows`.
+    """
+
+    counts: Counts
+    within_pass: Counts
+    final_structures: dict[str, Any] | None
+    forecast: dict[str, Any] | None
+    end: float
+
+
+def state_of(parts: Parts, counts: Counts, within_pass: Counts) -> dict[str, Any]:
+    """Returns everything that changes in the first stages; the tensors are shared, not copied."""
+    return parts.loop.state_dict() | {
+        "counts": asdict(counts),
+        "schedule": parts.schedule.state_dict(),
+        "starts": parts.restarts.state_dict(),
+        "tying": parts.coupling.state_dict(),
+        "pass": parts.frames.state_dict() | {"counts": asdict(within_pass)},
+    }
+
+
+def restore(run: Run, parts: Parts) -> Restored:
+    """Puts the parts where the checkpoint left them.
+
+    Raises:
+        InputError: there is no checkpoint, or it does not fit the settings and the data.
+    """
+    state = run.state()
+    with run.consistent():
+        parts.loop.load_state_dict(state)
+        parts.restarts.load_state_dict(state["starts"])
+        parts.coupling.load_state_dict(state["tying"])
+        for key, value in state["schedule"].items():
+            setattr(parts.schedule, key, value)
+        counts = Counts(**state["counts"])
+        begun = state.get("pass", {"order": None, "done": 0, "counts": {}})  # older runs stop between passes only
+        parts.frames.load_state_dict(begun)
+        within_pass = Counts(**begun["counts"])
+    # If counts remain, this epoch's row is not written yet.
+    end = parts.schedule.epoch + (counts.visits == 0)
+    final, forecast = state.get("inferred"), state["forecast"]
+    if forecast is not None:
+        if final is None:  # older runs keep all structures in the forecasting stage
+            final = {"z": forecast["z"], "done": len(forecast["z"]), "seconds": 0.0}
+        end = parts.schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
+    return Restored(counts, within_pass, final, forecast, end)

@@ -1,0 +1,144 @@
+"""How many edge types there are, chosen without labels: `--edge_types auto`.
+
+Some tasks are held out. For each K modules are learned from the others, in an equal share of the first half of the run;
+structures of the held-out tasks are inferred from the first half of their frames, and
+
+    loss(K) = mean negative log-likelihood of the later frames, a twentieth of a typical change as resolution.
+
+Chosen is the smallest K with  loss(K) <= best + a tenth of what the best gains on the smallest K  (0.05 to 0.25 nats).
+More types than there are fit no later frame better; fewer leave forces unexplained. Errors below the resolution tell
+how long modules were trained, not how many there should be.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+from bouncegrad.core.batches import scaled_tracks, whole_tracks
+from bouncegrad.core.structures import adjacency_to_structure
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.data.windows import windows
+from bouncegrad.fitting.stages import Row, train
+from bouncegrad.models.model import Model
+from bouncegrad.settings.config import MINUTES, Config
+from bouncegrad.settings.devices import computing
+
+MOST, FEWEST_TASKS = 4, 4
+HELD_OUT, SHARE = 0.25, 0.5  # of the tasks; of the run
+RESOLUTION = 0.05  # of a typical change
+MARGIN, WIDEST, GAIN = 0.05, 0.25, 0.1  # nats, nats; share of what the best gains
+
+
+class Choice(NamedTuple):
+    """The settings to go on with, and the held-out loss of each K."""
+
+    config: Config
+    losses: dict[int, float]
+
+    def lines(self) -> list[str]:
+        """The losses as a small table, and what was chosen."""
+        rows = [f"{k:>10}  {loss:.4f}" for k, loss in self.losses.items()]
+        k, margin = self.config.types, margin_of(self.losses)
+        said = f"{k} edge type{'s' if k > 1 else ''}: the fewest within {margin:.2g} nats of the best"
+        return ["edge types  held-out loss", *rows, said]
+
+
+def settle_edge_types(
+    config: Config,
+    data: Trajectories,
+    known: Int[np.ndarray, "M N N"] | None = None,
+    report: Callable[[int, Row, float], None] = lambda types, row, progress: None,
+) -> Choice:
+    """K as the held-out likelihood has it, and what is left of the run's time; nothing happens where K is given.
+
+    Args:
+        config: settings.
+        data: the training part; its edges are not read.
+        known: types of edges that need not be found.
+        report: called with the K that is tried, each row of metrics of its run and the share that is done.
+
+    Raises:
+        InputError: too few tasks or frames to hold some out.
+    """
+    if config.edge_types != "auto":
+        return Choice(config, {})
+    if len(data.tasks) < FEWEST_TASKS or data.shape[1] < 2 * (config.lags + 2):
+        raise InputError(
+            f"setting edge_types: auto holds out a quarter of the tasks and half of their frames; {data.source} has "
+            f"{len(data.tasks)} tasks of {data.shape[1]} frames; say how many types there are"
+        )
+    start, blind = time.perf_counter(), replace(data, edges=None, tasks=tuple(map(str, range(len(data.tasks)))))
+    rest, held = blind.split(HELD_OUT, config.seed)
+    kept = np.array([int(task) for task in rest.tasks])
+    candidates = range(fewest(config, known), MOST + 1)
+    each, left = shared_out(config, len(candidates))
+    losses = {}
+    for k in candidates:
+        model, *_ = train(
+            replace(each, edge_types=k, forecast=0.0),
+            rest,
+            known=None if known is None else known[kept],
+            report=partial(report, k),
+        )
+        with computing("cpu", config.threads):
+            losses[k] = held_out_loss(model, held if config.window is None else windows(held, config.window))
+    if config.epochs is None:
+        minutes = (config.minutes or MINUTES) - (time.perf_counter() - start) / 60
+        left = replace(left, minutes=max(minutes, left.minutes or 0.0))
+    return Choice(replace(left, edge_types=chosen(losses)), losses)
+
+
+def fewest(config: Config, known: Int[np.ndarray, "M N N"] | None) -> int:
+    """The smallest K that what is stated beforehand allows."""
+    stated = 1 if known is None else int(known.max()) + 1
+    return max(stated, 2 if config.pinned or config.candidates is not None else 1)
+
+
+def shared_out(config: Config, candidates: int) -> tuple[Config, Config]:
+    """The settings with the epochs or minutes that the run of each candidate has, and the run after them."""
+    if config.epochs is None:
+        minutes = config.minutes or MINUTES
+        return replace(config, minutes=SHARE * minutes / candidates), replace(config, minutes=(1 - SHARE) * minutes)
+    each = max(round(SHARE * config.epochs / candidates), 1)
+    return replace(config, epochs=each), replace(config, epochs=max(config.epochs - candidates * each, 1))
+
+
+@torch.no_grad()
+def held_out_loss(model: Model, held: Trajectories) -> float:
+    """Mean loss of the later half of tasks whose structures are inferred from the first."""
+    half, lags = held.shape[1] // 2, model.config.lags
+    past = held.frames(0, half)
+    composition = model.on(past)
+    composition.slack = RESOLUTION
+    z = adjacency_to_structure(torch.as_tensor(model.infer(held, half).edges), composition.pairs)
+    later = scaled_tracks(held, model.scaling)[:, half - 1 - lags :]
+    loss = composition.loss(whole_tracks(later, torch.arange(len(z)), lags), z)
+    return float(loss.double().mean())
+
+
+def margin_of(losses: Mapping[int, float]) -> float:
+    """How far from the best loss a smaller K may be."""
+    return min(max(MARGIN, GAIN * (losses[min(losses)] - min(losses.values()))), WIDEST)
+
+
+def chosen(losses: Mapping[int, float]) -> int:
+    """The smallest K whose loss is within the margin of the best; a loss that is no number is none.
+
+    Example:
+        >>> chosen({1: 0.4, 2: -1.90, 3: -1.95, 4: -1.93})
+        2
+        >>> chosen({1: -1.99, 2: -2.0, 3: -1.97})
+        1
+    """
+    found = {k: loss for k, loss in losses.items() if math.isfinite(loss)} or dict(losses)
+    return min(k for k, loss in found.items() if not loss > min(found.values()) + margin_of(found))

@@ -1,0 +1,121 @@
+"""Evaluation: how right a trained model is on tasks it has not seen, printed beside the baselines."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.model import Model
+from bouncegrad.models.protocols import (
+    CONSTANT_VELOCITY,
+    HORIZONS,
+    MODEL,
+    ONE_STEP,
+    STATIC,
+    ProtocolName,
+    forecast_errors,
+    plan,
+)
+from bouncegrad.results.baselines import edge_baselines
+from bouncegrad.results.metrics import (
+    auroc,
+    calibration,
+    edge_accuracy,
+    error_at,
+    off_diagonal,
+    relabelling,
+    symmetric,
+    undirected_auroc,
+)
+from bouncegrad.results.result import Result
+
+
+class Evaluation(NamedTuple):
+    """Numbers ready for JSON, the inferred result, and errors by horizon of the model and of the trivial forecasts."""
+
+    numbers: dict[str, Any]
+    result: Result
+    errors: dict[str, Float[np.ndarray, " S"]]
+
+
+def evaluate(
+    model: Model,
+    data: Trajectories,
+    context: int | None = None,
+    split: str = "all tasks",
+    protocol: ProtocolName = "free",
+) -> Evaluation:
+    """Edge metrics, forecast errors by horizon and baselines on `data`.
+
+    Edges are inferred from the first `context` frames, by default as many as in training.
+
+    Args:
+        model: trained.
+        data: tasks with or without truth; metrics that need it are None without.
+        context: frames for inference.
+        split: which tasks these are, in words, kept beside the numbers.
+        protocol: from where forecasts are made and how far, see `protocols.py`.
+
+    Raises:
+        InputError: the recordings are too short for the protocol or the context.
+    """
+    start = time.perf_counter()
+    data = model.adopted(data)
+    frames = data.shape[1]
+    context = min(model.frames, frames) if context is None else context
+    planned = plan(protocol, frames, context, model.config.lags)
+    result = model.infer(data, context)
+    seconds = time.perf_counter() - start
+    errors = {}
+    if planned.steps > 0:
+        past = result if planned.context == context else model.infer(data, planned.context)
+        errors = forecast_errors(model, data, planned, past)
+    edges = edge_measures(data, result, model.config.pinned)
+    baselines = edge_baselines(data, context, model.config.types)
+    for name in (STATIC, CONSTANT_VELOCITY):
+        baselines[name.replace(" ", "_")] = {f"mse_{h}": error_at(errors.get(name), h) for h in HORIZONS}
+    numbers = {
+        **edges,
+        **{f"mse_{h}": error_at(errors.get(MODEL), h) for h in HORIZONS},
+        **{f"one_step_mse_{h}": error_at(errors.get(ONE_STEP), h) for h in HORIZONS},
+        "seconds": seconds,
+        "baselines": baselines,
+        "split": split,
+        "protocol": protocol,
+        "forecast_context_frames": planned.context,
+        "forecast": f"{planned.said}; positions and velocities scaled to [-1, 1]",
+    }
+    return Evaluation(numbers, result, errors)
+
+
+def edge_measures(data: Trajectories, result: Result, pinned: bool) -> dict[str, Any]:
+    """How right the edges of a result are, whatever it came from; None without a truth to compare with.
+
+    Args:
+        data: the tasks of the result.
+        result: what was inferred.
+        pinned: whether its type 0 means "no interaction".
+    """
+    types = len(result.type_names)
+    perm = relabelling(data.edges, result.edges, types, pinned=pinned)
+    both = symmetric(result.probability)
+    perm_of_both = relabelling(data.edges, both, types, pinned=pinned)
+    sure = calibration(data.edges, result.probability, perm)
+    return {
+        "edge_accuracy": edge_accuracy(data.edges, result.edges, perm),
+        "edge_accuracy_symmetric": edge_accuracy(data.edges, both, perm_of_both),
+        "auroc": auroc(data.edges, result.probability, perm),
+        "auroc_undirected": undirected_auroc(data.edges, result.probability, perm),
+        "calibration_error": sure.expected_error if sure else None,
+        "reliability": [list(bin) for bin in sure.bins] if sure else None,
+        "undetermined": float(result.undetermined.sum() / off_diagonal(data.shape[2]).sum() / len(data.tasks)),
+        "loss": float(result.loss.mean()),
+        "tasks": len(data.tasks),
+        "relabelling": list(perm) if perm else None,
+        "priors": list(result.priors),
+        "context_frames": result.context,
+    }

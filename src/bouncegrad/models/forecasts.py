@@ -1,0 +1,207 @@
+"""Forecasts and counterfactuals of a trained model, in the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bouncegrad.core.batches import scaled_tracks
+from bouncegrad.core.compositions.forecaster import Forecaster
+from bouncegrad.core.marks import unmarked, with_marks
+from bouncegrad.core.spread import SAMPLES, Futures, futures, widened
+from bouncegrad.core.structures import adjacency_to_structure
+from bouncegrad.data.angles import from_start
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.model import Model
+from bouncegrad.results.counterfactual import Counterfactual
+from bouncegrad.results.forecast import Forecast
+from bouncegrad.results.result import Result
+
+NUMBERS_AT_ONCE = 2**22  # of one task's tracks, sampled futures included
+LONGEST = 100_000
+
+
+class Start(NamedTuple):
+    """From where tracks go on: modules on the entities of these recordings, C states of each task and its structure.
+
+    `last` are the features of the states, `origin` the same in the user's units.
+    """
+
+    forecaster: Forecaster
+    states: Float[Tensor, "M C N D+H"]
+    last: Float[Tensor, "M C N D"]
+    origin: Float[np.ndarray, "M C N D"]
+    z: Int[Tensor, "M E"]
+
+
+def predict(
+    model: Model, data: Trajectories, steps: int, context: int | None = None, result: Result | None = None
+) -> Float[np.ndarray, "M steps N D"]:
+    """Returns free-running point forecasts of the `steps` frames after the context, in the user's units.
+
+    Args:
+        model: trained.
+        data: new tasks; frames after the context are not read.
+        steps: frames ahead, from 1.
+        context: frames that the structure is inferred from; None: all.
+        result: an inferred result for these tasks, so that they need not be inferred again.
+    """
+    seen = model.seen(data, context)
+    return roll_out(model, start_of(model, seen, result or model.infer(data, context)), steps)[:, 0]
+
+
+def forecast(
+    model: Model, data: Trajectories, steps: int, context: int | None = None, result: Result | None = None
+) -> Forecast:
+    """Returns point forecasts, and the values between which 90 % of the futures lie.
+
+    Futures are sampled. Structures are drawn with the probabilities that inference finds, and in every frame a change
+    is drawn as uncertain as the modules say. The spread of each feature is then widened at each horizon to what it
+    should have been on training tracks. Arguments are those of `predict`.
+    """
+    seen = model.seen(data, context)
+    return sample_futures(model, seen, steps, result or model.infer(data, context))
+
+
+def without(
+    model: Model,
+    data: Trajectories,
+    entity: str,
+    steps: int,
+    context: int | None = None,
+    result: Result | None = None,
+) -> Counterfactual:
+    """Returns the `steps` frames after the context with all entities, and as they would be without one of them.
+
+    The edges of the entity send nothing, and it leaves the state. The edges among the others are those found with it.
+    Other arguments are those of `predict`.
+
+    Args:
+        entity: the name of the entity that is left out.
+
+    Raises:
+        InputError: no entity has this name, or fewer than two would be left.
+    """
+    seen = model.seen(data, context)
+    return take_out(model, seen, entity, steps, result or model.infer(data, context))
+
+
+def start_of(model: Model, seen: Trajectories, result: Result) -> Start:
+    """At the last frame of the context `seen`."""
+    return starts_of(model, seen, seen, (seen.shape[1] - 1,), result)
+
+
+def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequence[int], result: Result) -> Start:
+    """At some frames of the recordings `data`, each with as many before it as there are lags; `seen` is the context.
+
+    Entities that were not observed there have no forecast: theirs is NaN.
+    """
+    on = model.on(seen)
+    forecaster = model.forecaster.on(on.entities, on.pairs, on.kinds)
+    origin = np.asarray(data.x[:, list(frames)], np.float64)
+    if data.mask is None or data.mask.all():
+        needed = torch.tensor(frames)[:, None] + torch.arange(-model.config.lags, 1)
+        tracks = scaled_tracks(data, model.scaling)[:, needed]
+    else:  # a gap is filled in from both sides: each start is cut off from what comes after it
+        cut = [scaled_tracks(data.frames(0, t + 1), model.scaling)[:, t - model.config.lags :] for t in frames]
+        tracks = torch.stack([with_marks(part, on.features) for part in cut], 1)
+        origin = np.where(data.mask[:, list(frames), :, None], origin, np.nan)
+    states = forecaster.graph.with_history(tracks)[:, :, 0]
+    z = adjacency_to_structure(torch.as_tensor(result.edges), on.pairs)
+    return Start(forecaster, states, unmarked(tracks[:, :, -1], on.features), origin, z)
+
+
+def roll_out(model: Model, start: Start, steps: int) -> Float[np.ndarray, "M C steps N D"]:
+    """Point forecasts of the frames after each start."""
+    require_steps(steps)
+    at_once = max(1, NUMBERS_AT_ONCE // (steps * start.states[0].numel()))
+    parts = zip(start.states.split(at_once), start.z.split(at_once), strict=True)
+    with torch.no_grad():
+        path = torch.cat([start.forecaster.rollout(x, z, steps) for x, z in parts])
+    return around(model, in_units(model, start, path))
+
+
+def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result) -> Forecast:
+    """Point forecasts and the values between which 90 % of the futures lie.
+
+    Structures are drawn as probable as inference has found them.
+    """
+    require_steps(steps)
+    start = start_of(model, seen, result)
+    source, target = start.forecaster.graph.pairs.cpu().numpy()
+    until = torch.as_tensor(result.probability[:, source, target].cumsum(-1)[..., :-1])
+    generator = torch.Generator(start.z.device).manual_seed(model.config.seed)
+    drawn = torch.rand(SAMPLES, 1, start.z.shape[1], 1, generator=generator, dtype=torch.float64)
+    state = generator.get_state()
+    at_once = max(1, NUMBERS_AT_ONCE // (SAMPLES * steps * start.states[0].numel()))
+    found: list[Futures] = []
+    for part in torch.arange(len(start.z)).split(at_once):
+        generator.set_state(state)
+        z = (drawn > until[part]).sum(-1)
+        future = futures(start.forecaster, start.states[part], z, start.z[part], steps, generator)
+        found.append(widened(future, start.forecaster.widening))
+    x, low, high = (in_units(model, start, torch.cat(fields))[:, 0] for fields in zip(*found, strict=True))
+    point = around(model, x)
+    return Forecast.of(seen, point, point + (low - x), point + (high - x))
+
+
+def take_out(model: Model, seen: Trajectories, entity: str, steps: int, result: Result) -> Counterfactual:
+    """Tracks with all entities and without one."""
+    if entity not in seen.entities:
+        raise InputError(f"option entity: {seen.source} has no entity {entity!r}; it has {', '.join(seen.entities)}")
+    if len(seen.entities) < 3:
+        raise InputError(f"option entity: without {entity} one entity is left; give recordings of at least three")
+    number = seen.entities.index(entity)
+    stay = np.delete(np.arange(len(seen.entities)), number)
+    start = start_of(model, seen, result)
+    graph = start.forecaster.graph
+    among = (graph.pairs != number).all(0)
+    pairs = graph.pairs[:, among]
+    others = Start(
+        start.forecaster.on(len(stay), pairs - (pairs > number).long(), [graph.kinds[i] for i in stay]),
+        start.states[:, :, stay],
+        start.last[:, :, stay],
+        start.origin[:, :, stay],
+        start.z[:, among],
+    )
+    return Counterfactual(
+        roll_out(model, start, steps)[:, 0][:, :, stay],
+        roll_out(model, others, steps)[:, 0],
+        last=others.origin[:, 0],
+        removed=entity,
+        removed_number=number,
+        removed_last=start.origin[:, 0, number],
+        context=seen.shape[1],
+        dt=float(seen.dt),
+        scale=model.scaling.scale,
+        periods=tuple(map(float, model.periods)),
+        features=seen.features,
+        entities=tuple(seen.entities[i] for i in stay),
+        tasks=seen.tasks,
+    )
+
+
+def in_units(model: Model, start: Start, path: Float[Tensor, "M C S N D"]) -> Float[np.ndarray, "M C S N D"]:
+    """Scaled tracks in the user's units.
+
+    Adding the scaled change to the first state in double precision keeps small motions of far-away coordinates.
+    """
+    moved = (path.double() - start.last[:, :, None].double()).cpu().numpy() * np.array(model.scaling.scale)
+    return start.origin[:, :, None] + moved
+
+
+def around(model: Model, x: Float[np.ndarray, "*S D"]) -> Float[np.ndarray, "*S D"]:
+    """The same with angles as numbers in the range of training, a whole turn wide."""
+    return from_start(x, model.periods, np.array(model.scaling.low))
+
+
+def require_steps(steps: int) -> None:
+    """Refuses lengths that are none, or that no memory holds."""
+    if not 1 <= steps <= LONGEST:
+        raise InputError(f"a forecast of {steps} steps; give 1 to {LONGEST:,}")

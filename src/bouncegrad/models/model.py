@@ -1,0 +1,184 @@
+"""A trained model in the user's units: what `train` leaves and what infers, forecasts and evaluates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from bouncegrad.core.batches import scaled_tracks
+from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
+from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.inference import infer
+from bouncegrad.data.angles import periods_of
+from bouncegrad.data.candidates import candidate_pairs
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.requirements import require_moderate
+from bouncegrad.data.scaling import Scaling
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.result import Result
+from bouncegrad.runs.folder import Run
+from bouncegrad.settings.build import build_composition, build_coupling, build_forecaster, build_prior, kind_numbers
+from bouncegrad.settings.config import Config
+from bouncegrad.settings.memory import inference_bytes, model_bytes, require_memory
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Learned modules with the scaling and the settings they were trained with.
+
+    Args:
+        composition: the modules that infer.
+        forecaster: the modules that roll out: those of the forecasting stage, or, where there was none, the same.
+        scaling: of the training part.
+        config: resolved settings.
+        features: names of the D features.
+        frames: T of the training part, the default context of new tasks.
+        dt: time between frames of the training part, which the learned changes belong to.
+        angles: features that are angles, as `Trajectories` names them.
+        kinds: of the entities in training, each of which has a node module of its own; empty: all are alike.
+    """
+
+    composition: GraphComposition
+    forecaster: Forecaster
+    scaling: Scaling
+    config: Config
+    features: tuple[str, ...]
+    frames: int
+    dt: float
+    angles: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Model:
+        """From a run folder."""
+        run = Run(folder)
+        config, about = run.config(), run.about()
+        with run.consistent():
+            _, frames, entities, _ = about["shape"]
+            scaling, features = run.scaling(), tuple(about["features"])
+            angles, generator = tuple(about.get("angles", ())), torch.Generator(torch.get_default_device())
+            require_memory(model_bytes(config, entities), f"{run.folder}: a model of {entities:,} entities")
+            kinds = tuple(about.get("kinds", ()))
+            numbers = kind_numbers(kinds, kinds)
+            composition = build_composition(
+                config, entities, features, scaling, generator, angles=angles, kinds=numbers
+            )
+            state = run.state()
+            composition.load_state_dict(state["composition"])
+            forecaster = as_forecaster(composition)
+            if (stage := state["forecast"]) is not None:
+                silent = stage["silent"]
+                forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles, numbers)
+                forecaster.load_state_dict(stage["loop"]["composition"])
+        dt = float(about["dt"])
+        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, dt, angles, kinds)
+
+    def cpu(self) -> Model:
+        """The same, its modules brought back from wherever they were trained."""
+        graph, forecaster = self.composition.cpu(), self.forecaster.cpu()
+        entities, pairs = graph.entities, graph.pairs.cpu()
+        return replace(self, composition=graph.on(entities, pairs), forecaster=forecaster.on(entities, pairs))
+
+    def infer(
+        self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
+    ) -> Result:
+        """Edges of new tasks, from the first `context` frames (None: all of them) and nothing else.
+
+        Args:
+            data: new tasks.
+            context: frames that are looked at.
+            known: types `[source, target]` of edges that need not be inferred, -1 where not known.
+
+        Raises:
+            InputError: other features or time steps than in training, a context that is not there, values not finite.
+        """
+        seen = self.seen(data, context)
+        m, t, n, _ = seen.shape
+        on = self.on(seen)
+        what = f"{data.source}: inference from {t} frames with {on.slots:,} pairs"
+        require_memory(inference_bytes(self.config, seen.shape, on.slots), what)
+        coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
+        tracks = scaled_tracks(seen, self.scaling)
+        shared = torch.as_tensor(data.group_numbers) if self.config.shared_graph else None
+        found = infer(on, tracks, self.config.seed, coupling, prior, shared)
+        pairs = on.pairs.cpu().numpy()
+        probability = np.zeros((m, n, n, self.config.types))
+        probability[..., 0] = 1 - np.eye(n)
+        probability[:, pairs[0], pairs[1]] = found.probability.cpu().numpy()
+        return Result.from_probability(
+            probability,
+            found.loss.cpu().numpy().astype(np.float64),
+            t,
+            tasks=data.tasks,
+            entities=data.entities,
+            priors=(*self.config.priors, *([] if known is None else ["known edges"])),
+            source=f"inferred from {data.source}",
+        )
+
+    def on(self, seen: Trajectories) -> GraphComposition:
+        """The modules on the candidate pairs of these recordings."""
+        pairs = torch.as_tensor(candidate_pairs(self.config.candidates, seen))
+        return self.composition.on(seen.shape[2], pairs, self.kind_numbers(seen))
+
+    def kind_numbers(self, data: Trajectories) -> list[int]:
+        """The node module of each entity.
+
+        Raises:
+            InputError: the kinds are not those of training, or not stated.
+        """
+        known = ", ".join(sorted(set(self.kinds)))
+        if self.kinds and not data.kinds:
+            raise InputError(f"{data.source}: no kinds of entities, in training there were {known}; give --kinds TABLE")
+        if unknown := [kind for kind in data.kinds if kind not in self.kinds]:
+            what = f"in training there were {known}" if known else "in training there were none"
+            raise InputError(f"{data.source}: an entity of kind {unknown[0]!r}, {what}; train with this kind, too")
+        return kind_numbers(data.kinds, self.kinds)
+
+    @property
+    def periods(self) -> Float[np.ndarray, " D"]:
+        """A whole turn of each feature that is an angle, 0 of others."""
+        return periods_of(self.angles, self.features, ("",) * len(self.features), "model")
+
+    def adopted(self, data: Trajectories) -> Trajectories:
+        """The recordings, angles as in training where they do not say themselves.
+
+        Raises:
+            InputError: they say otherwise.
+        """
+        if data.angles == self.angles or data.features != self.features:
+            return data
+        if data.angles:
+            raise InputError(
+                f"{data.source}: angles {', '.join(data.angles)} differ from those of training, "
+                f"{', '.join(self.angles) or 'none'}; leave --angles out, or give the same"
+            )
+        return replace(data, angles=self.angles)
+
+    def seen(self, data: Trajectories, context: int | None) -> Trajectories:
+        """The context frames, checked."""
+        data = self.adopted(data)
+        if data.features != self.features:
+            raise InputError(
+                f"{data.source}: features {', '.join(data.features)} differ from those of training, "
+                f"{', '.join(self.features)}; give the same features in the same order"
+            )
+        # Recordings that do not say their time step have 1; they are taken to be like those of training.
+        if 1.0 not in (data.dt, self.dt) and not math.isclose(data.dt, self.dt, rel_tol=1e-3):
+            raise InputError(
+                f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; --resample "
+                f"{self.dt:g} interpolates, --time_step {self.dt:g} says that it is the same"
+            )
+        frames, least = data.shape[1], self.config.lags + 2
+        if not least <= (frames if context is None else context) <= frames:
+            raise InputError(
+                f"{data.source}: a context of {frames if context is None else context} frames, the data has {frames}; "
+                + (f"give {least} to {frames}" if frames >= least else f"this model needs {least}")
+            )
+        seen = data.frames(0, context).require_finite()
+        require_moderate(seen, self.scaling)
+        return seen

@@ -1,0 +1,1 @@
+"""What lies in a run folder? Settings, provenance of the data, metrics and the checkpoint."""

@@ -1,0 +1,16 @@
+"""Sums over batches, from which rows of metrics are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Counts:
+    """Sums over batches: since the last row of metrics, or in the pass under way."""
+
+    visits: int = 0
+    tasks: int = 0
+    loss: float = 0.0
+    acceptance: float = 0.0
+    since: float = 0.0

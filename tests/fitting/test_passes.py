@@ -1,0 +1,128 @@
+"""Long passes: the clock cuts them, checkpoints stand within them, and what is to be expected is said beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from bouncegrad.core.batches import RandomFrames
+from bouncegrad.data.simulate import simulate
+from bouncegrad.fitting.recorder import Recorder
+from bouncegrad.fitting.schedule import Schedule
+from bouncegrad.fitting.stages import train
+from bouncegrad.fitting.time_estimate import foretold
+from bouncegrad.runs.folder import Run
+from bouncegrad.settings.config import Config
+
+from ..comparing import assert_same_runs
+
+CONFIG = Config(batch=1, threads=1, edge_hidden=(4,), node_hidden=(4,))
+SHAPE = (100_000, 49, 5, 4)
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return simulate("springs", 30, entities=3, frames=10, seed=0)
+
+
+@pytest.fixture
+def a_second_a_look(monkeypatch):
+    """Every look at the clock takes a second."""
+    ticks = count()
+    monkeypatch.setattr("bouncegrad.fitting.schedule.time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+
+
+def test_the_clock_ends_a_run_within_a_pass(tasks, tmp_path, a_second_a_look):
+    run = Run(tmp_path / "run")
+    model, _, rows = train(replace(CONFIG, minutes=0.2), tasks, run)
+    state = run.state()
+    assert state["schedule"]["progress"] == run.progress == rows[-1]["progress"] == 1
+    assert (rows[-1]["epoch"], rows[-1]["seconds"], state["pass"]["done"]) == (1, 13, 12)
+    train(run.config(), tasks, run, resume=True)
+    assert run.state()["pass"]["done"] == 12, "a run that has ended has nothing to go on with"
+    assert model.infer(tasks).edges.shape == (30, 3, 3)
+
+
+class Died(Exception):
+    """The end of a process, as far as a test can bring it about."""
+
+
+def test_checkpoints_stand_within_a_pass(tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr("bouncegrad.fitting.recorder.SECONDS_A_CHECKPOINT", -1.0)
+    config, run, whole = replace(CONFIG, epochs=3), Run(tmp_path / "broken"), Run(tmp_path / "whole")
+    train(config, tasks, whole)
+    asked = iter(range(50))
+
+    def die_at_last() -> bool:
+        if next(asked, None) is None:
+            raise Died
+        return False
+
+    with pytest.raises(Died):
+        train(config, tasks, run, stop=die_at_last)
+    state = run.state()
+    assert (state["schedule"]["epoch"], state["pass"]["done"], state["pass"]["counts"]["visits"]) == (1, 19, 19)
+    train(run.config(), tasks, run, resume=True)
+    assert_same_runs(run, whole)
+
+
+def test_a_checkpoint_from_before_passes_could_be_left_goes_on(tasks, tmp_path):
+    config, run, whole = replace(CONFIG, epochs=2), Run(tmp_path / "broken"), Run(tmp_path / "whole")
+    train(config, tasks, whole)
+    asked = iter(range(30))
+    train(config, tasks, run, stop=lambda: next(asked, None) is None)
+    state = run.state()
+    del state["pass"], state["schedule"]["within"]
+    torch.save(state, run.checkpoint)
+    train(run.config(), tasks, run, resume=True)
+    assert_same_runs(run, whole)
+
+
+def test_a_pass_that_is_left_goes_on_with_its_other_tasks():
+    frames, generator = RandomFrames(torch.zeros(10, 5, 3, 2), 3, 2), torch.Generator().manual_seed(0)
+    first = [batch.tasks for batch, _ in zip(frames(generator), range(2), strict=False)]
+    assert (frames.count, frames.done) == (4, 3), "zip asks for one more than it gives"
+    other = RandomFrames(frames.tracks, 3, 2)
+    other.load_state_dict(frames.state_dict() | {"done": 2})
+    rest = [batch.tasks for batch in other(generator)]
+    assert torch.cat([*first, *rest]).sort().values.tolist() == list(range(10))
+    assert (other.order, other.count, other.visited) == (None, 0, None)
+
+
+def test_which_structures_go_with_the_modules():
+    frames = RandomFrames(torch.zeros(10, 5, 3, 2), 3, 2)
+    seen = Recorder.visited.fget
+    assert seen(SimpleNamespace(frames=frames, few=None)) is None
+    few = torch.tensor([8, 9])
+    assert seen(SimpleNamespace(frames=frames, few=few)) is None
+    frames.load_state_dict({"order": torch.arange(10), "done": 1})
+    assert seen(SimpleNamespace(frames=frames, few=few)).tolist() == [0, 1, 2, 8, 9]
+    frames.few = few
+    assert seen(SimpleNamespace(frames=frames, few=few)).tolist() == [8, 9]
+
+
+@pytest.mark.parametrize(
+    ("settings", "step", "says"),
+    [
+        ({"minutes": 60}, 0.05, ""),
+        ({"minutes": 1}, 0.05, "a pass over all 100,000 tasks takes about 78 s, for which --minutes 1 leaves no time"),
+        ({"minutes": 1, "forecast": 0.9}, 0.005, "some tasks will not be visited; give "),
+        ({"epochs": 1}, 0.05, ""),
+        ({"epochs": 100}, 0.05, "about 2.2 h to come, 78 s a pass"),
+    ],
+)
+def test_what_is_to_be_expected_is_said(settings, step, says):
+    line = foretold(Schedule(Config(**settings).resolve(SHAPE), SHAPE[0]), step)
+    assert says in line
+    assert bool(line) == bool(says)
+
+
+def test_it_is_said_once_and_early():
+    said = []
+    train(replace(CONFIG, minutes=0.002), simulate("springs", 1200, entities=3, frames=10, seed=0), say=said.append)
+    assert len(said) == 1
+    assert said[0].startswith("a pass over all 1,200 tasks takes about ")

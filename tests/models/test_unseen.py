@@ -1,0 +1,117 @@
+"""`unseen`: what it writes, whom it hides, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bouncegrad import InputError, RelationalInference
+from bouncegrad.app.cli import main
+from bouncegrad.core import particle_filter
+from bouncegrad.core import unseen as core
+from bouncegrad.data.formats import save
+from bouncegrad.data.simulate import simulate
+from bouncegrad.fitting.stages import train
+from bouncegrad.models.unseen import unseen, unseen_names
+from bouncegrad.results.hidden import compared, hide
+from bouncegrad.results.result import Result
+from bouncegrad.results.unseen import Unseen
+from bouncegrad.runs.folder import Run
+from bouncegrad.settings.config import Config
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return simulate("springs", 16, entities=4, frames=32, seed=0)
+
+
+@pytest.fixture(scope="module")
+def run(tasks, tmp_path_factory) -> Run:
+    run = Run(tmp_path_factory.mktemp("unseen") / "run")
+    train(Config(epochs=20, threads=1), tasks, run)
+    return run
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(particle_filter, "PARTICLES", 50)
+    monkeypatch.setattr(particle_filter, "FIRST", 200)
+    monkeypatch.setattr(core, "STARTS", 2)
+    monkeypatch.setattr(core, "SWEEPS", 4)
+    monkeypatch.setattr(core, "POLISH", 2)
+    monkeypatch.setattr(core, "REFITS", 1)
+
+
+def test_the_command_writes_what_it_says(tasks, run, tmp_path, capsys, few):
+    save(tasks.select(range(2)), tmp_path / "new.npz")
+    words = ["unseen", str(run.folder), str(tmp_path / "new.npz"), "--out", str(tmp_path / "u"), "--hide", "1"]
+    assert main([*words, "--json"]) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert {"track_error", "centre_error", "hidden_edge_accuracy", "by_degree", "determined"} <= set(numbers)
+    assert sum(row["tasks"] for row in numbers["by_degree"]) == 2
+    table = pd.read_csv(tmp_path / "u" / "tracks.csv")
+    assert list(table.columns) == ["task", "frame", "time", "entity", "x", "y", "vx", "vy", "determined"]
+    assert len(table) == 2 * 32
+    result = Result.load(tmp_path / "u" / "result.npz")
+    assert result.entities == ("0", "2", "3", "unseen")
+    assert len(pd.read_csv(tmp_path / "u" / "edges.csv")) == 2 * 12
+    picture = (tmp_path / "u" / "unseen.svg").read_text()
+    assert all(word in picture for word in ("visible", "true", "found", "unseen"))
+    assert main(words) == 0
+    assert "interacts with" in capsys.readouterr().out
+
+
+def test_how_many_there_are_shows_in_frames_that_are_held_out(tasks, run, tmp_path, capsys, few):
+    """Reported by users (R47)."""
+    save(tasks.select([0]), tmp_path / "new.npz")
+    words = ["unseen", str(run.folder), str(tmp_path / "new.npz"), "--out", str(tmp_path / "u"), "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    errors = found["errors_by_count"]
+    assert list(errors) == ["0", "1", "2"]
+    assert found["unseen"] == int(min(errors, key=lambda count: errors[count]))
+
+
+def test_a_hidden_entity_becomes_the_last(tasks):
+    visible, whole = hide(tasks, "1")
+    assert whole.entities == ("0", "2", "3", "1")
+    np.testing.assert_array_equal(whole.x[:, :, 3], tasks.x[:, :, 1])
+    np.testing.assert_array_equal(visible.x, whole.x[:, :, :3])
+    assert whole.edges[0, 3, 1] == tasks.edges[0, 1, 2]
+    assert whole.edges[0, 1, 3] == tasks.edges[0, 2, 1]
+    with pytest.raises(InputError, match="option hide: simulate springs has no entity 'ball'; it has 0, 1, 2, 3"):
+        hide(tasks, "ball")
+
+
+def test_the_truth_itself_has_no_error(tasks):
+    _, whole = hide(tasks, "0")
+    probability = np.eye(2)[whole.edges] * (1 - np.eye(4))[..., None]
+    result = Result.from_probability(probability, np.zeros(16), 32, entities=whole.entities, tasks=whole.tasks)
+    sure = np.ones(16, dtype=bool)
+    found = Unseen(whole.x[:, :, 3:], sure, np.zeros(16), result, {}, 0.1, whole.features, whole.units)
+    numbers = compared(found, whole, np.ones(4), 2)
+    assert (numbers["track_error"], numbers["edge_accuracy"], numbers["hidden_edge_accuracy"]) == (0, 1, 1)
+    centre = np.square(whole.x[:, :, :3].mean(2) - whole.x[:, :, 3]).mean()
+    assert numbers["centre_error"] == pytest.approx(centre)
+    degree = (whole.edges[:, 3] > 0).sum(1)
+    assert [row["interacts_with"] for row in numbers["by_degree"]] == sorted(set(degree.tolist()))
+
+
+def test_names_do_not_clash(tasks):
+    assert unseen_names(tasks, 2) == ("unseen 1", "unseen 2")
+    assert unseen_names(replace(tasks, entities=("unseen", "b", "c", "d")), 1) == ("unseen'",)
+
+
+def test_what_cannot_be_found_is_refused(tasks):
+    lagged = RelationalInference(epochs=1, threads=1, lags=1).fit(tasks).model_
+    with pytest.raises(InputError, match="a model with --lags or --candidates"):
+        unseen(lagged, tasks)
+    model = RelationalInference(epochs=1, threads=1).fit(tasks).model_
+    with pytest.raises(InputError, match="option count: 4 cannot be used; give 1 to 3"):
+        unseen(model, tasks, 4)
+    with pytest.raises(InputError, match="leaves 9 of 19"):
+        unseen(model, tasks, None, 19)
