@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.fitting.environment import Environment
 from bouncegrad.fitting.stages import train
 from bouncegrad.results.style import COLOURS, FAINT, plain, save
 from bouncegrad.settings.config import Config
@@ -48,7 +49,7 @@ def measured(n: int, t: int, m: int, candidates: int | None, first: bool = True)
 
     config = Config(epochs=10**6, batch=BATCH, segments=4, hot=0.0, candidates=candidates, threads=1)
     data = Trajectories(x)
-    model, loop, _ = train(config, data, stop=stop)
+    model, loop, _ = train(config, data, environment=Environment(stop=stop))
     start = times[0] - begin - made
     inferred = time.perf_counter()
     model.infer(data.select([0]))

@@ -12,11 +12,13 @@ from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.inference import infer
 from bouncegrad.core.modules import ModulePool
 from bouncegrad.core.seams import Clock
+from bouncegrad.core.structures import edge_index
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.settings.build import build
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import resolve
 
 TASKS = 256
 
@@ -27,7 +29,7 @@ def data() -> Trajectories:
 
 
 def parts(data: Trajectories) -> tuple[BounceGrad, Batch]:
-    loop, batches = build(Config(hot=0.0).resolve(data.shape), data, Scaling.fit(data))
+    loop, batches = build(resolve(Config(hot=0.0), data.shape), data, Scaling.fit(data), edge_index(data.shape[2]))
     return loop, next(batches(loop.generator))
 
 

@@ -40,11 +40,12 @@ pygments_dark_style = "monokai"
 
 # The side bar. It stands here and not on the first page, where GitHub would show it as code.
 CONTENTS = {
-    "Start": ["start", "idea", "your-data"],
+    "Start": ["start", "idea", "your-data", "options"],
     "Tutorials": [
         f"tutorials/{name}" for name in ("springs", "charged", "own-csv", "unseen", "counterfactual", "maml")
     ],
-    "Look up": ["questions", "data", "notation", "report", "scaling", "results"],
+    "Questions": ["before", "during", "after"],
+    "Look up": ["data", "notation", "report", "scaling", "results", "history"],
     "Inside": ["algorithm", "differences", "extending", "api"],
 }
 

@@ -1,4 +1,4 @@
-"""When two runs are the same: everything but the clock, bit for bit."""
+"""Compares two runs bit for bit, except for times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TIMES = {"seconds", "within", "tasks_per_second", "since", "validation_seconds"}
 
 
 def timeless(state: Any) -> Any:
-    """A checkpoint or a row without what depends on the clock."""
+    """Returns a checkpoint or a row without the values that depend on the clock."""
     if isinstance(state, dict):
         return {key: timeless(value) for key, value in state.items() if key not in TIMES}
     if isinstance(state, list):

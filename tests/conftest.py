@@ -10,15 +10,20 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from bouncegrad.app.cli import main
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 
+# By default Hypothesis fails an example that takes longer than 0.2 s, which a slow machine may need.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
 
 class Outcome(NamedTuple):
-    """What a command left behind."""
+    """The status and the output of a command."""
 
     status: int
     out: str
@@ -35,7 +40,7 @@ def one_thread():
 
 @pytest.fixture
 def command(capsys) -> Callable[..., Outcome]:
-    """`command("infer", run, data, "--out", folder)`, in this process."""
+    """Runs `command("infer", run, data, "--out", folder)` in this process."""
 
     def call(*words: object) -> Outcome:
         capsys.readouterr()
@@ -68,7 +73,7 @@ def made(tmp_path_factory, springs) -> Path:
 
 @pytest.fixture
 def work(made, tmp_path, monkeypatch) -> Path:
-    """A copy of `made`, to be changed at will, which is also the current folder."""
+    """Copies `made` into a folder that a test may change; it is also the current folder."""
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path

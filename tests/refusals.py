@@ -1,4 +1,4 @@
-"""What every refusal of the command line has in common."""
+"""Checks that hold for every refusal of the command line."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
-    """Every path below a folder, with the content of files."""
+    """Returns every path below a folder, with the content of files."""
     return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
 
 
 def assert_refused(command: Callable[..., Any], words: list[object], *says: str) -> None:
-    """Status 2, one line on stderr that says all of `says` and what to do, and no file made or changed."""
+    """Asserts status 2, one line on stderr with all of `says` and a remedy, and no file made or changed."""
     before = snapshot(Path.cwd())
     found = command(*words)
     assert found.status == 2, found

@@ -1,4 +1,4 @@
-"""What the documentation says is so: its code runs, its commands parse, its links lead somewhere, its files exist."""
+"""The documentation is correct: its code runs, its commands parse, its links have targets, its files exist."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def commands() -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder with a user's table of tracks, and nothing else."""
+    """A folder that holds only a user's table of tracks."""
     monkeypatch.chdir(tmp_path)
     data = simulate("springs", 6, entities=3, frames=30, seed=0)
     keys = ("task,time,entity,x,y", "%s,%s,%s,%s,%s")
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-# Blocks of the extending page are parts of files, which test_examples.py runs; those of tutorials need their commands.
+# test_examples.py runs the code of the page on extending; the code of tutorials needs the commands before it.
 LONG = ("charged", "maml", "unseen")  # searches that few tasks and epochs do not shorten
 ALONE = [page for page in PAGES if blocks(page, "python") and page not in (DOCS / "extending.md", *TUTORIALS)]
 
@@ -59,9 +59,9 @@ def test_code_runs_from_top_to_bottom(page: Path, folder: Path) -> None:
 def test_every_layout_of_your_data_is_written_and_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The page runs as it stands, Python and commands in the order of reading, in an empty folder."""
+    """Runs the Python code and the commands of the page in their order, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    page, names, told = ROOT / "docs" / "your-data.md", {}, []
+    page, names, printed = ROOT / "docs" / "your-data.md", {}, []
     for language, block in re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         if language == "python":
             exec(compile(re.sub(r"minutes=\d+", "epochs=2", block), str(page), "exec"), names)
@@ -70,12 +70,12 @@ def test_every_layout_of_your_data_is_written_and_read(
             words = shlex.split(re.sub(r"--minutes \d+", "--epochs 2 --threads 1", line.split("#")[0]))
             capsys.readouterr()
             assert main(words[1:]) == 0, line
-            told.append(capsys.readouterr().out)
+            printed.append(capsys.readouterr().out)
     for name, features in (("nri", 2), ("alet", 2), ("dnri", 2), ("netsim", 1)):
         data = load(name, part=None if name == "netsim" else "train")
         np.testing.assert_allclose(data.x[..., :features], names["x"][..., :features])
         np.testing.assert_array_equal(data.edges, names["truth"])
-    by_edges = [lines.splitlines()[1:] for lines in told[-4:-1]]
+    by_edges = [lines.splitlines()[1:] for lines in printed[-4:-1]]
     known = [[line for line in lines if line.startswith(("type", "edge types", "symmetric"))] for lines in by_edges]
     assert known[0] == known[1] == known[2] != []
 
@@ -86,7 +86,7 @@ def test_every_layout_of_your_data_is_written_and_read(
     ids=lambda page: page.name,
 )
 def test_tutorials_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With few tasks and epochs; what they print with the settings of the page stands there, see rerun.py."""
+    """Runs each tutorial with few tasks and epochs; `rerun.py` uses the settings of the page."""
     monkeypatch.chdir(tmp_path)
     for language, block in re.findall(r"^```(bash|python)\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
         if language == "python":
@@ -102,7 +102,7 @@ def test_tutorials_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_five_lines_of_the_readme(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Reported by users (R13, R23)."""
+    """Users reported dead links to data and results that they could not reproduce."""
     (block,) = [block for block in blocks(PAGES[0], "bash") if "bouncegrad inspect" in block]
     for line in block.splitlines():
         words = shlex.split(line.split("#")[0])[1:]
@@ -119,35 +119,35 @@ def test_commands_and_options_exist(line: str, capsys: pytest.CaptureFixture[str
         return
     assert words[0] in COMMANDS
     preset = words[1:3] if words[1:2] == ["--preset"] else []  # those of regression tasks have options of their own
-    assert main([words[0], *preset, "--help"]) == 0
+    assert main([words[0], *preset, "--help-all"]) == 0
     options = capsys.readouterr().out
     for word in words:
-        if word.startswith("--") and word != "--help":
+        if word.startswith("--") and word not in ("--help", "--help-all"):
             assert f"  {with_underscores(word.partition('=')[0])} " in options.replace("\n", " \n")
 
 
 def test_options_in_the_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for name in COMMANDS:
-        main([name, "--help"])
-    known = set(re.findall(r"--\w+", capsys.readouterr().out)) | {"--version"}
+        main([name, "--help-all"])
+    known = {with_underscores(option) for option in re.findall(r"--[\w-]+", capsys.readouterr().out)} | {"--version"}
     for page in PAGES:
         for option in re.findall(r"`(--[\w-]+)", page.read_text()):
             assert with_underscores(option) in known, f"{page.name}: {option}"
 
 
 def prose(page: Path) -> str:
-    """The page without its blocks of code."""
+    """Returns the page without its blocks of code."""
     return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
 
 
 def anchors(page: Path) -> set[str]:
-    """Of all headings, as GitHub and the site make them."""
+    """Returns the anchors of all headings, as GitHub and the site form them."""
     headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_targets(page: Path) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", prose(page)):
         if link.startswith("https://"):
             continue
@@ -158,7 +158,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_site_has_every_page_once() -> None:
-    """The side bar stands in conf.py."""
+    """The side bar is defined in conf.py."""
     listed = [name for names in runpy.run_path(str(DOCS / "conf.py"))["CONTENTS"].values() for name in names]
     assert len(listed) == len(set(listed))
     assert {DOCS / f"{name}.md" for name in listed} == set(PAGES[1:]) - {DOCS / "index.md"}
@@ -166,7 +166,7 @@ def test_the_site_has_every_page_once() -> None:
 
 @pytest.mark.slow
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
-    """What `make docs` does; needs the extra `docs`."""
+    """Builds the site like `make docs`; needs the extra `docs`."""
     pytest.importorskip("sphinx", reason="the extra docs is not installed")
     words = ["-E", "-W", "--keep-going", "-q", "-d", str(tmp_path / "trees"), str(DOCS), str(tmp_path / "site")]
     done = subprocess.run([sys.executable, "-m", "sphinx", *words], capture_output=True, text=True)

@@ -59,7 +59,7 @@ def test_results_carry_the_names_of_the_data(tasks, model):
 
 @pytest.mark.parametrize("entities", [2, 5])
 def test_other_numbers_of_entities(model, entities):
-    """Reported by users (R59)."""
+    """Users asked to train on tasks of one size and to use the model for tasks of another size."""
     other = simulate("springs", 2, entities=entities, frames=6, seed=1)
     assert model.infer(other).edges.shape == (2, entities, entities)
     assert model.predict(other, steps=3).shape == (2, 3, entities, 4)
@@ -87,7 +87,7 @@ def test_forecasts_start_where_the_context_ends(tasks, model):
 
 
 def test_forecasts_are_in_the_units_of_the_data(tasks, model):
-    """Motions far from the origin keep their digits."""
+    """Small motions far from zero keep their precision."""
     far = replace(tasks, x=tasks.x + 1e6)
     other = RelationalInference(**SHORT).fit(far)
     assert other.predict(far, steps=5) - 1e6 == pytest.approx(model.predict(tasks, steps=5), abs=1e-3)
@@ -107,7 +107,7 @@ def test_an_entity_is_left_out_by_name_or_number(tasks, model):
 
 
 def test_a_forecast_with_the_edges_given(tasks, model):
-    """Edges that are already known need not be inferred again, and they matter."""
+    """Edges that were inferred before are not inferred again, and the forecast depends on them."""
     result = model.infer(tasks)
     assert np.array_equal(predict(model.model_, tasks, 3, result=result), model.predict(tasks, steps=3))
     turned = model.infer(tasks)
@@ -202,7 +202,7 @@ def test_data_is_left_as_it_was(tasks):
 
 
 def test_another_time_step_is_refused_where_both_are_known(model, tasks):
-    """Learned changes are those of one step; a recording that does not say its time step has 1."""
+    """Learned changes belong to one time step; a recording that does not state its time step has 1."""
     with pytest.raises(InputError, match=r"the time between frames is 0.5, in training it was 0.1; --resample 0.1"):
         model.infer(replace(tasks, dt=0.5))
     np.testing.assert_array_equal(model.infer(replace(tasks, dt=1.0)).edges, model.infer(tasks).edges)

@@ -1,4 +1,4 @@
-"""Every file of `examples/` runs, quickly, in an empty folder; recipes of docs/extending.md are parts of them."""
+"""Every file of `examples/` runs in an empty folder; the code of docs/extending.md is part of these files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
-# A tiny argument for each, a text that it prints with it, and the files that it leaves.
+# For each example: a small argument, a text that it prints, and the files that it writes.
 RUNS = {
     "own_composition": (100, "20 of 20", set()),
     "own_data": (3, "accuracy of all 100 graphs", {"edges.csv", "result.npz", "graph.png"}),
@@ -30,11 +30,11 @@ def test_every_example_is_run() -> None:
 def test_examples_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argument, told, files = RUNS[name]
+    argument, printed, files = RUNS[name]
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
     runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](argument)
-    assert told in capsys.readouterr().out
+    assert printed in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == files
 
 

@@ -42,7 +42,7 @@ BELOW = {
 }
 WINGS = [wing for wing in BELOW if wing != "estimator"]
 
-# Imports every module, and says which of the things that all code of a process shares are not as they were.
+# Imports every module, and prints which shared state of the process has changed.
 GLOBALS = """
 import json, pkgutil, random, signal, importlib
 import matplotlib, numpy, torch
@@ -197,7 +197,7 @@ def test_help_of_every_command_loads_neither_torch_nor_figures():
 
 
 def test_importing_every_module_changes_nothing_shared():
-    """Reported by users (R25)."""
+    """Users reported that importing a package changed the default device of tensors."""
     done = subprocess.run([sys.executable, "-c", GLOBALS], capture_output=True, text=True, check=True)
     modules, changed = json.loads(done.stdout)
     assert modules > 60

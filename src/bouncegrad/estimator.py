@@ -1,4 +1,4 @@
-"""`RelationalInference`: the whole of it in scikit-learn's manners."""
+"""`RelationalInference`: training and inference from Python, with an interface like that of scikit-learn."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from bouncegrad.settings.config import Config
 
 
 class RelationalInference:
-    """Infers who interacts with whom, and how, and learns the laws of interaction while doing so.
+    """Infers who interacts with whom, and how, and learns the laws of interaction at the same time.
 
     Args:
-        edge_types: K, how many kinds of interaction there may be, "none" included; auto: as many as needed.
-        seed: of every random draw.
+        edge_types: K, the number of edge types, "no interaction" included; auto: as many as held-out tasks need.
+        seed: seed of every random draw.
         epochs: passes over the tasks; with them a run is reproducible to the bit.
-        minutes: a limit of time instead of epochs; 5 when neither is given.
+        minutes: a limit of time instead of epochs; 5 if neither is given.
         settings: any other field of `Config`.
 
     Attributes:
         model_: the trained `Model`.
-        structures_: `Int[M, N, N]`, `[source, target]`, the structures of the training tasks at the end.
+        structures_: `Int[M, N, N]`, `[task, source, target]`, the structures of the training tasks after training.
         history_: rows of metrics.
-        held_out_losses_: by K, where the number of edge types was chosen, see `edge_types.py`.
+        held_out_losses_: held-out loss by K, where the number of edge types was chosen, see `edge_types.py`.
 
     Example:
         >>> from bouncegrad import RelationalInference
@@ -72,13 +72,13 @@ class RelationalInference:
         """Learns modules and structures from recordings without labels.
 
         Args:
-            data: `Trajectories`, or an array `Float[M, T, N, D]` (task, frame, entity, feature); a list of equally
-                long recordings `Float[T, N, D]` will do.
-            known: types `[source, target]` of edges that need not be found, -1 where not known.
-            new: tasks that are not learned from; how the run does on them stands in `history_`.
+            data: `Trajectories`, or an array `Float[M, T, N, D]` (task, frame, entity, feature), or a list of equally
+                long recordings `Float[T, N, D]`.
+            known: types of edges that need not be found, `[task, source, target]`, -1 where not known.
+            new: tasks that are only used for validation; `history_` has their metrics.
 
         Raises:
-            InputError: what cannot be used, in one line.
+            InputError: the data or the settings cannot be used; the message says why, in one line.
         """
         data = _trajectories(data)
         watched = None if new is None else _trajectories(new)
@@ -98,10 +98,14 @@ class RelationalInference:
         known: Int[np.ndarray, "M N N"] | None = None,
         window: int | None = None,
     ) -> Result:
-        """Edges and their probabilities for new tasks, from the first `context` frames (None: all) alone.
+        """Returns the edges of new tasks and their probabilities, inferred from the first frames only.
 
-        `known` holds types `[source, target]` of edges that need not be found, -1 where not known. With `window` every
-        so many frames have a graph of their own, as tasks of the result; see `infer_windows`.
+        Args:
+            data: new tasks.
+            context: number of frames to infer from; None: all.
+            known: types of edges that need not be found, `[task, source, target]`, -1 where not known.
+            window: if given, every window of so many frames has its own graph, as a task of the result, see
+                `infer_windows`.
         """
         model, new = self._fitted(), self._named(data)
         if window is not None:
@@ -111,13 +115,13 @@ class RelationalInference:
     def predict(
         self, data: Trajectories | Float[np.ndarray, "M T N D"], steps: int, context: int | None = None
     ) -> Float[np.ndarray, "M steps N D"]:
-        """Free-running forecasts of the frames after the context, in the user's units."""
+        """Returns free-running forecasts of the frames after the context, in the user's units."""
         return predict(self._fitted(), self._named(data), steps, context)
 
     def forecast(
         self, data: Trajectories | Float[np.ndarray, "M T N D"], steps: int, context: int | None = None
     ) -> Forecast:
-        """The same with the values between which 90 % of the futures lie."""
+        """Returns the same forecasts, with the values between which 90 % of the futures lie."""
         return forecast(self._fitted(), self._named(data), steps, context)
 
     def without(
@@ -127,7 +131,7 @@ class RelationalInference:
         steps: int,
         context: int | None = None,
     ) -> Counterfactual:
-        """How the others go on with an entity and without it; the entity by name or by number."""
+        """Returns forecasts of the other entities with one entity and without it, given by its name or number."""
         model, new = self._fitted(), self._named(data)
         if not isinstance(entity, str):
             if not 0 <= entity < len(new.entities):
@@ -138,7 +142,10 @@ class RelationalInference:
     def unseen(
         self, data: Trajectories | Float[np.ndarray, "M T N-H D"], count: int | None = 1, context: int | None = None
     ) -> Unseen:
-        """Tracks and edges of entities that were not recorded; without a count, as many as forecast the others best."""
+        """Returns the tracks and edges of entities that were not recorded.
+
+        If `count` is None, the number of them is chosen that forecasts the recorded entities best.
+        """
         return unseen(self._fitted(), self._named(data), count, context)
 
     def _fitted(self) -> Model:
@@ -147,7 +154,7 @@ class RelationalInference:
         return self.model_
 
     def _named(self, data: Trajectories | Float[np.ndarray, "M T N D"]) -> Trajectories:
-        """An array without names takes those of training."""
+        """Returns trajectories; an array takes the feature names of training."""
         if isinstance(data, Trajectories):
             return data
         new = _trajectories(data)

@@ -73,7 +73,7 @@ def test_a_folder_says_each_thing_that_it_cannot_hold(command, here):
 
 def test_help_names_every_format_that_is_written(command):
     text = " ".join(command("convert", "--help").out.split())
-    names = text.partition("does not say: ")[2].partition(" --force")[0].split(", ")
+    names = text.partition("does not say it: ")[2].partition(" --force")[0].split(", ")
     assert sorted(names) == sorted(form.name for form in FORMATS if form.write)
 
 
@@ -87,7 +87,7 @@ def test_json_is_one_object(command, here):
     }
 
 
-def test_nothing_is_replaced_unless_told(command, here):
+def test_nothing_is_replaced_without_force(command, here):
     assert command("convert", "a.npz", "b.csv").status == 0
     before = snapshot(here)
     assert_refused(command, ["convert", "a.npz", "b.csv"], "b.csv: exists already", "add --force")
@@ -105,7 +105,7 @@ def test_edges_of_other_recordings_are_not_left_beside(command, here):
     save(load("a.npz").without_edges(), "c.npz")
     before = snapshot(here)
     line = ["convert", "c.npz", "b.csv", "--force"]
-    assert_refused(command, line, "b_edges.csv: would be read as the truth of the recordings; remove it")
+    assert_refused(command, line, "b_edges.csv: would be read as the true edges of the recordings; remove it")
     assert snapshot(here) == before
 
 
@@ -119,9 +119,9 @@ def test_what_would_be_read_back_as_something_else_leaves_nothing(command, here)
     for words, says in (
         (["gap.npz", "new", "--format", "alet", "--part", "test"], ["new: 12 of 24 cells are unobserved"]),
         (["other.npz", "new", "--format", "dnri", "--part", "test"], ["new: a dNRI folder holds the features x, y"]),
-        (["slash.npz", "new/{task}.npz"], ["new/{task}.npz: 'day/1' in place of {task} makes no file name"]),
+        (["slash.npz", "new/{task}.npz"], ["new/{task}.npz: 'day/1' in place of {task} is not a file name"]),
         (["a.npz", "new/{part}.npz"], ["new/{part}.npz: there is no name for {part}; leave it out"]),
-        (["a.npz", "b.npz", "--part", "test"], ["a.npz: has no parts, so not 'test' either"]),
+        (["a.npz", "b.npz", "--part", "test"], ["a.npz: has no parts, so no part 'test'"]),
         (["a.npz", "b", "--format", "kipf"], ["b: part None cannot be written; choose one of train, valid, test"]),
         (
             ["a.npz", "b.npz", "--format", "netsim"],
@@ -194,7 +194,7 @@ def test_edges_are_given_beside(command, here, order, turned):
 
 
 def test_velocities_that_are_derived_lose_their_mark(command, here):
-    """R33: time, j1_x, j1_y, ... for 3 joints becomes a data set by one command, and goes back to CSV."""
+    """Users asked for a converter of motion capture: columns time, j1_x, j1_y, ... become data, and go back to CSV."""
     t = np.arange(60) / 30
     columns = {f"j{i}_{axis}": np.sin(i * t + (axis == "y")) for i in (1, 2, 3) for axis in "xy"}
     table = np.column_stack([t, *columns.values()])
@@ -213,7 +213,7 @@ def test_velocities_that_are_derived_lose_their_mark(command, here):
 
 
 def test_a_wide_table_is_summarised_and_a_transposed_one_warned_of(command, here):
-    """R42: 200 rows and 8 value columns are one run, 200 frames, 4 entities, 2 features."""
+    """Users could not load a CSV file; here 200 rows and 8 columns are 200 frames, 4 entities, 2 features."""
     values = np.random.default_rng(0).normal(size=(200, 8)).cumsum(0)
     names = [f"e{i}_{axis}" for i in range(4) for axis in "xy"]
     np.savetxt("w.csv", values, delimiter=",", header=",".join(names), comments="")
@@ -235,7 +235,7 @@ def test_published_data_by_one_command_each(command, here):
     data = SHARED / "data"
     found = command("convert", data / "pedestrian_groups", "cases/{part}.npz")
     assert found.status == 0
-    assert "not read, if there: people who are not there for all 20 frames of a case" in found.out
+    assert "not read, if there: people who are not present in all 20 frames of a case" in found.out
     cases = sorted(here.glob("cases/*.npz"))
     sizes = [load(path).shape[2] for path in cases]
     assert (min(sizes), max(sizes)) == (3, 42)

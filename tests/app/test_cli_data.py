@@ -45,7 +45,7 @@ def test_simulate_writes_a_table_with_its_edges(command, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.npz", "a.csv"])
-def test_simulate_replaces_only_when_told(command, tmp_path, name):
+def test_simulate_replaces_a_file_only_with_force(command, tmp_path, name):
     line = ["simulate", "springs", "--tasks", 2, "--frames", 4, "--out", tmp_path / name]
     assert command(*line).status == 0
     before = snapshot(tmp_path)
@@ -64,7 +64,7 @@ def test_simulate_leaves_a_table_of_edges_alone(command, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["springs.npz", "named.csv"])
-def test_inspect_says_what_the_library_finds(command, work, name):
+def test_inspect_prints_what_the_library_finds(command, work, name):
     expected = inspect(load(name), format=name[-3:])
     found = command("inspect", name)
     assert found == (0, "\n".join(expected.lines()) + "\n", "")
@@ -112,7 +112,7 @@ def test_inspect_measures_no_scores_without_the_truth(command, work, springs):
     assert "inf at task 3, frame 4, entity 1, feature vx" in found.err
 
 
-def test_inspect_tells_all_parts(command, tmp_path, springs):
+def test_inspect_names_all_parts(command, tmp_path, springs):
     save(springs.select(range(10)), tmp_path, "train", format="kipf")
     save(springs.select(range(10, 14)), tmp_path, "test", format="kipf")
     found = command("inspect", tmp_path).out

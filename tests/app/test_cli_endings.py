@@ -1,4 +1,4 @@
-"""Other ends than success or bad input: closed pipes, full disks, too little memory, Ctrl-C, and real bugs."""
+"""How commands end besides success and bad input: closed pipes, full disks, too little memory, Ctrl-C and real bugs."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ UNUSABLE = [
     ("text.csv", lambda: table(lambda lines: last_cell(lines, 6, ",fast")), ["text.csv, line 6: vy holds 'fast'"]),
     ("long.csv", lambda: table(lambda lines: last_cell(lines, 9, ",1,2")), ["long.csv, line 9: has more cells"]),
     ("inf.csv", lambda: table(lambda lines: last_cell(lines, 7, ",inf")), ["inf.csv, line 7: vy holds 'inf'"]),
-    ("twice.csv", lambda: table(lambda lines: lines.append(lines[7])), ["line 2162", "stood in line 8", "remove one"]),
+    ("twice.csv", lambda: table(lambda lines: lines.append(lines[7])), ["line 2162", "is in line 8", "remove one"]),
     ("head.csv", lambda: table(lambda lines: lines.__delitem__(slice(1, None))), ["a header but no rows"]),
     ("column.csv", lambda: table(lambda lines: lines.__setitem__(0, "a,b,c,x,y,vx,vy")), ["line 1: the columns are"]),
     ("binary.csv", lambda: b"\xff\xfe\x00\x01", ["binary.csv: is no text in UTF-8"]),
@@ -101,8 +101,8 @@ def test_missing_recordings(command, work, command_name):
     (work / "folder").mkdir()
     line = COMMANDS.get(command_name, ["inspect"])
     assert_refused(command, [*line, "none.npz"], "none.npz: no such file or folder", "correct the path")
-    assert_refused(command, [*line, "folder"], "folder: nothing known in this folder")
-    assert_refused(command, [*line, "springs.npz", "--part", "train"], "springs.npz: has no parts, so not 'train'")
+    assert_refused(command, [*line, "folder"], "folder: this folder has no known format")
+    assert_refused(command, [*line, "springs.npz", "--part", "train"], "springs.npz: has no parts, so no part 'train'")
 
 
 @pytest.mark.parametrize("name", ["empty.npz", "text.npy", "tracks.xyz", "axes.npy", "frame.npy", "text.csv"])

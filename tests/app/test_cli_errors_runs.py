@@ -1,4 +1,4 @@
-"""Run folders and results that are missing, damaged, foreign or do not fit: one line, and nothing is run from them."""
+"""Missing, damaged, foreign or unfit run folders and results are refused in one line; no code in them runs."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ COMMANDS = {
     "report": ["report", "run"],
     "resume": ["train", "--resume", "--data", "springs.npz", "--out", "run"],
 }
-DAMAGED = "checkpoint.pt: is no checkpoint of bouncegrad or is damaged; train anew"
-UNFIT = "run: config.yaml, data.json and checkpoint.pt do not fit each other; restore them or train anew"
+DAMAGED = "checkpoint.pt: is no checkpoint of bouncegrad or is damaged; train again"
+UNFIT = "run: config.yaml, data.json and checkpoint.pt do not fit each other; restore them or train again"
 
 
 class Evil:
@@ -70,7 +70,7 @@ DAMAGE = {
     "older format": (lambda: state(lambda found: found.update(format=1)), "has format 1 of an older version"),
     "checkpoint lacks modules": (lambda: state(lambda found: found.pop("composition")), UNFIT),
     "other shapes": (lambda: state(lambda found: found["composition"].update(change=torch.zeros(3))), UNFIT),
-    "settings empty": (lambda: CONFIG.write_text(""), "config.yaml: is damaged; restore it or train anew"),
+    "settings empty": (lambda: CONFIG.write_text(""), "config.yaml: is damaged; restore it or train again"),
     "settings a word": (lambda: CONFIG.write_text("hello"), "config.yaml: is damaged"),
     "settings a list": (lambda: CONFIG.write_text("- 1"), "config.yaml: is damaged"),
     "settings no YAML": (lambda: CONFIG.write_text("edge_types: ["), "config.yaml: is damaged"),
@@ -84,7 +84,7 @@ DAMAGE = {
         "setting activation: 'tanh' cannot be used",
     ),
     "other sizes": (lambda: setting(edge_types=3), UNFIT),
-    "data empty": (lambda: DATA.write_text(""), "data.json: is damaged; restore it or train anew"),
+    "data empty": (lambda: DATA.write_text(""), "data.json: is damaged; restore it or train again"),
     "data a list": (lambda: DATA.write_text("[]"), "data.json: is damaged"),
     "data binary": (lambda: DATA.write_bytes(b"\xff\xfe\x00"), "data.json: is damaged"),
     "data lacks scaling": (lambda: about(lambda found: found.pop("scaling")), "data.json: 'scaling' is missing"),
@@ -127,7 +127,7 @@ def test_a_scaling_that_does_not_fit(command, work, command_name, wrong):
 @pytest.mark.parametrize("name", ["none", "springs.npz", "result", "."])
 def test_what_is_no_run_folder(command, work, name):
     lines = [["infer", name, "springs.npz", "--out", "new"], ["evaluate", name, "springs.npz"]]
-    for line in [*lines, *([["report", name]] if name != "result" else [])]:  # which it takes
+    for line in [*lines, *([["report", name]] if name != "result" else [])]:  # `report` takes a result
         assert_refused(command, line, f"{Path(name)}: is no run folder", "give the --out of `bouncegrad train`")
     line = ["train", "--resume", "--data", "springs.npz", "--out", name]
     assert_refused(command, line, f"{Path(name)}: is no run folder")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import yaml
 
 import bouncegrad
 from bouncegrad.app.cli import COMMANDS, with_underscores
+from bouncegrad.app.options import FIRST, GROUPS, train_parser
 from bouncegrad.settings.config import PRESETS, Config, preset
+from bouncegrad.settings.resolved import resolve
 
 NAMED = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
@@ -40,10 +43,79 @@ def test_help_of_each_command(command, name):
     assert COMMANDS[name][1:] in " ".join(found.out.split())
 
 
-def test_help_of_train_explains_every_setting(command):
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "train"])
+def test_help_all_of_other_commands_is_their_help(command, name):
+    assert command(name, "--help-all") == command(name, "--help")
+
+
+def test_help_of_train_fits_on_a_screen_and_says_how_to_see_the_rest(command):
     out = command("train", "--help").out
+    assert re.findall(r"^  (--[\w-]+)", out, re.MULTILINE) == [
+        f"--{name.replace('help_all', 'help-all')}" for name in FIRST.names if name != "help"
+    ]
+    assert len(set(FIRST.names) - {"help", "help_all"}) == 10
+    assert out.count("\n") <= 35
+    assert "\nbouncegrad train --help-all shows all " in out
+
+
+def test_help_all_of_train_explains_every_setting_in_a_group(command):
+    out = command("train", "--help-all").out
     for name in Config.__dataclass_fields__:
         assert f"  --{name} " in out
+    assert "other settings" not in out, "a new setting belongs to one of the groups in options.py"
+    titles = [line.removesuffix(":") for line in out.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert titles == [group.title for group in GROUPS]
+
+
+def test_no_option_is_in_two_groups_and_all_exist():
+    names = [name for group in GROUPS for name in group.names]
+    assert len(names) == len(set(names))
+    assert set(names) == {action.dest for action in train_parser()._actions}
+    assert set(FIRST.names) <= set(names)
+
+
+def test_an_option_without_a_group_is_shown_at_the_end(command):
+    parser = train_parser()
+    parser.add_argument("--newest", type=int, default=3, help="a setting that no group names")
+    parser.show_all = True
+    *_, last = parser.format_help().split("\n\n")
+    assert last == "other settings:\n  --newest N            a setting that no group names (default: 3)\n"
+
+
+def test_regression_presets_have_a_help_of_their_own(command):
+    found = command("train", "--preset", "sines-maml", "--help")
+    assert found == command("train", "--preset", "sines-maml", "--help-all")
+    assert "--meta_steps N" in found.out
+    assert "--edge_types" not in found.out
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_help_fits_into_eighty_columns(command, monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "80")
+    found = command(*([] if name is None else [name]), "--help-all")
+    assert found.status == 0
+    assert max(map(len, found.out.splitlines())) <= 80
+
+
+def test_help_shows_values_as_they_are_typed(command):
+    out = " ".join(command("train", "--help-all").out.split())
+    for text in (
+        "(default: [64,64])",
+        "--polar {true,false}",
+        "--edge_types N|auto K,",
+        "--pinned type 0",
+        "--minutes X",
+    ):
+        assert text in out
+    for text in ("(default: ())", "None", "True", "null"):
+        assert text not in out
+
+
+@pytest.mark.parametrize("name", ["help", "help_all"])
+def test_help_is_no_setting_of_a_file(command, tmp_path, name):
+    (tmp_path / "c.yaml").write_text(f"{name}: 1\n")
+    found = command("train", "--data", "d", "--out", "o", "--config", tmp_path / "c.yaml")
+    assert (found.status, found.out) == (2, "")
 
 
 def test_version(command):
@@ -63,7 +135,7 @@ def test_the_defaults_are_printed_and_read_back(command, tmp_path):
 def test_every_preset_is_what_its_file_says(command, name):
     stated = yaml.safe_load(preset(name).read_text())
     assert stated
-    resolved = Config.from_mapping(stated, name).resolve((100, 49, 5, 4))
+    resolved = resolve(Config.from_mapping(stated, name), (100, 49, 5, 4))
     assert None not in (resolved.annealer, resolved.temperature, resolved.loss, resolved.steps, resolved.segments)
     printed = settings(command("train", "--preset", name, "--print_config"))
     defaults = settings(command("train", "--print_config"))

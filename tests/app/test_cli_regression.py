@@ -53,9 +53,9 @@ def test_a_run_is_trained_and_evaluated(command, here, name):
     assert "held-out points" in trained.out
     assert trained.out.endswith("wrote r\n")
     stored = json.loads(Path("r/errors.json").read_text())
-    told = json.loads(command("evaluate", "--json", "r").out)
-    assert tuple(told) == NAMES
-    assert told == pytest.approx({key: stored[key] for key in NAMES}, rel=1e-6)
+    measured = json.loads(command("evaluate", "--json", "r").out)
+    assert tuple(measured) == NAMES
+    assert measured == pytest.approx({key: stored[key] for key in NAMES}, rel=1e-6)
     assert stored["meta_steps"] >= 4
     assert "new tasks" in command("evaluate", "r").out
 
@@ -113,8 +113,8 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(command, here, monkeypatch,
     assert_refused(command, [*train, "--out", "r", "--meta-steps", "50", "--resume"], "other settings")
     assert command(*train, "--out", "whole", *forty).status == 0
     assert command(*shlex.split(stopped.out)[5:]).status == 0
-    told = [json.loads(command("evaluate", folder, "--json").out) for folder in ("whole", "r")]
-    assert told[0] == told[1]
+    measured = [json.loads(command("evaluate", folder, "--json").out) for folder in ("whole", "r")]
+    assert measured[0] == measured[1]
     assert timeless(Run("whole").rows()) == timeless(Run("r").rows())
     assert not Path("r/checkpoint.pt").exists()
     assert_refused(command, [*train, "--out", "whole", "--resume"], "other settings")
@@ -124,13 +124,13 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(command, here, monkeypatch,
 
 
 class Died(Exception):
-    """The end of a process, as far as a test can bring it about."""
+    """Ends a run, as if its process were killed."""
 
 
 @pytest.mark.parametrize("name", ["maml", "bouncegrad"])
 def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path, monkeypatch, name):
-    """Rows that were written after it stand once in the end."""
-    monkeypatch.setattr(training, "STEPS_A_ROW", 5)
+    """Rows that were written after the checkpoint are not there twice."""
+    monkeypatch.setattr(training, "INTERVALS", training.Intervals(steps_a_row=5))
     config = RegressionConfig(algorithm=name, meta_steps=48, batch=32, search_steps=2, hidden=("8",), modules=None)
 
     def trained(folder: Path, going: training.Training, most: int) -> run.Errors:
@@ -151,7 +151,8 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(tmp_path, monkeypatch, na
     assert len(Run(broken).rows()) == 3
     assert run.again(broken, config).steps.done == 0
     assert Run(broken).rows() == []
-    monkeypatch.setattr(training, "SECONDS_A_CHECKPOINT", -1.0)
+    always = training.Intervals(steps_a_row=5, seconds_a_checkpoint=-1.0)
+    monkeypatch.setattr(training, "INTERVALS", always)
     with pytest.raises(Died):
         trained(broken, run.again(broken, config), 20)
     assert run.again(broken, config).steps.done == 18

@@ -22,7 +22,7 @@ OPTIONS = ["--epochs", 2, "--threads", 1, "--edge_hidden", "[16]", "--node_hidde
 def uneven(tmp_path, monkeypatch) -> None:
     """`uneven.csv`: springs recorded about every 0.1, one pause in one task; `even.csv`: as they are resampled."""
     monkeypatch.chdir(tmp_path)
-    fine = simulate("springs", 6, entities=3, frames=400, seed=0)  # a frame stands for a step of 0.01
+    fine = simulate("springs", 6, entities=3, frames=400, seed=0)  # one frame is a step of 0.01
     frames = np.arange(5, 400, 10) + np.random.default_rng(0).integers(-1, 2, size=40)
     rows = []
     for task in range(6):
@@ -45,9 +45,9 @@ def test_every_command_resamples_and_says_so(command):
         ["without", "run", "--out", "alone", "--entity", "1"],
         ["evaluate", "run"],
     ):
-        told = command(*words[:2], "uneven.csv", *words[2:], "--resample", "0.1")
-        assert told.status == 0, told.err
-        assert told.out.startswith(f"uneven.csv: {LINE}"), words
+        found = command(*words[:2], "uneven.csv", *words[2:], "--resample", "0.1")
+        assert found.status == 0, found.err
+        assert found.out.startswith(f"uneven.csv: {LINE}"), words
     json.loads(command("infer", "run", "uneven.csv", "--resample", 0.1, "--out", "quiet", "--json").out)
     assert "held out" in command("evaluate", "run", "uneven.csv", "--resample", 0.1).out
     assert command("report", "run").status == 0

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bouncegrad.app import training
 from bouncegrad.app.columns import EDGE_BASELINES
-from bouncegrad.app.commands import demo, train
+from bouncegrad.app.commands import demo
 from bouncegrad.data.formats import load, save
 from bouncegrad.data.simulate import simulate
 from bouncegrad.models.model import Model
@@ -141,7 +142,7 @@ def test_evaluate_uses_the_test_part(command, work, springs):
 
 
 def test_without_truth_edge_metrics_are_null(command, work, springs):
-    """Reported by users (R11)."""
+    """Users asked whether they must invent edges for recordings without a known truth."""
     np.save("bare.npy", springs.x[:6])
     numbers = one_object(command("evaluate", "run", "bare.npy", "--json"))
     assert [numbers[name] for name in ("edge_accuracy", "edge_accuracy_symmetric", "auroc")] == [None] * 3
@@ -186,9 +187,9 @@ def test_report_takes_a_result_alone_or_with_its_recordings(command, work):
 def test_report_of_a_result_refuses_other_recordings(command, work):
     found = command("report", "result", "--data", "named.csv")
     assert (found.status, found.out) == (2, "")
-    assert "result/result.npz: is of other tasks or entities than named.csv" in found.err
+    assert "result/result.npz: its tasks or entities differ from those of named.csv" in found.err
     found = command("report", "result", "--context", 9)
-    assert (found.status, "which says itself how much was seen" in found.err) == (2, True)
+    assert (found.status, "which has its number of frames" in found.err) == (2, True)
 
 
 def test_report_reads_the_data_as_training_did(command, work, springs):
@@ -233,7 +234,7 @@ def small_demo(monkeypatch):
 
 
 def test_demo_goes_from_nothing_to_a_report(command, tmp_path, small_demo):
-    """Reported by users (R23)."""
+    """Users reported that the link to the data was dead."""
     found = command("demo", "--epochs", 1, "--out", tmp_path / "d")
     assert (found.status, found.err) == (0, "")
     assert {path.name for path in (tmp_path / "d").iterdir()} == demo.OWN_FILES
@@ -260,9 +261,9 @@ def test_demo_replaces_an_earlier_demo_and_nothing_else(command, work, small_dem
 
 
 def test_a_demo_that_was_stopped_goes_on_as_it_says(command, tmp_path, small_demo, monkeypatch):
-    """The line that it prints trains on the tasks that it trained on: all of them."""
+    """The printed command trains on all tasks, as the demo did."""
     with monkeypatch.context() as patch:
-        patch.setattr(train, "stop_signal", lambda: nullcontext(lambda: True))
+        patch.setattr(training, "stop_signal", lambda: nullcontext(lambda: True))
         found = command("demo", "--epochs", 2, "--out", tmp_path / "d d")
     assert found.status == 130
     line = found.out.splitlines()[-1]

@@ -14,6 +14,7 @@ from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import resolve
 
 SHORT = ("--epochs", "2", "--threads", "1")
 
@@ -51,7 +52,7 @@ def test_the_run_folder(command, work, springs):
         "checkpoint.pt",
     }
     config = yaml.safe_load((work / "new" / "config.yaml").read_text())
-    assert config == yaml.safe_load(Config(epochs=2, threads=1).resolve((18, 30, 3, 4)).to_yaml())
+    assert config == yaml.safe_load(resolve(Config(epochs=2, threads=1), (18, 30, 3, 4)).to_yaml())
     about = json.loads((work / "new" / "data.json").read_text())
     assert about["shape"] == [18, 30, 3, 4]
     assert about["source"] == "springs.npz"
@@ -64,7 +65,7 @@ def test_the_run_folder(command, work, springs):
 
 
 def test_held_out_tasks_are_not_trained_on(command, work, springs):
-    """Whatever stands in the held-out tasks, the modules are the same."""
+    """The modules do not depend on the held-out tasks."""
     held = Run("run").about()["held_out"]
     assert len(held) == 6
     x = springs.x.copy()
@@ -75,7 +76,7 @@ def test_held_out_tasks_are_not_trained_on(command, work, springs):
     assert same("new", "run")
 
 
-def test_nothing_is_held_out_when_told_so(command, work):
+def test_the_share_that_is_held_out_is_the_users_choice(command, work):
     for holdout, count in (("0", 0), ("0.5", 12)):
         command("train", "--data", "springs.npz", "--out", f"new{count}", "--holdout", holdout, *SHORT)
         about = Run(f"new{count}").about()
@@ -95,7 +96,7 @@ def test_data_with_parts_trains_on_the_training_part(command, work, springs):
 
 
 def test_tables_arrays_and_archives_train_alike(command, work, springs):
-    """Reported by users (R35)."""
+    """Users reported that their own data needed a change of the source code."""
     np.save("bare.npy", springs.x)
     for name in ("springs.npz", "named.csv", "bare.npy"):
         assert command("train", "--data", name, "--out", name[:4], *SHORT).status == 0
@@ -151,7 +152,7 @@ def test_the_smallest_data_works(command, work, tasks, frames, entities):
 
 
 def test_features_that_never_change_work(command, work):
-    """Reported by users (R53)."""
+    """Users reported losses that became NaN; a feature that never changes must not cause this."""
     np.save("still.npy", np.zeros((6, 10, 3, 2)))
     assert command("train", "--data", "still.npy", "--out", "new", *SHORT).status == 0
     assert command("infer", "new", "still.npy", "--out", "found").status == 0
@@ -161,7 +162,8 @@ def test_a_budget_of_minutes_is_kept(command, work):
     assert command("train", "--data", "springs.npz", "--out", "new", "--minutes", "0.01", "--threads", "1").status == 0
     row = Run("new").rows()[-1]
     assert row["progress"] == 1.0
-    assert 0.4 < row["seconds"] < 5
+    assert row["seconds"] > 0.4  # nearly all of it is used
+    assert row["epoch"] < 6000  # after ten times the steps of its cooling, a run would end for another reason
 
 
 def test_the_same_seed_gives_the_same_run_and_another_does_not(command, work):
@@ -172,8 +174,8 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not(command, work):
     assert load("springs.npz").shape == (24, 30, 3, 4)
 
 
-def test_truth_unknown_is_said_to_be(command, work, springs):
-    """Reported by users (R11)."""
+def test_an_unknown_truth_is_reported(command, work, springs):
+    """Users asked whether they must invent edges for recordings without a known truth."""
     np.save("bare.npy", springs.x)
     found = command("train", "--data", "bare.npy", "--out", "new", *SHORT)
     assert "edge accuracy not available, no truth" in found.out

@@ -1,4 +1,4 @@
-"""Ctrl-C: what a signal does, and that the line which is printed goes on to the same end."""
+"""Ctrl-C stops a run with a checkpoint; the printed command resumes it to the same end."""
 
 from __future__ import annotations
 
@@ -8,16 +8,33 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bouncegrad.app.commands.train import stop_signal
+from bouncegrad.app.signals import stop_signal
 from bouncegrad.runs.folder import Run
 
 from ..comparing import assert_same_runs
+from ..measuring import HANG
+
+# The command, in a process that sends itself Ctrl-C at the first row of metrics.
+INTERRUPTED = """
+import os, signal, sys
+from bouncegrad.app import training
+from bouncegrad.app.cli import main
+
+numbers, sent = training.training_numbers, []
+
+def interrupt(row):
+    if not sent:
+        sent.append(os.kill(os.getpid(), signal.SIGINT))
+    return numbers(row)
+
+training.training_numbers = interrupt
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def test_signals_ask_once_and_insist_twice():
@@ -33,26 +50,22 @@ def test_signals_ask_once_and_insist_twice():
 
 
 def test_ctrl_c_and_the_line_that_says_how_to_go_on(command, made, tmp_path, monkeypatch):
-    """The real program, a real signal; the name of the folder needs quotes in a shell."""
+    """A real process and a real signal; the name of the folder needs quotes in a shell."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(made / "springs.npz", tmp_path)
     line = ["train", "--data", "springs.npz", "--epochs", "150", "--threads", "1", "--out"]
-    program = [sys.executable, "-m", "bouncegrad.app.cli", *line, "my run"]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    program = [sys.executable, "-c", INTERRUPTED, *line, "my run"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=HANG)
     run = Run("my run")
-    while not run.rows() and process.poll() is None:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "")
+    assert (done.returncode, done.stderr) == (130, "")
     stopped = run.state()["schedule"]["epoch"]
     assert 64 <= stopped < 150
-    said = out.splitlines()[-1]
+    printed = done.stdout.splitlines()[-1]
     early = command("infer", "my run", "springs.npz", "--out", "early")
     assert (early.status, early.err.count("\n")) == (0, 1)
     assert "note: training of my run was stopped at " in early.err
-    assert said.startswith("stopped; go on with: bouncegrad train --resume --data springs.npz --out ")
-    assert command(*shlex.split(said.partition("bouncegrad ")[2])).status == 0
+    assert printed.startswith("stopped; go on with: bouncegrad train --resume --data springs.npz --out ")
+    assert command(*shlex.split(printed.partition("bouncegrad ")[2])).status == 0
     assert command(*line, "unbroken").status == 0
     assert_same_runs(run, Run("unbroken"))
     assert command("infer", "my run", "springs.npz", "--out", "late").err == ""

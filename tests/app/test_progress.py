@@ -1,4 +1,4 @@
-"""Progress on a terminal: phase, rate, loss, accuracy where it is known, time left; nothing where there is none."""
+"""Progress on a terminal: phase, rate, loss, accuracy where it is known, time left; nothing without a terminal."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_a_row_in_words() -> None:
     assert training_numbers(second) == "forecasting 8 ahead  loss 0.500"
 
 
-@pytest.mark.parametrize(("stream", "said"), [(Terminal(), True), (io.StringIO(), False)])
-def test_a_bar_is_for_terminals(stream: io.StringIO, said: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (io.StringIO(), False)])
+def test_a_bar_is_for_terminals(stream: io.StringIO, shown: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
@@ -39,7 +39,7 @@ def test_a_bar_is_for_terminals(stream: io.StringIO, said: bool, monkeypatch: py
         show(0.4, training_numbers(ROW))
     written = stream.getvalue()
     parts = ("training", "40%", "--:--", "cooling", "accuracy 0.900", "tasks/s")
-    assert all(part in written for part in parts) if said else written == ""
+    assert all(part in written for part in parts) if shown else written == ""
 
 
 def shown_at(width: int, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -1,7 +1,8 @@
-"""A system whose laws and structures are known by hand, and helpers to build small compositions."""
+"""A system with known laws and structures, and helpers that build small compositions."""
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import NamedTuple
 
 import pytest
@@ -9,21 +10,30 @@ import torch
 
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.compositions.graph_settings import Inputs, Messages, Networks, Place
 from bouncegrad.core.structures import random_structure
 from bouncegrad.data.scaling import Scaling
 
 
 def unit_scaling(features: int) -> Scaling:
-    """No shift, every size 1."""
+    """Returns a scaling without shift, with every size 1."""
     ones, zeros = (1.0,) * features, (0.0,) * features
     return Scaling(zeros, ones, ones, ones, (-1.0,) * features, ones)
 
 
 def small_graph(entities: int, features: int = 2, edge_types: int = 2, seed: int = 0, **settings) -> GraphComposition:
-    """A composition with random weights."""
+    """Returns a composition with random weights."""
     settings = {"edge_hidden": (7,), "node_hidden": (6, 5), "message": 3} | settings
     generator = torch.Generator().manual_seed(seed)
-    return GraphComposition(entities, features, edge_types, unit_scaling(features), generator, **settings)
+
+    def group(kind):
+        names = {f.name for f in fields(kind)} if is_dataclass(kind) else set(kind._fields)
+        return kind(**{name: settings.pop(name) for name in sorted(names & set(settings))})
+
+    settings["entities"] = entities
+    parts = [group(kind) for kind in (Place, Networks, Inputs, Messages)]
+    assert not settings
+    return GraphComposition(parts[0], features, edge_types, unit_scaling(features), generator, *parts[1:])
 
 
 def random_batch(tasks: int, frames: int, entities: int, features: int = 2, seed: int = 0) -> Batch:
@@ -41,7 +51,7 @@ class Known(NamedTuple):
 
 @pytest.fixture
 def known() -> Known:
-    """Scalar entities; type 0 is silent, type 1 pulls: x_t' = x_t + 0.1 Σ (x_s - x_t) over its type-1 edges."""
+    """Scalar entities; type 0 sends nothing, type 1 pulls: x_t' = x_t + 0.1 Σ (x_s - x_t) over its type-1 edges."""
     return make_known(entities=4, tasks=12)
 
 

@@ -1,4 +1,4 @@
-"""Modules whose functions are known by hand, batches of points, and a composition of a single weight."""
+"""Modules with known functions, batches of points, and a composition of a single weight."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMPOSITIONS = {"sum": Sum, "chain": Chain}
 
 
 def known_pool() -> ModulePool:
-    """m0: x + 1, m1: 10 x, m2: x², exact on small whole numbers: each is a combination of two squares.
+    """Returns m0: x + 1, m1: 10 x, m2: x². Each is a combination of two squares, exact for small whole numbers.
 
     x + 1 = ((x + 2)² - x²) / 4 and 10 x = ((x + 10)² - (x - 10)²) / 4.
     """
@@ -29,7 +29,7 @@ def known_pool() -> ModulePool:
 
 
 def small(kind: str, slots: int = 2, seed: int = 0):
-    """A composition of two module types, three and two modules, with random weights."""
+    """Returns a composition of two module types, with three and two modules and random weights."""
     generator = torch.Generator().manual_seed(seed)
     pools = [ModulePool(3, (2, 5, 2), generator), ModulePool(2, (2, 4, 4, 2), generator)]
     return COMPOSITIONS[kind](pools, slots)
@@ -45,12 +45,12 @@ def random_points(tasks: int = 6) -> RegressionBatch:
 
 
 def part(batch: RegressionBatch, tasks) -> RegressionBatch:
-    """Some of the tasks of a batch."""
+    """Returns some of the tasks of a batch."""
     return RegressionBatch(batch.tasks[tasks], *(Points(*(v[tasks] for v in side)) for side in batch[1:]))
 
 
 class OneWeight(nn.Module):
-    """y = w x."""
+    """The function y = w x."""
 
     slots = choices = 1
     groups = torch.zeros(1, 1, dtype=torch.long)
@@ -67,5 +67,5 @@ class OneWeight(nn.Module):
 
 
 def a_point(y: float) -> Points:
-    """One task, one point at x = 1."""
+    """Returns one task with one point at x = 1."""
     return Points(torch.ones(1, 1, 1, dtype=torch.float64), torch.full((1, 1, 1), y, dtype=torch.float64))

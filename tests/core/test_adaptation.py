@@ -1,4 +1,4 @@
-"""Adaptation: the worked example of one weight, orders of gradient, ties of slots, and flat memory."""
+"""Adaptation: an example with one weight, first and second order, slots that share a module, and constant memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = RegressionBatch(torch.zeros(1, dtype=torch.long), FITTED, JUDGED)
 
 @pytest.mark.parametrize(("second_order", "gradient"), [(False, -2.40), (True, -1.92)])
 def test_one_weight_one_step(second_order, gradient):
-    """w = 1, inner loss (w - 0)², step 0.1, outer loss (w' - 2)² (R50)."""
+    """Users reported wrong gradients; w = 1, inner loss (w - 0)², step 0.1, outer loss (w' - 2)²."""
     model = OneWeight(1.0)
     adapted = Adapted(model, steps=1, rate=0.1, second_order=second_order)
     assert adapted.weights(FITTED, NO_CHOICE)["w"].item() == pytest.approx(0.8, abs=1e-15)
@@ -34,7 +34,7 @@ def test_one_weight_one_step(second_order, gradient):
 
 
 def test_steps_and_rate_may_differ_at_test():
-    """Reported by users (R55)."""
+    """Users reported that the number of inner steps differed between training and test."""
     model = OneWeight(1.0)
     adapted = Adapted(model, steps=1, rate=0.1)
     adapted.steps, adapted.rate = 3, 0.25
@@ -44,7 +44,7 @@ def test_steps_and_rate_may_differ_at_test():
 
 
 def test_second_order_is_the_gradient_of_the_whole():
-    """Against differences of the loss after three inner steps, in double precision."""
+    """The reference is a finite difference of the loss after three inner steps, in double precision."""
     composition = small("chain").double()
     adapted, z = Adapted(composition, 3, 0.05), torch.tensor([[0, 4], [3, 3], [1, 0]])
     fitted, judged = (type(side)(*(v[:3].double() for v in side)) for side in random_points()[1:])
@@ -74,7 +74,7 @@ def test_first_order_is_the_gradient_at_the_adapted_weights():
 
 @pytest.mark.parametrize("order", [True, False])
 def test_a_module_in_two_slots_adapts_as_one(order):
-    """Twice the module m is the module 2 m: its weights get the gradients of both slots."""
+    """Two slots with module m compute 2 m, and its weights get the gradients of both slots."""
     pool = ModulePool(2, (1, 1), torch.Generator().manual_seed(0))
     with torch.no_grad():
         pool.weights[0].fill_(1.0)
@@ -82,19 +82,19 @@ def test_a_module_in_two_slots_adapts_as_one(order):
     adapted = Adapted(Sum([pool], 2), steps=1, rate=0.1, second_order=order)
     zero = type(FITTED)(torch.ones(2, 1, 1), torch.zeros(2, 1, 1))
     batch, z = RegressionBatch(torch.arange(2), zero, zero), torch.tensor([[0, 0], [0, 1]])
-    # Loss (2 w + 2 b)²: the slope is 8 for w and b; with two modules it is 4 for each of w0, b0, w1, b1.
+    # The loss is (2 w + 2 b)². Its slope is 8 for w and b; with two modules it is 4 for each of w0, b0, w1, b1.
     torch.testing.assert_close(
         adapted.loss(batch, z), torch.tensor([(2 * 0.2 - 2 * 0.8) ** 2, (2 * 0.6 - 2 * 0.4) ** 2])
     )
 
 
-def test_search_may_look_without_gradient():
+def test_the_loss_can_be_computed_without_gradient():
     adapted, batch = Adapted(small("sum"), 2, 0.05), random_points()
     z = torch.zeros(6, 2, dtype=torch.long)
     with torch.no_grad():
-        looked = adapted.loss(batch, z)
-    assert not looked.requires_grad
-    torch.testing.assert_close(looked, adapted.loss(batch, z).detach())
+        found = adapted.loss(batch, z)
+    assert not found.requires_grad
+    torch.testing.assert_close(found, adapted.loss(batch, z).detach())
 
 
 def test_states_are_those_of_the_modules():
@@ -107,7 +107,7 @@ def test_states_are_those_of_the_modules():
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
 def test_memory_stays_flat():
-    """A step's graph holds about a megabyte, so one that outlived it would show (R48)."""
+    """Users reported memory that grows with each step; the graph of a step holds about a megabyte."""
     composition, batch = small("sum"), random_points(40)
     adapted, z = Adapted(composition, 1, 0.05), torch.zeros(40, 2, dtype=torch.long)
     optimizer, megabytes = torch.optim.Adam(composition.parameters()), []

@@ -1,4 +1,4 @@
-"""Annealers: each temperature against values worked out by hand."""
+"""Annealers: each temperature equals values computed by hand."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bouncegrad.core.search import unexplained
 
 
 def move(accepted_worse: int, refused_worse: int, better: int = 3) -> Move:
-    """Worse proposals, some accepted, and better ones, all accepted."""
+    """Returns a move with worse proposals, some of them accepted, and better proposals, all accepted."""
     accepted = torch.tensor([True] * accepted_worse + [False] * refused_worse + [True] * better)
     proposed = torch.tensor([2.0] * (accepted_worse + refused_worse) + [0.0] * better)
     return Move(torch.zeros(len(accepted), 1), accepted, torch.ones(len(accepted)), proposed)
 
 
 def test_geometric_has_its_two_ends_and_never_rises() -> None:
-    """Reported by users (R04)."""
+    """Users asked why the temperature was fixed instead of annealed."""
     annealer, seen = Geometric(300.0), [300.0]
     for step in range(101):
         annealer.update(Clock(step, step / 100, min(step / 60, 1.0)), move(0, 0))
@@ -43,7 +43,7 @@ def test_geometric_is_infinite_while_hot_and_cools_from_there() -> None:
 
 
 def test_fixed_stays() -> None:
-    """Reported by users (R04)."""
+    """Users asked why the temperature was fixed instead of annealed; both can be chosen."""
     annealer = Fixed(2.5)
     annealer.update(Clock(3, 0.7), move(1, 1))
     assert annealer.temperature == 2.5
@@ -60,7 +60,7 @@ def test_tracked_follows_the_wanted_rate_once_a_pass(accepted: int, refused: int
 
 
 def test_tracked_wants_a_falling_rate() -> None:
-    """Accepting 20 % of worse moves is too little at the start (exp(-1) = 37 %) and too much after 400 passes (3 %)."""
+    """Accepting 20 % of worse moves is too few at the start (exp(-1) = 37 %) and too many after 400 passes (3 %)."""
     early, late = Tracked(1.0), Tracked(1.0)
     late.epoch = 400
     early.update(Clock(0, 0.0), move(2, 8))
@@ -71,32 +71,32 @@ def test_tracked_wants_a_falling_rate() -> None:
     assert late.temperature == pytest.approx(1 / 1.1)
 
 
-def left(mean_square: float, autocorrelation: float, tasks: int = 4, numbers: int = 100) -> Move:
-    """A move that leaves this much unexplained."""
+def with_residuals(mean_square: float, autocorrelation: float, tasks: int = 4, numbers: int = 100) -> Move:
+    """Returns a move with these residuals."""
     nothing = torch.zeros(tasks)
-    told = Unexplained(mean_square, numbers, autocorrelation)
-    return Move(torch.zeros(tasks, 1), nothing > 0, nothing, nothing, unexplained=told)
+    residuals = Unexplained(mean_square, numbers, autocorrelation)
+    return Move(torch.zeros(tasks, 1), nothing > 0, nothing, nothing, unexplained=residuals)
 
 
 def test_residual_is_twice_the_mean_square_by_the_independent_numbers() -> None:
     """Two visits of 1 and 3 tasks: s = (1 · 0.1 + 3 · 0.3) / 4 = 0.25, ρ = (1 · 0.2 + 3 · 0.6) / 4 = 0.5,
-    T = 2 · 0.25 / (100 · (1 - 0.25)) = 1 / 150; the pass after: 2 · 0.02 / 100."""
+    T = 2 · 0.25 / (100 · (1 - 0.25)) = 1 / 150; after the next pass: 2 · 0.02 / 100."""
     annealer = Residual(7.0)
-    annealer.update(Clock(0, 0.0), left(0.1, 0.2, tasks=1))
-    annealer.update(Clock(0, 0.0), left(0.3, 0.6, tasks=3))
+    annealer.update(Clock(0, 0.0), with_residuals(0.1, 0.2, tasks=1))
+    annealer.update(Clock(0, 0.0), with_residuals(0.3, 0.6, tasks=3))
     assert annealer.temperature == 7.0
-    annealer.update(Clock(1, 0.1), left(0.02, 0.0))
+    annealer.update(Clock(1, 0.1), with_residuals(0.02, 0.0))
     assert annealer.temperature == pytest.approx(1 / 150)
-    annealer.update(Clock(2, 0.2), left(math.inf, 0.0))
+    annealer.update(Clock(2, 0.2), with_residuals(math.inf, 0.0))
     assert annealer.temperature == pytest.approx(2 * 0.02 / 100)
-    annealer.update(Clock(3, 0.3), left(0.5, -1.0))
-    assert annealer.temperature == pytest.approx(2 * 0.02 / 100)  # what is not finite tells nothing
-    annealer.update(Clock(4, 0.4), left(0.0, 0.0))
-    assert annealer.temperature == pytest.approx(1.0)  # errors that are all alike are one number
+    annealer.update(Clock(3, 0.3), with_residuals(0.5, -1.0))
+    assert annealer.temperature == pytest.approx(2 * 0.02 / 100)  # residuals that are not finite are ignored
+    annealer.update(Clock(4, 0.4), with_residuals(0.0, 0.0))
+    assert annealer.temperature == pytest.approx(1.0)  # fully correlated errors count as one number
 
 
-def test_what_residuals_tell() -> None:
-    """1, 2, 3 and then 2, 4, 6: before 1, 2, 3, 2, 4, after 2, 3, 2, 4, 6."""
+def test_three_numbers_of_residuals() -> None:
+    """The residuals 1, 2, 3 and 2, 4, 6 are joined: frames 1, 2, 3, 2, 4 are followed by 2, 3, 2, 4, 6."""
     found = unexplained(torch.tensor([[[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]]])[..., None, None])
     assert found.numbers == 6
     assert found.mean_square == pytest.approx((1 + 4 + 9 + 4 + 16 + 36) / 6)
@@ -116,7 +116,7 @@ def test_what_residuals_tell() -> None:
             lambda epoch: (Clock(epoch, epoch / 9, epoch / 9), move(0, 0)),
         ),
         (lambda floor: Tracked(8.0, floor=floor), lambda epoch: (Clock(epoch, epoch / 9), move(9, 1))),
-        (lambda floor: Residual(8.0, floor=floor), lambda epoch: (Clock(epoch, epoch / 9), left(1e-3, 0.0))),
+        (lambda floor: Residual(8.0, floor=floor), lambda epoch: (Clock(epoch, epoch / 9), with_residuals(1e-3, 0.0))),
         (lambda floor: Fixed(2.0, floor=floor), lambda epoch: (Clock(epoch, epoch / 9), move(0, 0))),
     ],
 )

@@ -1,23 +1,24 @@
-"""The temperature of edge probabilities, found from far frames without labels."""
+"""Calibration: the temperature of edge probabilities is found from far frames, without labels."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from bouncegrad.core.calibration import TEMPERATURES, calibrated_temperature
+from bouncegrad.core.calibration import TEMPERATURES, CalibrationEffort, calibrated_temperature
+from bouncegrad.core.heat_bath import Enumeration
 from bouncegrad.core.inference import infer
 
 from .conftest import make_known
 
 
-def of(known, tracks, seed: int = 0) -> float:
+def of(known, tracks, seed: int = 0, **options) -> float:
     generator = torch.Generator().manual_seed(seed)
-    return calibrated_temperature(known.composition, tracks, known.z, generator)
+    return calibrated_temperature(known.composition, tracks, known.z, generator, **options)
 
 
 def noisy(every: int, frames: int = 40):
-    """Tracks that follow the law but for noise of the size that the modules expect: drawn anew so often."""
+    """Returns tracks of the law with noise of the size that the modules expect, drawn again every so many frames."""
     known = make_known(entities=3, tasks=200, frames=frames)
     generator = torch.Generator().manual_seed(4)
     size = 0.1
@@ -40,18 +41,17 @@ def test_errors_that_last_count_for_less() -> None:
     assert of(*noisy(10)) >= 2.5
 
 
-def test_too_short_a_track_is_taken_at_its_word() -> None:
+def test_a_track_that_is_too_short_keeps_temperature_1() -> None:
     known, tracks = noisy(10)
     assert of(known, tracks[:, :7]) == 1.0
 
 
 @pytest.mark.parametrize("largest", [1024, 1])
-def test_the_same_answer_for_the_same_generator(monkeypatch: pytest.MonkeyPatch, largest: int) -> None:
-    monkeypatch.setattr("bouncegrad.core.calibration.ENUMERATED", largest)
-    monkeypatch.setattr("bouncegrad.core.calibration.BLOCK", 2)
+def test_the_same_answer_for_the_same_generator(largest: int) -> None:
+    effort = CalibrationEffort(limits=Enumeration(largest, smallest=2))
     known, tracks = noisy(10)
-    found = of(known, tracks, seed=1)
-    assert found == of(known, tracks, seed=1)
+    found = of(known, tracks, seed=1, effort=effort)
+    assert found == of(known, tracks, seed=1, effort=effort)
     assert found in TEMPERATURES
 
 

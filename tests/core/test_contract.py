@@ -1,4 +1,4 @@
-"""The contract: every proposal, move, annealer and composition together runs, honours its generator, and goes on."""
+"""The contract: all combinations of proposal, move, annealer and composition run, are reproducible, and resume."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ ANNEALERS: dict[str, Callable[[], Annealer]] = {
     "fixed": lambda: Fixed(0.01, floor=FLOOR),
 }
 TABLE = list(product(PROPOSALS, MOVES, ANNEALERS, COMPOSITIONS))
-# Functions have no entities that an encoder on tracks could look at, and no steps that leave residuals.
+# Functions have no entities for an encoder on tracks, and no steps for residuals.
 FUNCTIONS = {"sum": lambda: small("sum"), "chain": lambda: small("chain")}
 KNOWN = [name for name in PROPOSALS if name not in ("mlp", "cnn", "both")]
 TABLE += product(KNOWN, MOVES, [name for name in ANNEALERS if name != "residual"], FUNCTIONS)
@@ -89,7 +89,7 @@ def made(proposal: str, move: str, annealer: str, composition: str, seed: int = 
 
 
 def run(loop: BounceGrad, start: int, stop: int) -> BounceGrad:
-    """These epochs; whatever the visit, temperatures stay above the floor and structures in their range."""
+    """Runs these epochs; in every visit, temperatures are above the floor and structures in their range."""
     tracks = torch.randn(TASKS, FRAMES, ENTITIES, 2, generator=torch.Generator().manual_seed(2))
     functions = isinstance(loop.composition, FunctionComposition)
     batches = RandomTasks(random_points(TASKS), 5) if functions else RandomFrames(tracks, 5, 2, steps=3)
@@ -106,7 +106,7 @@ def run(loop: BounceGrad, start: int, stop: int) -> BounceGrad:
 
 
 def numbers(state: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    """All that is in a state, with where it stands."""
+    """Yields every entry of a state with its place."""
     if isinstance(state, dict):
         for key, value in state.items():
             yield from numbers(value, f"{where}.{key}")
@@ -122,15 +122,15 @@ def state_of(loop: BounceGrad) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("parts", TABLE, ids=" x ".join)
-def test_runs_honours_its_generator_and_goes_on(parts: tuple[str, str, str, str]) -> None:
+def test_runs_is_reproducible_and_resumes(parts: tuple[str, str, str, str]) -> None:
     unbroken = run(made(*parts), 0, EPOCHS)
     begun = run(made(*parts), 0, EPOCHS // 2)
-    # Another seed: all that was drawn at the start is different, and has to come from the state.
+    # With another seed, everything drawn at the start differs, so it has to come from the state.
     resumed = made(*parts, seed=1)
     resumed.load_state_dict(copy.deepcopy(begun.state_dict()))
     if isinstance(resumed.proposal, Truth):
         resumed.proposal.truth = begun.proposal.truth
-    # Both began from one seed: the same result, to the bit, also of what the search and the proposal remember.
+    # Both runs have one seed, so all results are identical, and so are the states of search and proposal.
     assert state_of(run(resumed, EPOCHS // 2, EPOCHS)) == state_of(unbroken)
 
 
@@ -142,7 +142,7 @@ def test_another_seed_gives_another_run(proposal: str, move: str) -> None:
 
 
 def test_no_draw_comes_from_elsewhere() -> None:
-    """The generator that all code of a process shares stands where it stood."""
+    """The state of the global generator does not change."""
     before = torch.get_rng_state()
     for proposal in PROPOSALS:
         run(made(proposal, "entity", "residual", "graph"), 0, 1)

@@ -20,7 +20,7 @@ TASKS = 30000
 
 
 class Random:
-    """A composition without modules: a random loss for every filling of the edges into each of n entities."""
+    """A composition without modules. Every filling of the edges into each of n entities has a random loss."""
 
     def __init__(self, n: int, choices: int = 2, size: float = 1.0) -> None:
         self.n, self.choices, self.pairs = n, choices, edge_index(n)
@@ -51,7 +51,7 @@ def draws(model: Random, coupling: Coupling, moves: int = 1, prior: torch.Tensor
 
 
 def allowed(model: Random, coupling: Coupling) -> torch.Tensor:
-    """Structures that satisfy the constraint, found by looking at matrices one by one."""
+    """Returns the structures that satisfy the constraint, from a check of every matrix."""
     every = model.every()
     matrix = structure_to_adjacency(every, model.pairs, model.n)
     if isinstance(coupling, Symmetric):
@@ -90,7 +90,7 @@ def test_draws_and_probabilities_are_exact(coupling: Coupling, n: int, choices: 
 
 
 def test_cliques_of_more_entities_than_can_be_enumerated_settle_on_the_same_distribution(monkeypatch) -> None:
-    monkeypatch.setattr("bouncegrad.core.couplings.MOST_STATES", 32)  # cliques of three, one entity waits
+    monkeypatch.setattr("bouncegrad.core.couplings.MOST_STATES", 32)  # cliques of three; one entity is not drawn
     model = Random(4, size=0.7)
     structures = allowed(model, Symmetric())
     weight = torch.softmax(-model.loss_of(structures), 0)
@@ -132,7 +132,7 @@ def test_entity_types_that_lead_to_no_edge_types_are_refused() -> None:
         EntityTypes(3, 4)
 
 
-def test_all_that_is_allowed_is_as_probable_at_an_infinite_temperature() -> None:
+def test_allowed_structures_are_equally_probable_at_an_infinite_temperature() -> None:
     model, batch = Random(3), whole_tracks(torch.zeros(TASKS, 2, 3, 1), torch.arange(TASKS))
     prior = known_edges(torch.tensor([[1, -1, -1, -1, -1, -1]]), 2) + sparsity(6, 2, 0.99)
     search = HeatBath(TASKS, coupling=Symmetric(), prior=prior)

@@ -1,4 +1,4 @@
-"""Encoders: which is source and which target, what they look at, dropout, and what each can learn."""
+"""Encoders: source and target, the inputs that they use, dropout, and what each can learn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def made(name: str, seed: int = 0, **settings):
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
-def test_renumbering_entities_renumbers_logits_and_ends_are_told_apart(name: str) -> None:
+def test_renumbering_entities_renumbers_logits_and_directions_differ(name: str) -> None:
     network, tracks = made(name), random_batch(4, 12, 3).tracks
     logits = network(tracks, NOTHING)
     assert logits.shape == (4, 6, 2)
@@ -86,7 +86,7 @@ def test_a_fifth_of_the_slots_is_hidden_at_least_one() -> None:
         if disguise == "uniform":
             torch.testing.assert_close(seen[hidden], torch.full((12000, 3), 1 / 3))
         else:
-            # One of the two other modules, both as likely.
+            # Hidden slots show one of the two other modules, with equal probability.
             assert (seen[hidden].max(1).values == 1).all()
             step = (seen.argmax(2) - z)[hidden] % 3
             assert (torch.bincount(step, minlength=3) / 12000).tolist() == pytest.approx([0, 0.5, 0.5], abs=0.02)
@@ -95,7 +95,7 @@ def test_a_fifth_of_the_slots_is_hidden_at_least_one() -> None:
 
 @pytest.mark.parametrize("disguise", ["uniform", "flipped"])
 def test_the_structure_encoder_learns_how_slots_depend_on_each_other(disguise: str) -> None:
-    """All slots of a task share a module: where one is hidden the others tell it."""
+    """All slots of a task have the same module, so the other slots determine a hidden slot."""
     network = made(disguise, dropout=0.0)
     z = (torch.arange(200) % 2)[:, None].expand(200, 6)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.5, momentum=0.9)

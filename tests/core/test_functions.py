@@ -1,4 +1,4 @@
-"""Sums and chains: exact values of known modules, gradients, several module types, and a place in the loop."""
+"""Sums and chains: exact values of known modules, gradients, several module types, and training in the loop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CASES = [(Chain, [2, 0], 10.0), (Chain, [0, 2], 16.0), (Sum, [0, 2], 13.0)]
 @pytest.mark.parametrize("adapted", [False, True], ids=["shared weights", "weights of its own"])
 @pytest.mark.parametrize(("kind", "structure", "expected"), CASES)
 def test_known_modules_give_known_values(kind, structure, expected, adapted):
-    """Reported by users (R22)."""
+    """Users reported that a chain ran all modules instead of those that the structure selects."""
     composition = kind([known_pool()], 2)
     x, z = torch.full((1, 1, 1), 3.0), torch.tensor([structure])
     y = composition(x, z, composition.weights(z) if adapted else None)
@@ -46,7 +46,7 @@ def test_tasks_with_weights_of_their_own_do_not_mix():
 
 
 @pytest.mark.parametrize("kind", ["sum", "chain"])
-def test_modules_of_several_types_are_numbered_through(kind):
+def test_modules_of_several_types_are_numbered_consecutively(kind):
     composition, x = small(kind), points(25, 3).x
     z = torch.cartesian_prod(torch.arange(5), torch.arange(5))
     assert composition.choices == 5
@@ -85,7 +85,7 @@ def model(kind, steps):
 
 
 @pytest.mark.parametrize(("kind", "steps"), models())
-def test_a_task_is_judged_alike_alone_and_in_any_batch(kind, steps):
+def test_a_task_has_the_same_loss_alone_and_in_any_batch(kind, steps):
     composition, batch = model(kind, steps), random_points()
     z = random_structure(6, 2, 5, torch.Generator().manual_seed(1))
     losses, order = composition.loss(batch, z), torch.tensor([3, 0, 5, 1, 4, 2])
@@ -109,8 +109,8 @@ def loop_of(composition, tasks):
 
 
 @pytest.mark.parametrize(("kind", "steps"), models())
-def test_a_loop_taken_up_again_equals_an_unbroken_one(kind, steps):
-    """Also: the generator is all that chance comes from, and states survive a save."""
+def test_a_resumed_loop_equals_an_unbroken_one(kind, steps):
+    """It also checks that all random draws come from the generator, and that states can be saved."""
     batches, quiet = RandomTasks(random_points(), 4), lambda *_: None
     unbroken, first, second = (loop_of(model(kind, steps), 6) for _ in range(3))
     torch.manual_seed(1)
@@ -147,7 +147,7 @@ def test_search_never_sees_held_out_points():
 
 
 def test_the_structures_behind_known_modules_are_found():
-    """All ordered pairs of x + 1, 10 x and x² as chains: found from four points where both slots move together."""
+    """Chains of all ordered pairs of x + 1, 10 x and x² are found from four points, if both slots change together."""
     composition, z = Chain([known_pool()], 2), torch.cartesian_prod(torch.arange(3), torch.arange(3))
     x = torch.tensor([-2.0, -1.0, 1.0, 3.0])[:, None].expand(9, 4, 1)
     side = points(9, 4, 1)._replace(x=x, y=composition(x, z).detach())

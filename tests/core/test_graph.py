@@ -1,4 +1,4 @@
-"""The graph composition against plain loops, enumeration and symmetry."""
+"""The graph composition agrees with plain loops, enumeration and symmetry."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def structure(composition, tasks: int, seed: int = 3) -> torch.Tensor:
 
 
 def by_hand(composition, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-    """One step of one task, one entity and one edge at a time."""
+    """Returns one step of one task, computed for one entity and one edge at a time."""
     new = []
     for t in range(len(x)):
         total = torch.zeros(composition.edge.sizes[-1])
@@ -84,7 +84,7 @@ def test_conditionals_sum_to_the_loss_of_every_structure(likelihood: str, choice
 
 
 def summed_loss(composition, batch: Batch, z: torch.Tensor) -> torch.Tensor:
-    """Negative log-likelihood of all observed steps; with one shared variance from the squared errors."""
+    """Returns the negative log-likelihood of all observed steps; a shared variance is that of the squared errors."""
     count = batch.segments[:, :, 1:][0].numel()
     if composition.likelihood == "learned":
         return composition.loss(batch, z) * count
@@ -139,17 +139,17 @@ def test_a_pinned_type_sends_nothing() -> None:
     assert not torch.equal(composition(x, z.clamp(min=1))[:, :, :3], composition(moved, z.clamp(min=1))[:, :, :3])
 
 
-def test_renaming_types_with_their_modules_changes_nothing() -> None:
+def test_relabelling_types_with_their_modules_changes_nothing() -> None:
     composition, batch = small_graph(3, edge_types=3), random_batch(2, 5, 3)
-    z, name = structure(composition, 2), torch.tensor([2, 0, 1])
+    z, label = structure(composition, 2), torch.tensor([2, 0, 1])
     before = composition.loss(batch, z)
     with torch.no_grad():
         for parameter in composition.edge.parameters():
-            parameter.copy_(parameter[name.argsort()].clone())
-    torch.testing.assert_close(composition.loss(batch, name[z]), before)
+            parameter.copy_(parameter[label.argsort()].clone())
+    torch.testing.assert_close(composition.loss(batch, label[z]), before)
 
 
-def test_a_closed_composition_knows_states_by_their_differences_alone() -> None:
+def test_a_closed_composition_sees_only_differences_of_states() -> None:
     composition, batch = small_graph(3), random_batch(2, 5, 3)
     x, z, view = batch.tracks, structure(composition, 2), composition.view
 
@@ -159,7 +159,7 @@ def test_a_closed_composition_knows_states_by_their_differences_alone() -> None:
     view.opening.zero_()
     torch.testing.assert_close(seen(x + 5), seen(x), atol=1e-5, rtol=0)
     assert (seen(x)[:, :4] == 0).all()
-    view.steady[1] = torch.tensor([0.5, 1.0])  # feature 1 is constant in a task, and half of it is in feature 0
+    view.steady[1] = torch.tensor([0.5, 1.0])  # feature 1 is constant in a task and explains half of feature 0
     shifted = x + torch.tensor([0.5, 1.0]) * torch.arange(3.0)[:, None]
     torch.testing.assert_close(seen(shifted), seen(x), atol=1e-5, rtol=0)
     closed = composition.loss(batch, z)
@@ -184,7 +184,7 @@ def test_the_same_modules_serve_other_entities() -> None:
     assert composition.slots == 6
 
 
-def test_rollout_loss_tracks_the_one_step_variance_in_training_alone(known) -> None:
+def test_rollout_loss_updates_the_one_step_variance_only_in_training(known) -> None:
     composition = known.composition
     batches = RandomFrames(known.tracks, 12, None, steps=3)
     batch = next(batches(torch.Generator().manual_seed(0)))
@@ -196,7 +196,7 @@ def test_rollout_loss_tracks_the_one_step_variance_in_training_alone(known) -> N
     assert composition.variance.item() == pytest.approx(0.99e-4, rel=1e-3)
 
 
-def test_the_hand_made_system_is_what_it_says() -> None:
+def test_the_hand_made_system_follows_its_formula() -> None:
     made = make_known(entities=3, tasks=1, frames=2)
     x, z = made.tracks[0, :, :, 0], made.z[0]
     pairs = made.composition.pairs

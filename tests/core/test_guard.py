@@ -1,4 +1,4 @@
-"""Gradient steps: outliers are left out, what is not a number stops the run by name, and learning recovers."""
+"""Gradient steps: outliers are left out, NaN stops the run with a name, and learning recovers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .conftest import make_known, random_batch, small_graph
 
 
 def norms(guard: Guard, size: float, count: int) -> int:
-    """How many of some steps of this norm are left out."""
+    """Returns how many of `count` steps with this norm are left out."""
     return sum(guard.is_outlier(size) for _ in range(count))
 
 
@@ -39,7 +39,7 @@ def test_a_norm_a_hundred_times_the_typical_one_is_an_outlier() -> None:
     assert norms(guard, 0.0, 1) == 0
 
 
-def test_a_change_for_good_is_followed() -> None:
+def test_a_permanent_change_is_followed() -> None:
     guard = Guard(steps=WARMING, typical=0.0)
     left_out = norms(guard, 1e6, 5 * MEMORY)
     assert 0 < left_out < 3 * MEMORY
@@ -66,7 +66,7 @@ def loop_of(composition, z, search=None, rate: float = 1e-3, **settings) -> Boun
 
 
 def test_a_loss_that_is_not_a_number_stops_and_names_the_task() -> None:
-    """Reported by users (R53)."""
+    """Users reported losses that became NaN."""
     composition, batch = small_graph(3), random_batch(10, 6, 3)
     batch.segments[7] = math.nan
     loop = loop_of(composition, torch.zeros(10, 6, dtype=torch.long), HeatBath(10))
@@ -77,7 +77,7 @@ def test_a_loss_that_is_not_a_number_stops_and_names_the_task() -> None:
 
 
 def test_a_gradient_that_is_not_a_number_stops_and_names_the_first_tensor() -> None:
-    """Reported by users (R53)."""
+    """Users reported losses that became NaN."""
     composition = small_graph(3)
     loop = loop_of(composition, torch.zeros(10, 6, dtype=torch.long))
     for tensor in (composition.edge.weights[1], composition.node.weights[0]):
@@ -86,7 +86,7 @@ def test_a_gradient_that_is_not_a_number_stops_and_names_the_first_tensor() -> N
         loop.step(loop.optimizer, random_batch(10, 6, 3), loop.z)
 
 
-def test_a_learned_tensor_without_a_name_is_told_by_its_number() -> None:
+def test_a_learned_tensor_without_a_name_is_named_by_its_number() -> None:
     track = nn.Parameter(torch.zeros(2))
     track.register_hook(lambda gradient: gradient * math.nan)
     with pytest.raises(InputError, match="the gradient of learned tensor 0 is not a number"):
@@ -98,7 +98,7 @@ def test_one_line() -> None:
 
 
 class Forced:
-    """Metropolis, but on one visit a given structure is accepted for the first task, whatever its loss."""
+    """Metropolis, except that in one visit a given structure is accepted for the first task, whatever its loss."""
 
     def __init__(self, structure: torch.Tensor) -> None:
         self.structure, self.search, self.force = structure, Metropolis(), False
@@ -118,7 +118,7 @@ class Forced:
 
 @pytest.mark.parametrize("guarded", [True, False])
 def test_a_structure_with_a_million_times_the_median_loss_is_recovered_from(guarded: bool, monkeypatch) -> None:
-    """Type 1 pulls a thousand times too hard in a task that has none of it: it would spoil all (R27)."""
+    """Users reported a huge loss after one bad structure; here type 1 pulls a thousand times too hard in one task."""
     if not guarded:
         monkeypatch.setattr("bouncegrad.core.guard.OUTLIER", math.inf)
     made = make_known(entities=3, tasks=64)
@@ -129,7 +129,7 @@ def test_a_structure_with_a_million_times_the_median_loss_is_recovered_from(guar
         tracks = composition.rollout(made.tracks[:, :1], z, 11)[:, 0]
         tracks = torch.cat([made.tracks[:, :1], tracks], 1)
         tracks += 1e-3 * torch.randn(tracks.shape, generator=torch.Generator().manual_seed(3))
-    search = Forced(torch.tensor([1, 1, 0, 0, 0, 0]))  # all edges into one entity, as one proposal may fill them
+    search = Forced(torch.tensor([1, 1, 0, 0, 0, 0]))  # all edges into one entity change, as in one proposal
     loop = loop_of(composition, z, search)
     batches, losses = RandomFrames(tracks, 64, None), []
 

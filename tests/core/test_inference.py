@@ -1,4 +1,4 @@
-"""Inference of new tasks: exact answers, blocks against them, and independence of what else is inferred."""
+"""Inference of new tasks: exact answers, the same answers from blocks, and no influence of other tasks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import torch
 
 from bouncegrad.core import inference
 from bouncegrad.core.batches import whole_tracks
-from bouncegrad.core.inference import infer
+from bouncegrad.core.inference import InferenceEffort, infer
 from bouncegrad.core.structures import fillings
 
 from .conftest import make_known, random_batch, small_graph
 
 
 def by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two edges at a time, as if there were too many to enumerate."""
-    monkeypatch.setattr(inference, "ENUMERATED", 1)
-    monkeypatch.setattr(inference, "SMALLEST", 4)
-    monkeypatch.setattr(inference, "WORK", 1)
+    """Draws two edges at a time, as if there were too many to enumerate."""
+    monkeypatch.setattr(inference, "EFFORT", InferenceEffort(enumerated=1, smallest=4, work=1))
 
 
 def test_the_structure_that_made_the_tracks_is_found_and_sure(known) -> None:
@@ -64,7 +62,7 @@ def test_blocks_are_reproducible_by_their_seed(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_modules_serve_more_entities_than_they_were_made_for(known) -> None:
-    """Reported by users (R59)."""
+    """Users asked to train on tasks of one size and to use the model for tasks of another size."""
     larger = make_known(entities=6, tasks=4)
     found = infer(known.composition, larger.tracks)
     assert found.z.shape == (4, 30)

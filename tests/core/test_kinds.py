@@ -14,7 +14,7 @@ KINDS = [1, 0, 0, 1]
 
 @pytest.fixture
 def graphs():
-    """One node module for all, and two with the same weights."""
+    """A graph with one node module for all entities, and a graph with two node modules of equal weights."""
     alike, apart = small_graph(4), small_graph(4, kinds=KINDS)
     state = alike.state_dict()
     apart.load_state_dict(
@@ -24,7 +24,7 @@ def graphs():
 
 
 @pytest.mark.parametrize("columns", [[0, 1, 2], [0, 2]], ids=["whole", "block"])
-def test_modules_of_equal_weights_are_as_one(graphs, columns):
+def test_two_modules_of_equal_weights_act_as_one(graphs, columns):
     batch, columns = random_batch(3, 6, 4), torch.tensor(columns).expand(4, -1)
     z = random_structure(3, 12, 2, torch.Generator().manual_seed(1))
     torch.testing.assert_close(graphs[0].loss(batch, z), graphs[1].loss(batch, z))

@@ -1,4 +1,4 @@
-"""States with a history: what modules see of earlier frames, and that every path through them agrees."""
+"""States with a history: what modules see of earlier frames, and agreement of all computations."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_conditionals_sum_to_the_loss_of_every_structure() -> None:
 
 
 def test_a_velocity_that_was_not_recorded_is_seen() -> None:
-    """Entities that drift freely: with one lag the change is known exactly, without it is not."""
+    """Entities drift freely: with one lag the change is known exactly, without a lag it is not."""
     generator = torch.Generator().manual_seed(0)
     start, pace = torch.randn(4, 1, 3, 1, generator=generator), torch.randn(4, 1, 3, 1, generator=generator)
     batch = whole_tracks(start + pace * torch.arange(8)[:, None, None], torch.arange(4), lags=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.compositions.graph_settings import Messages, Networks, Place
 from bouncegrad.core.laws import effects
 from bouncegrad.core.structures import edge_index
 from bouncegrad.data.scaling import Scaling
@@ -14,13 +15,19 @@ PLAIN = Scaling((0.0,) * D, (1.0,) * D, (0.5,) * D, (1.0,) * D, (-1.0,) * D, (1.
 
 
 def linear_law(stiffness: tuple[float, ...], entities: int = 3, pinned: bool = False) -> GraphComposition:
-    """Modules without hidden layers: an edge of type k sends `stiffness[k] (x_s - x_t)`, which changes velocities.
+    """Returns modules without hidden layers: an edge of type k sends `stiffness[k] (x_s - x_t)`; it changes velocities.
 
     The node module adds a change of its own, which must not be taken for an effect.
     """
     generator = torch.Generator().manual_seed(0)
     made = GraphComposition(
-        entities, D, len(stiffness) + pinned, PLAIN, generator, edge_hidden=(), node_hidden=(), message=2, pinned=pinned
+        Place(entities),
+        D,
+        len(stiffness) + pinned,
+        PLAIN,
+        generator,
+        Networks(edge_hidden=(), node_hidden=(), message=2),
+        messages=Messages(pinned=pinned),
     )
     with torch.no_grad():
         for parameter in made.parameters():

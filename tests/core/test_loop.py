@@ -1,4 +1,4 @@
-"""The loop: what it calls in which order, what a gradient step changes, and going on after a save."""
+"""The loop: what it calls in which order, what a gradient step changes, and resuming from a saved state."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_without_an_optimizer_modules_stay_and_structures_are_searched(known) ->
 
 
 def test_gradient_steps_learn_the_law_from_known_structures() -> None:
-    """With the true structure held fixed the loss falls to far below the variance of the changes."""
+    """With the true structure, the loss falls far below the variance of the changes."""
     made = make_known(entities=3, tasks=40)
     composition = small_graph(3, features=1, edge_hidden=(16,), node_hidden=(16,), likelihood="shared")
     loop = loop_of(composition, HeatBath(40), 40)
@@ -94,7 +94,7 @@ def parts_of(kind: str, composition) -> dict:
 
 
 @pytest.mark.parametrize("kind", ["heat-bath", "paper"])
-def test_a_loop_taken_up_again_equals_an_unbroken_one(kind: str) -> None:
+def test_a_resumed_loop_equals_an_unbroken_one(kind: str) -> None:
     def made() -> BounceGrad:
         composition = small_graph(3)
         parts = parts_of(kind, composition)

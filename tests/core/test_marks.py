@@ -1,4 +1,4 @@
-"""Marks: what was not observed changes nothing, and who is not there sends nothing."""
+"""Marks: values that were not observed change nothing, and entities that are not present send nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from bouncegrad.core.batches import Batch, RandomFrames, whole_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster
 from bouncegrad.core.inference import infer
-from bouncegrad.core.marks import counted, pairs_told, present, with_marks
+from bouncegrad.core.marks import counted, observed_pairs, present, with_marks
 from bouncegrad.core.structures import random_structure
 from tests.core.conftest import small_graph
 
@@ -16,7 +16,7 @@ FEATURES, FRAMES = 2, 12
 
 
 def padded(tasks: int, entities: int, of: int, seed: int, last: int = FRAMES) -> torch.Tensor:
-    """Tracks of some of `of` entities, the last frames and the other entities hidden behind large numbers."""
+    """Returns tracks of `of` entities; later frames and other entities are not observed and hold large numbers."""
     generator = torch.Generator().manual_seed(seed)
     marked = with_marks(torch.randn(tasks, FRAMES, of, FEATURES, generator=generator), FEATURES)
     marked[:, last:], marked[:, :, entities:] = 50.0, 50.0
@@ -25,7 +25,7 @@ def padded(tasks: int, entities: int, of: int, seed: int, last: int = FRAMES) ->
 
 
 def alone(z: torch.Tensor, of: int, entities: int) -> torch.Tensor:
-    """The slots among the first entities."""
+    """Returns the slots between the first entities."""
     pairs = small_graph(of).pairs
     return z[:, (pairs < entities).all(0)]
 
@@ -45,7 +45,7 @@ def test_the_loss_of_each_task_of_a_mixed_batch_is_its_loss_alone(likelihood, se
 
 
 @pytest.mark.parametrize("lags", [0, 2])
-def test_evidence_is_that_of_the_task_alone_and_none_of_what_is_not_there(lags) -> None:
+def test_evidence_is_that_of_the_task_alone_and_none_of_absent_entities(lags) -> None:
     graph = small_graph(5, lags=lags).eval()
     tracks = padded(4, 3, 5, seed=1, last=9)
     found = infer(graph, tracks)
@@ -54,7 +54,7 @@ def test_evidence_is_that_of_the_task_alone_and_none_of_what_is_not_there(lags) 
     assert torch.allclose(found.probability[:, among], expected.probability, atol=1e-5)
     assert torch.allclose(found.loss, expected.loss, atol=1e-5)
     assert (found.probability[:, ~among] - 0.5).abs().max() < 1e-6
-    assert torch.equal(pairs_told(tracks, FEATURES, graph.pairs, lags), among.expand(4, -1))
+    assert torch.equal(observed_pairs(tracks, FEATURES, graph.pairs, lags), among.expand(4, -1))
 
 
 def test_rollouts_and_their_errors_are_those_of_the_task_alone() -> None:
@@ -68,7 +68,7 @@ def test_rollouts_and_their_errors_are_those_of_the_task_alone() -> None:
     assert torch.allclose(forecaster.loss(whole, z), expected, atol=1e-5)
 
 
-def test_gradients_do_not_know_what_is_hidden() -> None:
+def test_gradients_do_not_depend_on_hidden_values() -> None:
     graph = small_graph(4)
     z = random_structure(4, graph.slots, 2, torch.Generator().manual_seed(0))
     found = []
@@ -82,7 +82,7 @@ def test_gradients_do_not_know_what_is_hidden() -> None:
     assert torch.equal(found[0], found[2])
 
 
-def test_nothing_hidden_is_as_no_marks() -> None:
+def test_marks_of_complete_recordings_change_nothing() -> None:
     graph = small_graph(4)
     tracks = torch.randn(3, FRAMES, 4, FEATURES, generator=torch.Generator().manual_seed(4))
     z = random_structure(3, graph.slots, 2, torch.Generator().manual_seed(0))
@@ -90,7 +90,7 @@ def test_nothing_hidden_is_as_no_marks() -> None:
     assert torch.allclose(plain, marked, rtol=1e-6)
 
 
-def test_a_change_counts_where_all_it_is_foretold_from_was_observed() -> None:
+def test_a_change_counts_if_all_frames_it_is_predicted_from_were_observed() -> None:
     frames = with_marks(torch.zeros(6, 1, 1), 1)
     frames[2, 0, 1] = 0  # not observed but filled in
     assert counted(frames, 1).flatten().tolist() == [1, 0, 0, 1, 1]

@@ -1,4 +1,4 @@
-"""Mirrored copies obey the same law."""
+"""Mirrored copies follow the same law."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_tracks_and_segments_are_mirrored_alike_and_tasks_differ() -> None:
     nearest = (batch.tracks[:, None] - firsts[:, :, None]).abs().amax((-1, -2)).amin(-1)
     assert nearest.max() < 1e-5
 
-    # Energy of the springs does not change.
+    # Mirroring does not change the kinetic energy.
     def size(x: torch.Tensor) -> torch.Tensor:
         return ((x * torch.tensor(scaling.scale) + torch.tensor(scaling.shift))[..., 2:] ** 2).sum((1, 2, 3))
 

@@ -25,7 +25,7 @@ def test_grouped_dense_and_row_by_row_are_equal(rows: int, modules: int, activat
 
 
 def test_gradients_are_equal_and_only_of_used_modules() -> None:
-    """Reported by users (R50)."""
+    """Users reported gradients that were missing or wrong."""
     x, which = torch.randn(9, 4, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 2] * 4 + [0])
     gradients = []
     for path in ("grouped", "dense"):

@@ -1,4 +1,4 @@
-"""Moves: which slots are filled anew, how often each, and with what."""
+"""Moves: which slots change, how often each slot, and to which modules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_all_slots_of_one_group_move() -> None:
 
 
 @pytest.mark.parametrize(("move", "count"), [(redraw_slot, 1), (redraw_group, 2), (flip_slot, 1), (redraw_all, 6)])
-def test_how_many_slots_move_and_each_as_often_as_any(move, count: int) -> None:
+def test_how_many_slots_move_and_all_equally_often(move, count: int) -> None:
     moved = move(NEVER, sure_of(2), GROUPS, generator()) == 2
     assert (moved.sum(1) == count).all()
     torch.testing.assert_close(moved.float().mean(0), torch.full((6,), count / 6), atol=0.02, rtol=0)
@@ -43,7 +43,7 @@ def test_modules_are_drawn_by_their_probabilities(move) -> None:
     torch.testing.assert_close(shares, probability[0, 0], atol=0.02, rtol=0)
 
 
-def test_a_flip_excludes_what_is_there_and_keeps_the_odds_of_the_others() -> None:
+def test_a_flip_excludes_the_present_module_and_keeps_the_odds_of_the_others() -> None:
     z = random_structure(6000, 6, 3, generator())
     flipped = flip_slot(z, torch.tensor([0.96, 0.03, 0.01]).expand(6000, 6, 3), GROUPS, generator())
     changed = flipped != z
@@ -53,7 +53,7 @@ def test_a_flip_excludes_what_is_there_and_keeps_the_odds_of_the_others() -> Non
         assert (new == (1 if present == 0 else 0)).float().mean() == pytest.approx(odds, abs=0.03)
 
 
-def test_a_padded_group_moves_the_slots_that_are_there() -> None:
+def test_a_padded_group_moves_the_slots_that_exist() -> None:
     groups = torch.tensor([[0, 1], [2, 6]])
     moved = redraw_group(NEVER, sure_of(1), groups, generator()) == 1
     assert set(map(tuple, moved.nonzero().tolist())) > {(0, 2)} or moved[0, :2].all()

@@ -1,4 +1,4 @@
-"""Offsets of messages: moved without a trace where training was, and gone elsewhere."""
+"""Offsets of messages: moving them changes nothing for as many entities as in training, and helps for more."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_law_with_an_offset_is_as_if_it_had_none_on_more_entities() -> None:
     torch.testing.assert_close(composition.on(9)(x, z), plain.composition.on(9)(x, z), rtol=1e-5, atol=1e-5)
 
 
-def test_a_pinned_type_needs_none_of_it() -> None:
+def test_with_a_pinned_type_nothing_is_moved() -> None:
     composition, batch = small_graph(4, pinned=True), random_batch(5, 9, 4)
     before = composition.edge.biases[-1].clone()
     move_offsets(composition, batch.tracks)

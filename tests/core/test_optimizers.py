@@ -1,4 +1,4 @@
-"""Muon: polar factors, stacked modules, and what a checkpoint keeps."""
+"""Muon: polar factors, stacked modules, and resuming from a checkpoint."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_module_that_was_not_used_stays_where_it_is() -> None:
         assert not torch.equal(now[0], then[0])
 
 
-def test_goes_on_from_its_state_bit_for_bit() -> None:
+def test_resumes_from_its_state_bit_for_bit() -> None:
     def steps(parameters: list[nn.Parameter], optimizer: Muon, count: int) -> None:
         for _ in range(count):
             optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""What edge modules see: exact on hand-made pairs, and what moving, turning and swapping changes."""
+"""The input of edge modules: exact values for known pairs, and the effect of shifts, scales and exchanged ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .conftest import random_batch, small_graph
 
 
 def planar(entities: int = 4, **settings) -> GraphComposition:
-    """Features x, y, vx, vy."""
+    """Returns a graph with the features x, y, vx, vy."""
     return small_graph(entities, features=4, **settings)
 
 
@@ -28,7 +28,7 @@ def view_of(scale: Sequence[float], difference: Sequence[float]) -> PairView:
 
 
 def test_direction_and_distance_of_a_pair() -> None:
-    """Three right of and four above the target, in units of a typical distance of five."""
+    """The source is 3 to the right of the target and 4 above it; the typical distance is 5."""
     rows = view_of((1.0, 1.0), (3.0, 4.0))(torch.tensor([[[[3.0, 4.0], [0.0, 0.0]]]]), edge_index(2))
     first = [0, 0, 3, 4, -3 / 3, -4 / 4, -0.6, -0.8, 0]  # source 1, target 0
     torch.testing.assert_close(rows, torch.tensor([first, [3, 4, 0, 0, 1, 1, 0.6, 0.8, 0]]), atol=2e-6, rtol=0)
@@ -43,9 +43,9 @@ def test_distances_do_not_depend_on_how_axes_were_scaled() -> None:
 
 def test_nothing_is_infinite_where_two_entities_meet() -> None:
     offset = torch.zeros(1, 2, requires_grad=True)
-    told = polar(offset)
-    assert told.tolist() == [[0.0, 0.0, pytest.approx(math.log(1e-3))]]
-    told.sum().backward()
+    row = polar(offset)
+    assert row.tolist() == [[0.0, 0.0, pytest.approx(math.log(1e-3))]]
+    row.sum().backward()
     assert torch.isfinite(offset.grad).all()
 
 
@@ -78,7 +78,7 @@ def test_a_law_without_places_is_the_same_everywhere(pinned) -> None:
 
 
 @pytest.mark.parametrize("pinned", [False, True])
-def test_messages_with_momentum_add_up_to_nothing(pinned) -> None:
+def test_messages_with_momentum_add_up_to_zero(pinned) -> None:
     composition = planar(momentum=True, polar=(0, 1), pinned=pinned)
     x = random_batch(2, 5, 4, 4).tracks
     for symmetric in (True, False):

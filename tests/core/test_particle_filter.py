@@ -1,30 +1,28 @@
-"""Particles that stand for unseen entities: what they are weighed by, and what they say of structures."""
+"""Particles for unseen entities: their weights, and their probabilities of structures."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 import torch
 
-from bouncegrad.core import particle_filter
 from bouncegrad.core.batches import whole_tracks
-from bouncegrad.core.particle_filter import ParticleFilter, first_explanations
-from bouncegrad.core.unseen import find_unseen
+from bouncegrad.core.particle_filter import ParticleFilter, Particles, first_explanations
+from bouncegrad.core.unseen import UnseenEffort, find_unseen
 
 from .conftest import make_known, small_graph
 
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch) -> None:
-    monkeypatch.setattr(particle_filter, "PARTICLES", 60)
-    monkeypatch.setattr(particle_filter, "FIRST", 240)
+FEW = Particles(count=60, first=240)
 
 
-def filtered(entities: int, visible: int, frames: int = 6, **options) -> tuple[ParticleFilter, torch.Tensor]:
+def filtered(
+    entities: int, visible: int, frames: int = 6, settings: Particles = FEW, **options
+) -> tuple[ParticleFilter, torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
-    composition = small_graph(entities, **options)
-    composition.slack = 0.5
+    composition = small_graph(entities, **options).widened(0.5)
     x = torch.randn(frames, visible, composition.features, generator=generator)
-    particles = ParticleFilter(composition, x, generator)
+    particles = ParticleFilter(composition, x, generator, settings)
     with torch.no_grad():
         for t in range(frames - 1):
             particles.step(t)
@@ -33,10 +31,9 @@ def filtered(entities: int, visible: int, frames: int = 6, **options) -> tuple[P
 
 @pytest.mark.parametrize(("entities", "visible"), [(4, 3), (5, 3)])
 @pytest.mark.parametrize("pinned", [False, True])
-def test_every_particle_knows_the_exact_posterior_of_edges_into_the_visible(entities, visible, pinned, monkeypatch):
-    """As the heat bath has it, were the particle's track a recording; nothing is left out."""
-    monkeypatch.setattr(particle_filter, "IMPROBABLE", -1.0)
-    particles, x = filtered(entities, visible, pinned=pinned)
+def test_every_particle_knows_the_exact_posterior_of_edges_into_the_visible(entities, visible, pinned):
+    """The reference is the heat bath with the particle's track as a recording; no filling is left out."""
+    particles, x = filtered(entities, visible, settings=replace(FEW, improbable=-1.0), pinned=pinned)
     composition, count = particles.composition, 7
     tracks, z = particles.paths(count)
     whole = torch.cat([x.expand(count, -1, -1, -1), tracks], 2)
@@ -50,9 +47,8 @@ def test_every_particle_knows_the_exact_posterior_of_edges_into_the_visible(enti
     assert torch.equal((z[:, composition.groups[:visible]] * digits).sum(-1), best)
 
 
-def test_what_is_improbable_for_all_is_left_out_and_the_rest_stays_a_distribution(monkeypatch) -> None:
-    monkeypatch.setattr(particle_filter, "IMPROBABLE", 0.12)
-    particles, _ = filtered(4, 3, frames=12)
+def test_what_is_improbable_for_all_is_left_out_and_the_rest_stays_a_distribution() -> None:
+    particles, _ = filtered(4, 3, frames=12, settings=replace(FEW, improbable=0.12))
     held = particles.table.isfinite()
     assert held.any(2).all()
     assert not held.all()
@@ -69,22 +65,24 @@ def test_particles_are_drawn_as_evenly_as_their_weights_allow() -> None:
     assert particles._drawn(torch.tensor([torch.nan, 0.0, -torch.inf]), 4).tolist() == [1] * 4
 
 
-def test_many_entities_are_told_from_what_the_visible_tell_alone(monkeypatch) -> None:
-    """All fillings of 8 edges would be 256 of each: some that the visible ones make probable stand for them."""
-    monkeypatch.setattr(particle_filter, "NUMBERS", 8 * 64 * 50)
-    particles, _ = filtered(9, 8)
+def test_many_entities_use_some_fillings_that_the_visible_ones_make_probable() -> None:
+    """There are 256 fillings of 8 edges; only some that visible entities make probable are used."""
+    particles, _ = filtered(9, 8, settings=replace(FEW, numbers=8 * 64 * 50))
     assert [len(states) for states in particles.states] == [50] * 6
-    assert particles.known.shape == (8, particle_filter.FILLINGS // 2, 7)
+    assert particles.known.shape == (8, FEW.fillings // 2, 7)
     assert particles.paths(5)[1].shape == (5, 72)
 
 
-def test_a_task_is_explained_alike_alone_and_among_others() -> None:
+def test_a_task_has_the_same_explanation_alone_and_among_others() -> None:
     known = make_known(entities=4, tasks=3)
     visible = known.tracks[:, :, :3]
-    tracks, z = first_explanations(known.composition.on(4), visible, 4, 0)
-    alone = first_explanations(known.composition.on(4), visible[1:2], 4, 0)
+    tracks, z = first_explanations(known.composition.on(4), visible, 4, 0, FEW)
+    alone = first_explanations(known.composition.on(4), visible[1:2], 4, 0, FEW)
     assert torch.equal(tracks[4:8], alone[0])
     assert torch.equal(z[4:8], alone[1])
-    together, single = (find_unseen(known.composition, part, starts=4) for part in (visible, visible[1:2]))
+    together, single = (
+        find_unseen(known.composition, part, effort=UnseenEffort(trials=4, particles=FEW))
+        for part in (visible, visible[1:2])
+    )
     torch.testing.assert_close(single.tracks, together.tracks[1:2], atol=1e-3, rtol=1e-3)
     assert torch.equal(single.probability.argmax(-1), together.probability.argmax(-1)[1:2])

@@ -1,4 +1,4 @@
-"""Proposals: with which probabilities modules are drawn, and what proposals learn from."""
+"""Proposals: the probabilities with which modules are drawn, and what proposals learn from."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_uniform_leaves_the_rest_and_draws_all_modules_alike() -> None:
 
 
 def test_a_learned_proposal_learns_what_was_accepted_and_nothing_else() -> None:
-    """Accepted tasks always have module 1, refused ones module 0: after learning only module 1 is proposed."""
+    """Accepted tasks always have module 1, refused tasks module 0. After learning, only module 1 is proposed."""
     batch, generator = random_batch(64, 4, 3), torch.Generator().manual_seed(0)
     proposal = Learned(encoder(dropout=0.0), GROUPS, learning_rate=0.2)
     accepted = torch.arange(64) < 32
@@ -56,7 +56,7 @@ def test_a_learned_proposal_learns_what_was_accepted_and_nothing_else() -> None:
 
 
 def test_accepted_structures_count_by_their_share() -> None:
-    """A quarter accepted: a quarter of the step that the same structures alone make."""
+    """A quarter of the tasks is accepted, so the step is a quarter of that from the accepted tasks alone."""
     batch, z = random_batch(8, 4, 3), random_structure(8, 6, 2, torch.Generator().manual_seed(1))
     accepted = torch.arange(8) < 2
     some, alone = Learned(encoder(dropout=0.0), GROUPS), Learned(encoder(dropout=0.0), GROUPS)
@@ -77,7 +77,7 @@ def test_nothing_accepted_nothing_learned() -> None:
 
 @pytest.mark.parametrize("sure", [1e4, -1e4])
 def test_no_module_is_ever_excluded(sure: float) -> None:
-    """Reported by users (R27)."""
+    """Users reported unstable training after a proposal that was too certain."""
     proposal = Learned(encoder(), GROUPS, redraw_all, uniform=0.5)
     with torch.no_grad():
         proposal.encoder.readout.output.biases[0][0, 0] = torch.tensor([sure, 0.0])
@@ -102,7 +102,7 @@ def test_the_oracle_proposes_the_truth_of_the_tasks_that_are_visited() -> None:
 
 
 class Noted:
-    """A proposal that notes when it is called."""
+    """A proposal that records its calls."""
 
     def __init__(self) -> None:
         self.called: list[str] = []
@@ -133,7 +133,7 @@ def test_in_turn_each_learns_from_its_own_proposals() -> None:
     assert other.state_dict() == both.state_dict() == {"turn": 1, "proposals": [{"called": 6}, {"called": 4}]}
 
 
-def test_a_learned_proposal_goes_on_where_it_was() -> None:
+def test_a_learned_proposal_resumes_from_its_state() -> None:
     batch = random_batch(8, 4, 3)
     z, all_of_them = random_structure(8, 6, 2, torch.Generator().manual_seed(1)), torch.ones(8, dtype=torch.bool)
     first, second = Learned(encoder(), GROUPS), Learned(encoder(seed=9), GROUPS)

@@ -1,4 +1,4 @@
-"""Moves on models so small that the right answer is known."""
+"""Search moves on small models with known answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bouncegrad.core.batches import whole_tracks
-from bouncegrad.core.heat_bath import HeatBath, marginals
+from bouncegrad.core.heat_bath import Enumeration, HeatBath, marginals
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import fillings, random_structure
@@ -17,7 +17,7 @@ from .conftest import random_batch, small_graph
 
 
 class Table:
-    """A composition without modules: the loss of a structure is looked up."""
+    """A composition without modules; the loss of a structure comes from a table."""
 
     slots, choices = 2, 2
     groups = torch.tensor([[0, 1]])
@@ -82,7 +82,7 @@ def test_hand_set_modules_are_found_by_one_exact_move(known) -> None:
 def test_hand_set_modules_are_found_by_blocks(known) -> None:
     batch, composition = whole_tracks(known.tracks, torch.arange(12)), known.composition
     z, generator = random_structure(12, 12, 2, torch.Generator().manual_seed(5)), torch.Generator().manual_seed(0)
-    search = HeatBath(12, enumerate_up_to=4, block=4)
+    search = HeatBath(12, limits=Enumeration(4, 4))
     for sweep in range(60):
         z = search(composition, Uniform(composition.groups, 2), batch, z, 1000 * 0.85**sweep, generator).z
     assert torch.equal(z, known.z)
@@ -100,7 +100,7 @@ def test_hand_set_modules_are_found_by_annealed_metropolis(known) -> None:
 def test_only_the_block_moves() -> None:
     composition, batch = small_graph(5), random_batch(4, 3, 5)
     z, generator = random_structure(4, 20, 2, torch.Generator().manual_seed(1)), torch.Generator().manual_seed(0)
-    search = HeatBath(4, enumerate_up_to=1, block=4)
+    search = HeatBath(4, limits=Enumeration(1, 4))
     columns = search.coupling.plan(composition.groups, 2, 4, torch.Generator().manual_seed(0)).columns
     assert columns.shape == (5, 2)
     move = search(composition, Uniform(composition.groups, 2), batch, z, 1e6, generator)
@@ -124,7 +124,7 @@ def test_evidence_lasts_and_decays() -> None:
 
 
 def test_evidence_of_more_than_a_track_counts_as_one_track() -> None:
-    """Half of the old is kept, so visits of both steps of a track add up to two tracks: halved. Of one step: not."""
+    """Half of the old evidence is kept. Visits of two steps would add up to two tracks, so they are halved."""
     search, loss = HeatBath(1, decay=0.5), torch.tensor([[LOSSES]])
     centred = loss - loss.mean()
     batch = whole_tracks(torch.zeros(1, 3, 2, 1), torch.tensor([0]))
@@ -149,13 +149,13 @@ def test_shared_noise_makes_a_task_independent_of_its_batch(starts: int) -> None
 
     def drawn(rows: slice) -> torch.Tensor:
         part = type(batch)(*(field[rows] for field in batch[:3]))
-        search, generator = HeatBath(6, decay=0.0, shared_noise=starts), torch.Generator().manual_seed(0)
+        search, generator = HeatBath(6, decay=0.0, noise_rows=starts), torch.Generator().manual_seed(0)
         return search(composition, Uniform(composition.groups, 2), part, z[rows], 50.0, generator).z
 
     whole = drawn(slice(0, 6))
     assert torch.equal(drawn(slice(4, 4 + starts)), whole[4 : 4 + starts])
     same = type(batch)(*(field[:1].expand(2, *field.shape[1:]) for field in batch[:3]))
-    search, generator = HeatBath(2, decay=0.0, shared_noise=starts), torch.Generator().manual_seed(0)
+    search, generator = HeatBath(2, decay=0.0, noise_rows=starts), torch.Generator().manual_seed(0)
     one, other = search(composition, Uniform(composition.groups, 2), same, z[:2], 1e9, generator).z
     assert torch.equal(one, other) == (starts == 1)
 

@@ -1,11 +1,11 @@
-"""One graph for all tasks, or for each group: evidence adds up over tasks."""
+"""One graph for all tasks, or one for each group: evidence is summed over tasks."""
 
 from __future__ import annotations
 
 import torch
 
 from bouncegrad.core.batches import whole_tracks
-from bouncegrad.core.heat_bath import HeatBath
+from bouncegrad.core.heat_bath import Enumeration, HeatBath
 from bouncegrad.core.inference import infer
 from bouncegrad.core.priors import known_edges
 from bouncegrad.core.proposals import Uniform
@@ -34,7 +34,7 @@ def test_probabilities_are_those_of_the_summed_evidence() -> None:
     assert (found.z == found.z[0]).all()
 
 
-def test_one_task_is_as_ever() -> None:
+def test_one_task_gives_the_same_as_without_a_shared_graph() -> None:
     graph = small_graph(4)
     alone = infer(graph, tracks(4)[:1])
     assert torch.equal(alone.probability, infer(graph, tracks(4)[:1], shared=ALL[:1]).probability)
@@ -45,7 +45,7 @@ def test_blocks_find_the_graph_that_enumeration_finds() -> None:
     for weights in graph.edge.parameters():
         weights.data.mul_(3)
     exact = infer(graph, tracks(5), shared=ALL)
-    search = SharedGraph(0.0, enumerate_up_to=4, block=4)
+    search = SharedGraph(0.0, Enumeration(4, 4))
     batch, generator = whole_tracks(tracks(5), torch.arange(TASKS)), torch.Generator().manual_seed(0)
     z = random_structure(1, graph.slots, 2, generator).repeat(TASKS, 1)
     total = torch.zeros(graph.slots)
@@ -57,7 +57,7 @@ def test_blocks_find_the_graph_that_enumeration_finds() -> None:
     assert (total / 1000 - exact.probability[0, :, 1]).abs().max() < 0.1
 
 
-def test_every_visit_starts_from_the_last_graph_and_memory_comes_back() -> None:
+def test_every_visit_starts_from_the_last_graph_and_the_state_is_restored() -> None:
     graph, generator = small_graph(3), torch.Generator().manual_seed(0)
     search, other = SharedGraph(0.5), SharedGraph(0.5)
     z = random_structure(TASKS, graph.slots, 2, generator)
@@ -106,9 +106,9 @@ def test_a_visit_to_some_tasks_moves_their_groups_alone() -> None:
     assert (search.z[2:] == -1).all()
     assert (search.evidence[2:] == 0).all()
     assert search.evidence[:2].any(-1).all()
-    told = search.evidence[1]
+    evidence = search.evidence[1]
     loss = graph.conditional_losses(batch, z[[6, 2, 9]], torch.arange(2).expand(3, -1))[[0, 2]].sum(0)
-    assert torch.allclose(told, (loss - loss.mean(-1, keepdim=True)).float(), atol=1e-5)
+    assert torch.allclose(evidence, (loss - loss.mean(-1, keepdim=True)).float(), atol=1e-5)
 
 
 def test_what_is_known_of_one_task_is_known_of_its_group() -> None:

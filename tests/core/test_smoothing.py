@@ -1,4 +1,4 @@
-"""Smoothing over windows: the exact posterior of a chain, and a chance to stay that is learned."""
+"""Smoothing over windows: the exact posterior of a chain, and the learned probability to stay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRIOR = torch.tensor([0.7, 0.2, 0.1], dtype=torch.float64)
 
 
 def chains(tasks: int, windows: int, stay: float, seed: int = 0) -> torch.Tensor:
-    """Types of edges that are kept from window to window with this probability."""
+    """Returns types of edges that are kept from window to window with this probability."""
     generator = torch.Generator().manual_seed(seed)
     z = torch.multinomial(PRIOR.expand(tasks, -1), windows, replacement=True, generator=generator)
     for w in range(1, windows):
@@ -24,11 +24,11 @@ def chains(tasks: int, windows: int, stay: float, seed: int = 0) -> torch.Tensor
 
 
 def alone(z: torch.Tensor, likelihood: float, seed: int = 1) -> torch.Tensor:
-    """What a window by itself says: the likelihood of one type, seen through noise, is larger than that of others."""
+    """Returns probabilities from each window alone; one type, sometimes a wrong one, has a larger likelihood."""
     noisy = torch.rand(z.shape, generator=torch.Generator().manual_seed(seed)) < 1 / (1 + 2 / likelihood)
     shown = torch.where(noisy, z, (z + 1) % 3)
-    told = torch.ones(*z.shape, 3, dtype=torch.float64).scatter(-1, shown[..., None], likelihood) * PRIOR
-    return (told / told.sum(-1, keepdim=True))[:, :, None]
+    weight = torch.ones(*z.shape, 3, dtype=torch.float64).scatter(-1, shown[..., None], likelihood) * PRIOR
+    return (weight / weight.sum(-1, keepdim=True))[:, :, None]
 
 
 def test_probabilities_are_those_of_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,12 +48,12 @@ def test_probabilities_are_those_of_the_chain(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("stay", [0.0, 0.5, 0.95])
-def test_the_chance_to_stay_is_found(stay: float) -> None:
+def test_the_probability_to_stay_is_found(stay: float) -> None:
     found = smoothed(alone(chains(4000, 6, stay), 30.0), PRIOR)
     assert found.stay == pytest.approx(stay, abs=0.05)
 
 
-def test_edges_that_never_change_are_told_by_all_windows_together() -> None:
+def test_edges_that_never_change_use_the_evidence_of_all_windows() -> None:
     z = chains(500, 12, 1.0)
     probability = alone(z, 4.0)
     right = (probability.argmax(-1)[:, :, 0] == z).double().mean()

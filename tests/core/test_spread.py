@@ -1,4 +1,4 @@
-"""Intervals of forecasts: the width that holds a share of the errors, and what is made up at each horizon."""
+"""Intervals of forecasts: the width that contains a share of the errors, and the widening at each horizon."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TASKS, FRAMES = 200, 30
 
 @pytest.fixture
 def forecaster() -> Forecaster:
-    """Forecasts no change."""
+    """A forecaster that predicts no change."""
     graph, generator = small_graph(3, likelihood="shared"), torch.Generator().manual_seed(0)
     for weights in graph.node.parameters():
         weights.data.zero_()
@@ -23,19 +23,19 @@ def forecaster() -> Forecaster:
 
 @pytest.fixture
 def tracks() -> torch.Tensor:
-    """Heavy-tailed steps, the second feature ten times the first."""
+    """Tracks with heavy-tailed steps; the second feature is ten times the first."""
     steps = torch.randn(TASKS, FRAMES, 3, 2, generator=torch.Generator().manual_seed(1)).pow(3)
     return steps.cumsum(1) * torch.tensor([0.01, 0.1])
 
 
-def test_least_where_a_standard_deviation_holds_its_share_however_far_the_others_are() -> None:
+def test_the_loss_is_least_if_a_standard_deviation_contains_its_share_whatever_the_others_are() -> None:
     error = torch.cat([torch.full((69,), 0.5), torch.full((31,), 1e6)])
     at = [float(spread_loss(error, 2 * torch.tensor(width).log()).mean()) for width in (0.25, 0.49, 0.5, 0.51, 2.0)]
     assert min(at) == at[2]
     assert spread_loss(torch.zeros(1), torch.zeros(1)).isfinite().all()
 
 
-def test_intervals_hold_what_they_say_of_every_feature_at_the_end_of_recordings(forecaster, tracks) -> None:
+def test_intervals_contain_90_percent_of_every_feature_at_the_end_of_recordings(forecaster, tracks) -> None:
     z = torch.zeros(TASKS, forecaster.slots, dtype=torch.long)
     found = widening(forecaster, tracks, z, torch.Generator().manual_seed(2))
     assert found.shape == (HORIZONS, 2)
@@ -55,7 +55,7 @@ def test_only_the_end_of_recordings_counts(forecaster, tracks) -> None:
     assert torch.equal(one, other)
 
 
-def test_beyond_the_last_horizon_as_there() -> None:
+def test_beyond_the_last_horizon_its_factors_are_used() -> None:
     width = torch.ones(1, 1, 3, 1, 2)
     found = widened(Futures(0 * width, -width, 2 * width), torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
     assert found.low[0, 0, :, 0].tolist() == [[-1, -10], [-3, -30], [-3, -30]]

@@ -1,4 +1,4 @@
-"""Tamed gradients: states stay, no segment outweighs the others."""
+"""Limited gradients: states do not change, and no segment dominates the others."""
 
 from __future__ import annotations
 

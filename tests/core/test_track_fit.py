@@ -1,4 +1,4 @@
-"""Tracks of unseen entities: the band is solved exactly, derivatives are right, a known law is followed back."""
+"""Tracks of unseen entities: the band solver is exact, derivatives are right, and a known law gives the track."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_normal_equations_are_those_of_automatic_derivatives(hidden) -> None:
 
 
 def test_a_track_is_found_where_law_and_edges_are_known() -> None:
-    """A linear law: a few steps lead from anywhere to the one track that explains what the others do."""
+    """The law is linear, so a few steps lead from any start to the one track that explains the other entities."""
     known = make_known(entities=4, tasks=12)
     pulls = (known.z * (known.composition.pairs[0] == 3)).sum(1) > 0
     tracks, z = known.tracks[pulls], known.z[pulls]

@@ -1,31 +1,27 @@
-"""Unseen entities: found where the others tell of them, undetermined where they do not."""
+"""Unseen entities: they are found if they act on the others, and undetermined if not."""
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
+
 import torch
 
-from bouncegrad.core import particle_filter
-from bouncegrad.core.compositions.graph import gaussian_loss
+from bouncegrad.core.heads import gaussian_loss
+from bouncegrad.core.particle_filter import Particles
 from bouncegrad.core.refitting import into_unseen, refit
 from bouncegrad.core.track_fit import TrackFit
-from bouncegrad.core.unseen import find_unseen
+from bouncegrad.core.unseen import UnseenEffort, find_unseen
 
 from .conftest import make_known, small_graph
 
-
-@pytest.fixture(autouse=True)
-def fewer(monkeypatch) -> None:
-    """The law is simple: a tenth of the particles does."""
-    monkeypatch.setattr(particle_filter, "PARTICLES", 400)
-    monkeypatch.setattr(particle_filter, "FIRST", 3200)
+FEWER = UnseenEffort(trials=12, particles=Particles(count=400, first=3200))  # the law is simple
 
 
-def test_one_who_pulls_several_is_found_and_one_who_pulls_nobody_is_not() -> None:
-    """Reported by users (R47)."""
+def test_an_entity_that_pulls_several_is_found_and_one_that_pulls_nobody_is_not() -> None:
+    """Users asked for entities that were not observed."""
     known = make_known(entities=4, tasks=12, frames=24)
     z = known.z.clone()
-    found = find_unseen(known.composition, known.tracks[:, :, :3], starts=12)
+    found = find_unseen(known.composition, known.tracks[:, :, :3], effort=FEWER)
     from_hidden = (z * (known.composition.pairs[0] == 3)).sum(1)
     square = (found.tracks[:, :, 0] - known.tracks[:, :, 3]).square().mean((1, 2))
     centre = (known.tracks[:, :, :3].mean(2) - known.tracks[:, :, 3]).square().mean((1, 2))
@@ -36,12 +32,12 @@ def test_one_who_pulls_several_is_found_and_one_who_pulls_nobody_is_not() -> Non
     assert found.probability.shape == (12, 12, 2)
 
     still = known.tracks[:, :1, :3].expand(-1, 24, -1, -1)
-    alone = find_unseen(known.composition, still, starts=12)
+    alone = find_unseen(known.composition, still, effort=FEWER)
     assert alone.determined.float().mean() < 0.5
 
 
 def test_an_edge_into_the_unseen_and_its_track_change_together() -> None:
-    """Given the track that fits a wrong edge, the wrong edge seems right; the law's variance is all that is allowed."""
+    """Given the track that fits a wrong edge, the wrong edge seems right. No slack is added to the variance."""
     known = make_known(entities=4, tasks=6, frames=24)
     visible, into = known.tracks[:, :, :3], into_unseen(known.composition, 3)
     wrong = known.z.clone()
@@ -60,7 +56,10 @@ def test_an_edge_into_the_unseen_and_its_track_change_together() -> None:
 
 def test_the_same_seed_gives_the_same_answer_and_the_modules_are_left_as_they_were() -> None:
     known = make_known(entities=4, tasks=3)
-    first, second = (find_unseen(known.composition, known.tracks[:, :, :3], seed=4, starts=3) for _ in range(2))
+    first, second = (
+        find_unseen(known.composition, known.tracks[:, :, :3], seed=4, effort=replace(FEWER, trials=3))
+        for _ in range(2)
+    )
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
     assert known.composition.slack == 0.0
 
@@ -70,8 +69,7 @@ def test_slack_widens_every_variance() -> None:
     x = torch.randn(2, 4, 3, 2, generator=torch.Generator().manual_seed(0))
     z = torch.zeros(2, 6, dtype=torch.long)
     mean, plain = composition.predict_change(x, z)
-    composition.slack = 0.5
-    same, wide = composition.predict_change(x, z)
+    same, wide = composition.widened(0.5).predict_change(x, z)
     torch.testing.assert_close(same, mean)
     torch.testing.assert_close(wide.exp(), plain.exp() + 0.25)
     assert torch.isfinite(gaussian_loss(mean, wide)).all()

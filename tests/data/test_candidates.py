@@ -58,7 +58,7 @@ def test_a_table_of_pairs(tmp_path) -> None:
     ("text", "says"),
     [
         ("source,to\na,b\n", "line 1: no column target"),
-        ("source,target\na,b\na,z\n", "line 3: entity 'z' is no entity of array"),
+        ("source,target\na,b\na,z\n", "line 3: target 'z' is no entity of array"),
         ("source,target\na,a\n", "line 2: source and target are the same"),
         ("source,target\n", "no pair"),
     ],

@@ -154,7 +154,7 @@ def test_an_order_goes_with_a_vector_only(tmp_path):
 @few
 @given(n=st.integers(2, 5), m=st.integers(1, 3), seed=st.integers(0, 99))
 def test_every_form_of_one_truth_is_read_alike(tmp_path_factory, n, m, seed):
-    """Reported by users (R16)."""
+    """Users reported an accuracy near chance after they converted edges by hand."""
     truth = recordings(m, n=n, seed=seed)
     assert truth.edges is not None
     hidden, folder = truth.without_edges(), tmp_path_factory.mktemp("edges")
@@ -173,7 +173,7 @@ def test_every_form_of_one_truth_is_read_alike(tmp_path_factory, n, m, seed):
 
 @pytest.mark.skipif(not SHARED.exists(), reason="no shared data beside the repository")
 def test_the_truth_of_a_directed_system_in_three_forms(tmp_path):
-    """R16: a square matrix, a list of (source, target, type), and a vector with its order named."""
+    """Users reported an accuracy near chance after they converted edges by hand; three layouts give the same edges."""
     truth = load(SHARED / "reports/fixtures/directed3.npz")
     assert truth.edges is not None
     path = tmp_path / "a.npz"

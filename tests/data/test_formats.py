@@ -172,10 +172,10 @@ def test_python_objects_and_damage_inside_an_archive(tmp_path):
 
 def test_paths_with_nothing_to_read(tmp_path):
     assert refused(tmp_path / "a.npz") == ": no such file or folder; correct the path"
-    assert refused(tmp_path).startswith(": nothing known in this folder; give a Kipf folder")
+    assert refused(tmp_path).startswith(": this folder has no known format; give a Kipf folder")
     for folder in (tmp_path / "a.csv", tmp_path / "a.npz"):
         folder.mkdir()
-        assert refused(folder).startswith(": nothing known in this folder")
+        assert refused(folder).startswith(": this folder has no known format")
     (tmp_path / "a.txt").write_text("")
     assert refused(tmp_path / "a.txt").startswith(": files named *.txt are not known; give a Kipf folder")
 
@@ -183,7 +183,7 @@ def test_paths_with_nothing_to_read(tmp_path):
 def test_single_files_have_no_parts(tmp_path):
     save(recordings(), tmp_path / "a.npz")
     assert parts(tmp_path / "a.npz") == ()
-    assert refused(tmp_path / "a.npz", part="train") == ": has no parts, so not 'train' either; leave the part out"
+    assert refused(tmp_path / "a.npz", part="train") == ": has no parts, so no part 'train'; leave the part out"
     with pytest.raises(InputError, match=r"a \.csv file has no parts; leave 'test' out"):
         save(recordings(), tmp_path / "a.csv", "test")
 

@@ -202,7 +202,7 @@ def test_what_a_folder_cannot_hold_is_not_written(tmp_path):
 def test_recordings_without_truth_are_not_written_beside_another_truth(tmp_path, format):
     path, part = (tmp_path / "a.csv", None) if format == "csv" else (tmp_path / "a", "train")
     save(recordings(), path, part, format=format)
-    with pytest.raises(InputError, match=r"edges.*: would be read as the truth of the recordings; remove it"):
+    with pytest.raises(InputError, match=r"edges.*: would be read as the true edges of the recordings; remove it"):
         save(recordings(seed=1).without_edges(), path, part, format=format)
     assert_equal(load(path), recordings())
 

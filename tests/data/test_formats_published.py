@@ -322,7 +322,9 @@ class TestPedestrians:
         (folder / "obsmat.txt").write_text("1 1 0 0 0 0 0 0\n" * 2)
         assert refused(folder / "obsmat.txt") == ": frame 1 has person 1 twice; remove one of the rows"
         (folder / "obsmat.txt").write_text("")
-        assert refused(folder).startswith(": no 20 frames in a row with 3 people there throughout; give a longer")
+        assert refused(folder).startswith(
+            ": no 20 frames in a row in which the same 3 people are present; give a longer"
+        )
         (folder / "obsmat.txt").write_bytes(b"\xff\xfe")
         assert refused(folder / "obsmat.txt") == ": is no text in UTF-8; give the file as it was published"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, save
 
+from ..measuring import calls
 from .test_formats import SHARED, assert_equal, few, recordings, refused
 
 # Two tasks, two frames, two entities; lines 2 to 9.
@@ -100,7 +100,7 @@ def test_rounded_times_are_even_enough(tmp_path):
         (5, ",0.5,b,4", ": task is blank; write a name"),
         (6, "q,7,a,5,0", ": has more cells than the header's 4"),
         (2, "p,0,a,1,0", ": has more cells than the header's 4"),
-        (7, "q,7,a,6", ": task q, time 7, entity a stood in line 6 already; remove one"),
+        (7, "q,7,a,6", ": task q, time 7, entity a is in line 6 already; remove one"),
     ],
 )
 def test_bad_cells_are_refused_by_line(tmp_path, line, row, message):
@@ -141,7 +141,7 @@ def test_gaps_survive_a_round_trip(tmp_path):
 
 def test_line_numbers_count_empty_lines_and_survive_sorting(tmp_path):
     rows = ["", *reversed(ROWS), "p,0,b,2"]
-    assert refused(table(tmp_path, rows)).startswith(", line 11: task p, time 0, entity b stood in line 9 already")
+    assert refused(table(tmp_path, rows)).startswith(", line 11: task p, time 0, entity b is in line 9 already")
     assert refused(table(tmp_path, [*rows[:4], "p,9,b,?", *rows[4:]])).startswith(", line 6: x holds '?'")
 
 
@@ -158,7 +158,7 @@ def test_line_numbers_count_empty_lines_and_survive_sorting(tmp_path):
         ),
         (
             [f"p,{t},{entity},0" for t in (0, 1, 2.5, 1e300, 1.5e300) for entity in "ab"],
-            ": in task p time goes from 2.5 to 1e+300, a step of 1e+300 where 1.5 is usual; correct the time, or make",
+            ": in task p time goes from 2.5 to 1e+300, a step of 1e+300 where 1.5 is usual; correct the time, or put",
         ),
         (
             [f"p,{t},{entity},0" for t in (-1.7e308, 0, 1, 1.7e308) for entity in "ab"],
@@ -242,7 +242,7 @@ def test_edges_given_by_hand_take_the_place_of_those_beside(tmp_path):
         (["p,c,b,1"], ", line 2: source 'c' is no entity of "),
         (["p,a,c,1"], ", line 2: target 'c' is no entity of "),
         (["p,a,b,1", "", "p,a,a,1"], ", line 4: source and target are the same entity; remove this line"),
-        (["p,a,b,1", "p,a,b,0"], ", line 3: this task, source and target stood above already; keep one line"),
+        (["p,a,b,1", "p,a,b,0"], ", line 3: this task, source and target are in a line above already; keep one line"),
         (["p,a,b,0.5"], ", line 2: the type is not 0, 1, ...; number the types from 0"),
         (["p,a,b,-1"], ", line 2: the type is not 0, 1, ..."),
         (["p,a,b,strong"], ", line 2: type holds 'strong', which is no finite number"),
@@ -297,12 +297,10 @@ def test_what_a_table_cannot_hold_is_not_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_hundred_thousand_rows_take_no_time(tmp_path):
+def test_a_large_table_is_read_with_fewer_calls_than_it_has_rows(tmp_path):
     data = recordings(m=200, t=100, n=5)
     save(data, tmp_path / "a.csv")
-    start = time.perf_counter()
-    assert_equal(load(tmp_path / "a.csv"), data)
-    assert time.perf_counter() - start < 3
+    assert calls(lambda: assert_equal(load(tmp_path / "a.csv"), data)) < 100_000
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="no shared data beside the repository")

@@ -94,7 +94,7 @@ def test_without_times_rows_are_frames(tmp_path):
     [
         (["0,1,2,3,4", "1,5,?,7,8"], ", line 3: a_y holds '?', which is no finite number"),
         (["0,1,2,3,4", "1,5,6,7,8,9"], ", line 3: has more cells than the header's 5"),
-        (["0,1,2,3,4", "0,5,6,7,8"], ", line 3: task 0, time 0, entity a stood in line 2 already; remove one"),
+        (["0,1,2,3,4", "0,5,6,7,8"], ", line 3: task 0, time 0, entity a is in line 2 already; remove one"),
         ([f"{t},1,2,3,4" for t in (0, 1, 2.5, 3.5)], ": in task 0 time goes from 1 to 2.5, a step of 1.5 where"),
         (["0,1,2,3,4"], ": 1 frame in shape (1, 1, 2, 2); a change needs at least two frames"),
         ([], ": has a header but no rows"),
@@ -144,7 +144,7 @@ def test_round_trip(tmp_path_factory, shape, names, dt, truth):
 
 
 def test_what_a_wide_table_cannot_hold_is_not_written(tmp_path):
-    with pytest.raises(InputError, match="the name 'a:b' holds a colon, which divides entity and feature; rename it"):
+    with pytest.raises(InputError, match="the name 'a:b' has a colon, which separates entity and feature; rename it"):
         save(recordings(entities=("a:b", "c", "d")), tmp_path / "a.csv", format="wide")
     with pytest.raises(InputError, match=r"the files of format wide are called \*\.csv; name it so"):
         save(recordings(), tmp_path / "a.txt", format="wide")

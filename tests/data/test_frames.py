@@ -79,7 +79,7 @@ def test_refusals_count_rows_from_zero():
 
 def test_what_is_no_table():
     frame = to_frame(DATA)
-    assert refused(frame, part="test") == "DataFrame: has no parts, so not 'test' either; leave the part out"
+    assert refused(frame, part="test") == "DataFrame: has no parts, so no part 'test'; leave the part out"
     assert refused(frame, edges_order="source").startswith("DataFrame: an order of edges is given but no vector")
     assert refused(DATA.x).startswith("ndarray: neither a path nor a pandas table; arrays become recordings with")
     assert refused(frame, edges=DATA.edges).startswith("ndarray: neither a path nor a pandas table")

@@ -112,7 +112,7 @@ def test_a_jump_is_placed_even_in_a_short_recording():
     data = Trajectories(calm(m=1, t=12).x[..., 2:], features=("a", "b"))
     assert inspect(data).warnings == ()
     moved = changed(data, data.x[0, 6:, 1, 1] + 1e4, 0, slice(6, None), 1, 1)
-    assert "up to task 0, frame 6, entity 1, feature b;" in the_one_warning(moved)
+    assert "at task 0, frame 6, entity 1, feature b;" in the_one_warning(moved)
 
 
 def test_a_jump_across_a_gap_is_none():
@@ -133,10 +133,10 @@ def test_velocities_that_nearly_fit_are_no_matter():
 
 
 def test_copied_tasks_and_overlapping_clips():
-    """Reported by users (R34)."""
+    """Users asked about tracking files of basketball, in which clips of one moment may overlap."""
     data = calm(tasks=("a", "b", "c", "d"))
     assert the_one_warning(changed(changed(data, data.x[1], 2), data.x[1], 3)) == (
-        "2 tasks with frames of earlier ones, first task c, which repeats 5 frames or more of task b; "
+        "2 tasks with frames of earlier tasks, first task c, which repeats 5 frames or more of task b; "
         "remove copies and overlapping clips"
     )
     clips = np.concatenate([data.x[:1, :25], data.x[:1, 15:]])

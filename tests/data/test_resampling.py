@@ -143,7 +143,7 @@ def test_what_cannot_be_resampled(tmp_path):
     with pytest.raises(InputError, match=r"times have shape \(3,\); give \(41,\) for all tasks, or \(1, 41\)"):
         resample(cubics(UNEVEN), 0.1, UNEVEN[:3])
     (tmp_path / "t.csv").write_text("time,entity,x\n" + "".join(f"{t},{e},1\n" for t in UNEVEN for e in "ab"))
-    with pytest.raises(InputError, match="says its times itself; resample without a time step"):
+    with pytest.raises(InputError, match="states its times itself; resample without a time step"):
         load(tmp_path / "t.csv", resample=0.1, time_step=0.2)
     (tmp_path / "t.csv").write_text("time,entity,x\n1,a,2\n2,b,3\n")
     with pytest.raises(InputError, match="no entity was recorded twice"):

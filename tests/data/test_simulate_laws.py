@@ -177,7 +177,7 @@ def phases_that_fit(frame, edges):
 
 
 def test_rates_follow_from_the_stored_edges():
-    """Reported by users (R09)."""
+    """Users reported that they could not rebuild the published simulation of oscillators."""
     data = simulate("kuramoto", 20, frames=10, directed=True)
     misses = [phases_that_fit(x, e)[1] for xs, e in zip(data.x, data.edges, strict=True) for x in xs]
     assert max(misses) < 1e-6
@@ -186,7 +186,7 @@ def test_rates_follow_from_the_stored_edges():
 
 
 def test_continues_oscillators_recorded_elsewhere():
-    """Reported by users (R09)."""
+    """Users reported that they could not rebuild the published simulation of oscillators."""
     path = SHARED / "reports" / "fixtures" / "kuramoto5.npz"
     if not path.exists():
         pytest.skip("the recorded oscillators are not beside this repository")

@@ -1,10 +1,10 @@
-"""Kills small runs with SIGKILL and has them go on; run as a program, which loads torch once and forks for each run.
+"""Kills small runs with SIGKILL and resumes them, as a program that loads torch once and forks for each run.
 
     python -m tests.fitting.killing KIND KILLS SEED
 
-A run is killed at a random instant of its time, or at a random one of its dealings with files (each opening, renaming
-and removal is one, so that the short moments between them are hit, too). What it says in JSON on its last line is how
-many of the runs were killed, and where.
+A run is killed at a random time, or at a random operation on its files, such as an opening, a renaming or a removal.
+The second way hits the short moments between two operations. The last line of output is JSON: how many runs were
+killed, and when.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from bouncegrad.runs.folder import Run
 
 from ..comparing import assert_same, assert_same_runs, timeless
 
-DEALINGS = {"open", "os.rename", "os.remove", "os.mkdir", "os.truncate"}
+OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.truncate"}
 SMALL = ["--edge_hidden", "[8]", "--node_hidden", "[8]", "--message", "4", "--threads", "1", "--holdout", "0"]
 FEW = ["--search_steps", "2", "--tasks", "16", "--hidden", "[8-8]", "--batch", "4"]
 KINDS: dict[str, list[str]] = {
@@ -62,7 +62,7 @@ WORDS_AGAIN = ["--data", "data.npz"]  # a run on recordings keeps its settings
 
 
 def in_child(work: Callable[[], int], wait: float | None = None) -> int:
-    """What `os.waitpid` says of a fork that does this work, killed after `wait` seconds."""
+    """Returns the status of a fork that does this work; it is killed after `wait` seconds, if these are given."""
     child = os.fork()
     if child == 0:
         status = 99
@@ -78,33 +78,33 @@ def in_child(work: Callable[[], int], wait: float | None = None) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def watched(folder: str, deal: Callable[[], None]) -> None:
-    """Has `deal` called at every dealing with files in a folder from now on."""
+def watched(folder: str, act: Callable[[], None]) -> None:
+    """Calls `act` at every operation on files in a folder from now on."""
 
     def look(event: str, given: tuple[Any, ...]) -> None:
-        if event in DEALINGS and any(folder in str(one) for one in given[:2]):
-            deal()
+        if event in OPERATIONS and any(folder in str(one) for one in given[:2]):
+            act()
 
     sys.addaudithook(look)
 
 
 def counted(work: Callable[[], int], folder: str) -> int:
-    """Writes down how many dealings with a folder this work has."""
+    """Does this work, and writes the number of its operations on a folder to the file `operations`."""
     found: list[None] = []
     watched(folder, lambda: found.append(None))
     status = work()
-    Path("dealings").write_text(str(len(found)))
+    Path("operations").write_text(str(len(found)))
     return status
 
 
-def killed_at(dealing: int, folder: str) -> None:
-    """Has this process killed at its so many-th dealing with a folder."""
-    left = iter(range(dealing))
+def killed_at(operation: int, folder: str) -> None:
+    """Kills this process at operation number `operation` on a folder."""
+    left = iter(range(operation))
     watched(folder, lambda: None if next(left, None) is not None else os.kill(os.getpid(), signal.SIGKILL))
 
 
 def next_words(kind: str, folder: str) -> list[str]:
-    """What a person types to begin, or to go on after whatever happened."""
+    """Returns the words that begin a run, or that resume it."""
     run = Run(folder)
     begun = run.folder.exists() and any(run.folder.iterdir()) and not run.killed_early
     if begun and kind in ("springs", "paper"):
@@ -113,7 +113,7 @@ def next_words(kind: str, folder: str) -> list[str]:
 
 
 def assert_equal(kind: str, one: Path, two: Path) -> None:
-    """Everything but the clock is the same, and nothing else is left."""
+    """Asserts that two runs have the same files with the same contents, except for times."""
     assert {path.name for path in one.iterdir()} == {path.name for path in two.iterdir()}
     if kind in ("springs", "paper"):
         assert_same_runs(Run(one), Run(two))
@@ -126,23 +126,23 @@ def assert_equal(kind: str, one: Path, two: Path) -> None:
 
 
 def program(kind: str, kills: int, seed: int) -> dict[str, int]:
-    """Kills, goes on and compares; counts what was seen."""
+    """Kills runs, resumes them and compares; returns counts."""
     torch.set_num_threads(1)
     import_module("bouncegrad.app.commands.train")  # once, before the forks
     recording.VISITS_A_ROW, recording.SECONDS_A_CHECKPOINT = 10, 0.02
-    regression_training.STEPS_A_ROW, regression_training.SECONDS_A_CHECKPOINT = 10, 0.02
+    regression_training.INTERVALS = regression_training.Intervals(steps_a_row=10, seconds_a_checkpoint=0.02)
     inference.TASKS_AT_ONCE = 4  # so that some are killed within the inference before the forecasting stage
     save(simulate("springs", 18, entities=3, frames=12, seed=0), "data.npz")
     draw, seen = random.Random(seed), Counter[str]()
     begin = time.monotonic()
     assert in_child(lambda: counted(lambda: main(next_words(kind, "whole")), "whole")) == 0
     took = time.monotonic() - begin
-    dealings = int(Path("dealings").read_text())
+    operations = int(Path("operations").read_text())
     while seen["killed"] < kills:
         folder = f"run{seen['runs']}"
         seen["runs"] += 1
         for _ in range(draw.choice([1, 1, 2, 4])):  # some are killed several times before they may end
-            after, at, timed = draw.uniform(0, took), draw.randrange(dealings), draw.random() < 0.5
+            after, at, timed = draw.uniform(0, took), draw.randrange(operations), draw.random() < 0.5
 
             def work(at: int | None = None if timed else at, folder: str = folder) -> int:
                 if at is not None:
@@ -158,7 +158,7 @@ def program(kind: str, kills: int, seed: int) -> dict[str, int]:
         assert in_child(partial(main, next_words(kind, folder))) == 0, folder
         assert_equal(kind, Path(folder), Path("whole"))
         shutil.rmtree(folder)
-    return {**seen, "dealings": dealings, "milliseconds": round(1000 * took)}
+    return {**seen, "operations": operations, "milliseconds": round(1000 * took)}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Several processes take the same steps as one, and what they leave behind goes on with any number of them."""
+"""Several processes take the same steps as one, and any number of processes can resume a run."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ from bouncegrad.core.distributed import Processes
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, save
 from bouncegrad.data.simulate import simulate
-from bouncegrad.fitting.stages import require_shared, train
+from bouncegrad.fitting.environment import Environment
+from bouncegrad.fitting.prepare import require_shareable
+from bouncegrad.fitting.stages import train
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import resolve
 
-# Adam, since the polar factors of Muon let differences of rounding grow within some dozen steps.
+from ..measuring import HANG
+
+# Adam is used because with the polar factors of Muon, rounding errors grow within some dozen steps.
 SETTINGS = "--epochs 12 --batch 5 --cooling 20 --optimizer adam --edge_hidden [8] --node_hidden [8] --holdout 0"
 TOLERANCE = {"rtol": 0.0, "atol": 1e-5}
 
 
 def start(folder: Path, words: str, count: int = 2) -> list[subprocess.Popen[str]]:
-    """The command in several processes, as torchrun starts it."""
+    """Starts the command in several processes, as torchrun does."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -47,11 +52,11 @@ def start(folder: Path, words: str, count: int = 2) -> list[subprocess.Popen[str
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """springs.npz, and the folder `two` of a run of two processes, with what these said."""
+    """Trains on springs.npz with two processes; returns the folder, which holds the run `two`, and their output."""
     folder = tmp_path_factory.mktemp("processes")
     save(simulate("springs", 21, entities=3, frames=12, seed=0), folder / "springs.npz")
     begun = start(folder, f"train --data springs.npz --out two {SETTINGS}")
-    return folder, [(*process.communicate(timeout=60), process.returncode) for process in begun]
+    return folder, [(*process.communicate(timeout=HANG), process.returncode) for process in begun]
 
 
 def one_process(folder: Path, name: str, **options) -> Run:
@@ -76,7 +81,7 @@ def test_two_processes_equal_one(trained):
     assert_close(one_process(folder, "one"), Run(folder / "two"))
 
 
-def test_the_first_process_alone_speaks(trained):
+def test_only_the_first_process_prints(trained):
     _, ((out, err, status), (*silence, other)) = trained
     assert (status, other) == (0, 0)
     assert out.endswith("wrote two\n")
@@ -87,9 +92,9 @@ def test_the_first_process_alone_speaks(trained):
 def test_begun_by_one_and_finished_by_two(trained):
     folder, _ = trained
     visits = iter(range(23))  # within a pass
-    one_process(folder, "broken", stop=lambda: next(visits, None) is None)
+    one_process(folder, "broken", environment=Environment(stop=lambda: next(visits, None) is None))
     for process in start(folder, "train --data springs.npz --out broken --resume"):
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=HANG)
         assert (process.returncode, err) == (0, "")
     assert_close(one_process(folder, "unbroken"), Run(folder / "broken"))
 
@@ -102,7 +107,7 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(trained):
         assert first.poll() is None
         time.sleep(0.05)
     second.send_signal(signal.SIGKILL)
-    _, err = first.communicate(timeout=20)
+    _, err = first.communicate(timeout=HANG)
     second.communicate()
     assert first.returncode == 1
     assert err.splitlines() == [
@@ -110,7 +115,13 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(trained):
         "bouncegrad train --resume --data springs.npz --out killed"
     ]
     visits = iter(range(10))
-    train(run.config(), load(folder / "springs.npz"), run, resume=True, stop=lambda: next(visits, None) is None)
+    train(
+        run.config(),
+        load(folder / "springs.npz"),
+        run,
+        resume=True,
+        environment=Environment(stop=lambda: next(visits, None) is None),
+    )
     assert run.state()["schedule"]["epoch"] == 2
 
 
@@ -121,9 +132,9 @@ def test_a_signal_stops_all_of_them_with_a_checkpoint(trained):
     while not run.rows():
         assert first.poll() is None
         time.sleep(0.05)
-    second.send_signal(signal.SIGTERM)  # to one of them, which all follow
-    out, err = first.communicate(timeout=20)
-    second.communicate(timeout=20)
+    second.send_signal(signal.SIGTERM)  # one process gets the signal, and all stop
+    out, err = first.communicate(timeout=HANG)
+    second.communicate(timeout=HANG)
     assert (first.returncode, second.returncode, err) == (130, 130, "")
     assert out.splitlines()[-1].startswith("stopped; go on with: bouncegrad train --resume")
     assert run.state()["schedule"]["epoch"] >= run.rows()[-1]["epoch"]
@@ -131,8 +142,8 @@ def test_a_signal_stops_all_of_them_with_a_checkpoint(trained):
 
 def test_a_refusal_is_one_line_of_all_processes(trained):
     folder, _ = trained
-    told = [p.communicate(timeout=30)[1] for p in start(folder, f"train --data springs.npz --out two {SETTINGS}")]
-    assert told == ["bouncegrad: two: is not empty; choose another --out, or continue with --resume\n", ""]
+    printed = [p.communicate(timeout=HANG)[1] for p in start(folder, f"train --data springs.npz --out two {SETTINGS}")]
+    assert printed == ["bouncegrad: two: is not empty; choose another --out, or continue with --resume\n", ""]
 
 
 def test_shards_are_all_tasks_in_order():
@@ -149,7 +160,7 @@ def test_shards_are_all_tasks_in_order():
 )
 def test_more_processes_than_tasks_are_refused(settings, line):
     with pytest.raises(InputError, match=f"^{line}$"):
-        require_shared(Config(**settings), 3, Processes(0, 4))
+        require_shareable(resolve(Config(**settings), (3, 10, 3, 4)), 3, Processes(0, 4))
 
 
 @pytest.mark.parametrize(
@@ -157,9 +168,9 @@ def test_more_processes_than_tasks_are_refused(settings, line):
     [({"search": "paper"}, "search paper"), ({"loss": "rollout"}, "loss rollout"), ({"shared_graph": True}, "shared_")],
 )
 def test_what_is_for_one_process_is_refused_for_more(settings, name):
-    require_shared(Config(**settings), 64, Processes())
+    require_shareable(resolve(Config(**settings), (64, 10, 3, 4)), 64, Processes())
     with pytest.raises(InputError, match=f"^2 processes cannot share a run with --{name}"):
-        require_shared(Config(**settings), 64, Processes(1, 2))
+        require_shareable(resolve(Config(**settings), (64, 10, 3, 4)), 64, Processes(1, 2))
 
 
 def test_other_commands_are_for_one_process(command, monkeypatch):

@@ -1,4 +1,4 @@
-"""`--edge_types auto`: the rule on hand-made tables, shares of time, what is stored and told, and real cases."""
+"""`--edge_types auto`: the rule on given losses, shares of time, what is stored and printed, and real data."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_estimator_chooses_and_keeps_the_table(springs):
     assert RelationalInference(epochs=1, **SMALL).fit(springs).held_out_losses_ == {}
 
 
-def test_windows_gaps_and_lags_are_judged_too(springs):
+def test_windows_gaps_and_lags_work_too(springs):
     mask = np.ones(springs.x.shape[:3], bool)
     mask[0, 4:, 1] = False
     gaps = replace(springs, x=np.where(mask[..., None], springs.x, np.nan))
@@ -149,10 +149,10 @@ def test_settings_that_leave_nothing_to_choose(settings, says):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "k"), [("springs4", 2), ("free4", 1), ("types3", 3)])
-def test_as_many_types_as_there_are(name, k):
-    """Reported by users (R45): nobody reads a label, and one type is worst where there are two."""
+def test_the_true_number_of_types_is_chosen(name, k):
+    """Users asked how to choose without labels; one type is worst where there are two."""
     data = load(fixture_path(f"{name}.npz"))
-    found = settle_edge_types(Config(edge_types="auto", minutes=1, threads=1), data)
+    found = settle_edge_types(Config(edge_types="auto", epochs=6000, threads=1), data)
     assert found.config.edge_types == k, found.losses
     if k > 1:
         assert max(found.losses, key=found.losses.__getitem__) == 1

@@ -1,4 +1,4 @@
-"""The inference before the forecasting stage: stopped and late within it, a run goes on to the same end."""
+"""The inference before the forecasting stage: a run that is stopped in it, or late, still ends correctly."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from bouncegrad.core.inference import Interrupted, infer
+from bouncegrad.core.inference import InferenceEffort, Interrupted, infer
 from bouncegrad.core.priors import known_edges
 from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.data.simulate import simulate
-from bouncegrad.fitting.final_structures import MostProbable
+from bouncegrad.fitting.environment import Environment
+from bouncegrad.fitting.final_structures import FinalStructures
+from bouncegrad.fitting.recorder import Recording
 from bouncegrad.fitting.schedule import Schedule
 from bouncegrad.fitting.stages import train
 from bouncegrad.models.forecasts import predict
 from bouncegrad.models.model import Model
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import resolve
 
 from ..comparing import assert_same_runs
 
@@ -30,8 +33,8 @@ CONFIG = Config(epochs=20, threads=1, forecast=0.4, horizon=2, edge_hidden=(8,),
 @pytest.fixture(autouse=True)
 def four_tasks_at_once(monkeypatch):
     """18 tasks are inferred in five parts, and a checkpoint is written after each."""
-    monkeypatch.setattr("bouncegrad.core.inference.TASKS_AT_ONCE", 4)
-    monkeypatch.setattr("bouncegrad.fitting.recorder.SECONDS_A_CHECKPOINT", -1.0)
+    monkeypatch.setattr("bouncegrad.core.inference.EFFORT", InferenceEffort(tasks_at_once=4))
+    monkeypatch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(seconds_a_checkpoint=-1.0))
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +43,9 @@ def tasks():
 
 
 def first_stage(tasks) -> int:
-    """How often a run asks whether it is to stop before its inference."""
+    """Returns how often a run asks `stop` before its inference."""
     asked = []
-    train(replace(CONFIG, forecast=0.0), tasks, stop=lambda: bool(asked.append(1)))
+    train(replace(CONFIG, forecast=0.0), tasks, environment=Environment(stop=lambda: bool(asked.append(1))))
     return len(asked)
 
 
@@ -51,7 +54,7 @@ def test_a_run_stopped_in_the_inference_goes_on_to_the_same_end(tasks, tmp_path,
     run, whole = Run(tmp_path / "broken"), Run(tmp_path / "whole")
     train(CONFIG, tasks, whole)
     asked = iter(range(first_stage(tasks) + parts))
-    train(CONFIG, tasks, run, stop=lambda: next(asked, None) is None)
+    train(CONFIG, tasks, run, environment=Environment(stop=lambda: next(asked, None) is None))
     state = run.state()
     assert (state["schedule"]["progress"], state["inferred"]["done"], state["forecast"]) == (1, parts, None)
     assert run.progress == 1 - CONFIG.forecast
@@ -61,36 +64,41 @@ def test_a_run_stopped_in_the_inference_goes_on_to_the_same_end(tasks, tmp_path,
     assert_same_runs(run, whole)
 
 
+def parts_of(loop, schedule):
+    """Those parts of a run that the search for final structures reads."""
+    return SimpleNamespace(loop=loop, schedule=schedule, composition=loop.composition)
+
+
 def test_parts_give_what_all_at_once_gives(tasks):
     model, loop, _ = train(replace(CONFIG, forecast=0.0), tasks)
     tracks = torch.as_tensor((tasks.x - np.array(model.scaling.shift)) / np.array(model.scaling.scale)).float()
-    found = MostProbable(loop, Schedule(CONFIG), tracks, lambda: False)
+    found = FinalStructures(parts_of(loop, Schedule(resolve(CONFIG, (18, 10, 3, 4)))), tracks, lambda: False)
     assert found.find(lambda: None)
     search = loop.search
     assert torch.equal(found.z, infer(loop.composition, tracks, 1, search.coupling, search.prior).z)
 
 
 def test_groups_keep_their_known_edges(tasks):
-    """Two groups whose tasks do not come in turn."""
+    """Two groups, whose tasks are not mixed."""
     model, loop, _ = train(replace(CONFIG, forecast=0.0), tasks)
     tracks = torch.as_tensor((tasks.x - np.array(model.scaling.shift)) / np.array(model.scaling.scale)).float()
     group = torch.tensor([0] * 9 + [1] * 9)
     stated = group[:, None].expand(18, 6)
     loop.search = SharedGraph(0.0, prior=known_edges(stated, 2), group=group)
-    found = MostProbable(loop, Schedule(CONFIG), tracks, lambda: False)
+    found = FinalStructures(parts_of(loop, Schedule(resolve(CONFIG, (18, 10, 3, 4)))), tracks, lambda: False)
     assert found.find(lambda: None)
     assert torch.equal(found.z, stated)
 
 
 def test_late_inference_ends_after_its_first_part(tasks, monkeypatch):
-    """Half of the 12 seconds of the stage are over as the second part begins, at a second a look at the clock."""
+    """Each look at the clock takes a second, so half of the 12 seconds of the stage are over after the first part."""
     loop = train(replace(CONFIG, forecast=0.0), tasks)[1]
     ticks = iter(range(1000))
     clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)))
     monkeypatch.setattr("bouncegrad.fitting.final_structures.time", clock)
-    schedule = Schedule(replace(CONFIG, epochs=None, minutes=0.2))
+    schedule = Schedule(resolve(replace(CONFIG, epochs=None, minutes=0.2), (18, 10, 3, 4)))
     tracks = torch.arange(18.0)[:, None, None, None].expand(18, 10, 3, 4)
-    found = MostProbable(loop, schedule, tracks, lambda: False)
+    found = FinalStructures(parts_of(loop, schedule), tracks, lambda: False)
     assert found.find(lambda: None)
     assert 1 <= found.done < PARTS
     tracks, z = found.reached
@@ -102,7 +110,7 @@ def test_late_inference_ends_after_its_first_part(tasks, monkeypatch):
 
 
 def test_a_run_by_minutes_ends_though_its_inference_is_late(tasks, monkeypatch):
-    monkeypatch.setattr("bouncegrad.fitting.final_structures.LONGEST_SHARE", 0.0)
+    monkeypatch.setattr("bouncegrad.fitting.final_structures.TIME_SHARE", 0.0)
     model, _, rows = train(replace(CONFIG, epochs=None, minutes=0.01), tasks)
     assert rows[-1]["progress"] == 1
     assert predict(model, tasks, 1).shape == (18, 1, 3, 4)

@@ -13,6 +13,7 @@ from bouncegrad import InputError
 from bouncegrad.app.cli import main
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
+from bouncegrad.fitting.environment import Environment
 from bouncegrad.fitting.stages import train
 from bouncegrad.models.forecasts import forecast, predict, without
 from bouncegrad.models.model import Model
@@ -59,7 +60,7 @@ def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not_been(tasks, run, tmp_
         asked.append(1)
         return len(asked) == 63  # 60 passes of the first stage and its end, an inference, then a pass of the second
 
-    train(CONFIG, tasks, broken, stop=stop)
+    train(CONFIG, tasks, broken, environment=Environment(stop=stop))
     assert 0 < broken.state()["forecast"]["progress"] < 1
     train(CONFIG, tasks, broken, resume=True)
     one, other = run.state()["forecast"], broken.state()["forecast"]
@@ -104,7 +105,7 @@ def test_the_commands_write_what_they_say(tasks, run, tmp_path, capsys):
     assert made == {f"{name}.{end}" for name in ("forecast", "without") for end in ("csv", "npz", "svg")}
 
 
-def test_what_cannot_be_is_refused(tasks, model, tmp_path):
+def test_impossible_requests_are_refused(tasks, model, tmp_path):
     with pytest.raises(InputError, match="has no entity '9'; it has 0, 1, 2, 3"):
         without(model, tasks, "9", 5)
     with pytest.raises(InputError, match="a forecast of 0 steps; give 1 to 100,000"):

@@ -66,12 +66,12 @@ def test_groups_come_from_archives_and_tables(springs, command, tmp_path, monkey
         ["infer", "plain", "tracks.csv", "--out", "r"],
         ["evaluate", "plain", "tracks.csv"],
     ):
-        says = "option groups: only models trained with --shared_graph know any"
+        says = "option groups: only models trained with --shared_graph use it"
         assert_refused(command, [*words, "--groups", "groups.csv"], says)
     for text, says in (
         ("task,team\n0,a\n", "groups.csv, line 1: no column group among task, team"),
         ("task,group\n0,a\n", "groups.csv: no group for 11 tasks, first '1'"),
-        ("task,group\n0,a\n0,b\n", "groups.csv, line 3: this task stood above already"),
+        ("task,group\n0,a\n0,b\n", "groups.csv, line 3: this task is in a line above already"),
         ("task,group\n99,a\n", "groups.csv, line 2: task '99' is no task of tracks.csv"),
     ):
         Path("groups.csv").write_text(text)

@@ -1,4 +1,4 @@
-"""Memory of long runs: what 2,000 steps of training and of inference hold is what the first ones held."""
+"""Memory of long runs: it does not grow in 2,000 steps of training, nor in as many of inference."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from bouncegrad.data.simulate import simulate
-from bouncegrad.fitting import recorder as recording
+from bouncegrad.fitting.environment import Environment
+from bouncegrad.fitting.recorder import Recording
 from bouncegrad.fitting.stages import train
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import Config
@@ -22,7 +23,7 @@ STEPS, FLAT = 2000, 20e6  # bytes
 
 
 def resident() -> float:
-    """Bytes of this process in memory."""
+    """Returns the bytes of this process in memory."""
     return 4096.0 * int(STATM.read_text().split()[1])
 
 
@@ -34,11 +35,16 @@ def small():
 
 
 def test_training_stays_in_its_memory(small, tmp_path, monkeypatch):
-    """Rows of metrics and checkpoints as often as in a run that is longer by far."""
-    monkeypatch.setattr(recording, "SECONDS_A_CHECKPOINT", 1.0)
+    """Rows of metrics and checkpoints are written as often as in a much longer run."""
+    monkeypatch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(seconds_a_checkpoint=1.0))
     config, tasks = small
     seen: list[float] = []
-    train(config, tasks, Run(tmp_path / "run"), report=lambda row, progress: seen.append(resident()))
+    train(
+        config,
+        tasks,
+        Run(tmp_path / "run"),
+        environment=Environment(report=lambda row, progress: seen.append(resident())),
+    )
     settled = seen[len(seen) // 10 :]
     assert len(settled) > 20
     assert max(settled) - settled[0] < FLAT
@@ -50,7 +56,7 @@ def test_inference_stays_in_its_memory(small):
     one = tasks.select([0])
     seen = []
     for _ in range(STEPS // 20):
-        model.infer(one)  # sweeps over the structure twenty times and more
+        model.infer(one)  # more than twenty sweeps over the structure
         seen.append(resident())
     assert max(seen[10:]) - seen[9] < FLAT
     assert torch.is_grad_enabled()

@@ -1,4 +1,4 @@
-"""Killed at random instants, a run goes on to the weights, structures and metrics of the unbroken one, bit for bit."""
+"""A run that is killed at random times and resumed equals an unbroken one, bit for bit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KILLS = [
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.parametrize(("kind", "kills"), KILLS)
 def test_killed_runs_equal_the_unbroken_one(kind, kills):
-    """In a process of its own, which loads torch once and forks before any thread is started."""
+    """`killing.py` runs in its own process, which loads torch once and forks before any thread starts."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
     words = [sys.executable, "-m", "tests.fitting.killing", kind, str(kills), "1"]
     done = subprocess.run(words, capture_output=True, text=True, env=environment | {"OMP_NUM_THREADS": "1"}, cwd=ROOT)

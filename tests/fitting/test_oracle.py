@@ -1,4 +1,4 @@
-"""The oracle: what it is given, that it says so wherever priors are printed, and that labels go nowhere else."""
+"""The oracle gets the true edges, every output with priors names it, and nothing else gets labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bouncegrad.core.proposals import Truth
-from bouncegrad.core.structures import adjacency_to_structure
+from bouncegrad.core.structures import adjacency_to_structure, edge_index
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import save
 from bouncegrad.data.scaling import Scaling
@@ -19,6 +19,7 @@ from bouncegrad.estimator import RelationalInference
 from bouncegrad.fitting.stages import train
 from bouncegrad.settings.build import build
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import resolve
 
 from ..refusals import assert_refused
 
@@ -36,11 +37,11 @@ def tasks():
 def test_the_truth_goes_to_the_proposal_alone(tasks, monkeypatch):
     given = []
 
-    def spy(config, data, scaling, known=None, truth=None):
+    def spy(config, data, scaling, pairs, known=None, truth=None):
         given.append((data.edges, truth))
-        return build(config, data, scaling, known, truth)
+        return build(config, data, scaling, pairs, known, truth)
 
-    monkeypatch.setattr("bouncegrad.fitting.stages.build", spy)
+    monkeypatch.setattr("bouncegrad.fitting.parts.build", spy)
     _, loop, _ = train(Config(**SETTINGS), tasks)
     assert isinstance(loop.proposal, Truth)
     assert torch.equal(
@@ -58,7 +59,7 @@ def test_no_label_is_in_what_a_run_keeps(tasks):
 
 
 def test_structures_go_to_the_truth_where_it_explains_more(tasks):
-    """Modules learn what the oracle's structures leave to them."""
+    """The oracle proposes true edges, and modules learn from the structures that are accepted."""
     known = Config(**(SETTINGS | {"epochs": 60, "move": "edge", "learning_rate": 0.01}))
     _, loop, rows = train(known, tasks)
     truth = loop.proposal.truth
@@ -66,7 +67,7 @@ def test_structures_go_to_the_truth_where_it_explains_more(tasks):
     assert rows[-1]["edge_accuracy"] > 0.8
 
 
-def test_inference_needs_no_truth_but_says_how_the_modules_were_learned(tasks):
+def test_inference_needs_no_truth_but_names_the_oracle_as_a_prior(tasks):
     model = RelationalInference(**SETTINGS).fit(tasks)
     new = simulate("springs", 4, entities=4, frames=12, seed=1)
     one, two = model.infer(new), model.infer(new.without_edges())
@@ -95,11 +96,11 @@ def test_without_true_edges_there_is_no_oracle(command, work):
 
 
 def test_what_the_oracle_cannot_use(tasks):
-    config = Config(**SETTINGS).resolve(tasks.shape)
+    config = resolve(Config(**SETTINGS), tasks.shape)
     with pytest.raises(
         InputError, match=r"the oracle needs true edges, which .* has not; give --edges TABLE, or another"
     ):
         train(config, tasks.without_edges())
     three = replace(tasks, edges=tasks.edges * 2)
     with pytest.raises(InputError, match="true edges have type 2, but there are 2 edge types; give --edge_types 3"):
-        build(config, tasks, Scaling.fit(tasks), truth=three.edges)
+        build(config, tasks, Scaling.fit(tasks), edge_index(4), truth=three.edges)

@@ -1,4 +1,4 @@
-"""Long passes: the clock cuts them, checkpoints stand within them, and what is to be expected is said beforehand."""
+"""Long passes: the time limit cuts them, checkpoints are saved within them, and a time estimate is printed early."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import torch
 
 from bouncegrad.core.batches import RandomFrames
 from bouncegrad.data.simulate import simulate
-from bouncegrad.fitting.recorder import Recorder
+from bouncegrad.fitting.environment import Environment
+from bouncegrad.fitting.parts import Parts
+from bouncegrad.fitting.recorder import Recording
 from bouncegrad.fitting.schedule import Schedule
 from bouncegrad.fitting.stages import train
-from bouncegrad.fitting.time_estimate import foretold
+from bouncegrad.fitting.time_estimate import estimate
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import resolve
 
 from ..comparing import assert_same_runs
 
@@ -36,7 +39,7 @@ def a_second_a_look(monkeypatch):
     monkeypatch.setattr("bouncegrad.fitting.schedule.time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
 
 
-def test_the_clock_ends_a_run_within_a_pass(tasks, tmp_path, a_second_a_look):
+def test_the_time_limit_ends_a_run_within_a_pass(tasks, tmp_path, a_second_a_look):
     run = Run(tmp_path / "run")
     model, _, rows = train(replace(CONFIG, minutes=0.2), tasks, run)
     state = run.state()
@@ -48,11 +51,11 @@ def test_the_clock_ends_a_run_within_a_pass(tasks, tmp_path, a_second_a_look):
 
 
 class Died(Exception):
-    """The end of a process, as far as a test can bring it about."""
+    """Stands for the end of a process."""
 
 
-def test_checkpoints_stand_within_a_pass(tasks, tmp_path, monkeypatch):
-    monkeypatch.setattr("bouncegrad.fitting.recorder.SECONDS_A_CHECKPOINT", -1.0)
+def test_checkpoints_are_saved_within_a_pass(tasks, tmp_path, monkeypatch):
+    monkeypatch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(seconds_a_checkpoint=-1.0))
     config, run, whole = replace(CONFIG, epochs=3), Run(tmp_path / "broken"), Run(tmp_path / "whole")
     train(config, tasks, whole)
     asked = iter(range(50))
@@ -63,18 +66,18 @@ def test_checkpoints_stand_within_a_pass(tasks, tmp_path, monkeypatch):
         return False
 
     with pytest.raises(Died):
-        train(config, tasks, run, stop=die_at_last)
+        train(config, tasks, run, environment=Environment(stop=die_at_last))
     state = run.state()
     assert (state["schedule"]["epoch"], state["pass"]["done"], state["pass"]["counts"]["visits"]) == (1, 19, 19)
     train(run.config(), tasks, run, resume=True)
     assert_same_runs(run, whole)
 
 
-def test_a_checkpoint_from_before_passes_could_be_left_goes_on(tasks, tmp_path):
+def test_a_checkpoint_of_a_version_without_partial_passes_can_be_resumed(tasks, tmp_path):
     config, run, whole = replace(CONFIG, epochs=2), Run(tmp_path / "broken"), Run(tmp_path / "whole")
     train(config, tasks, whole)
     asked = iter(range(30))
-    train(config, tasks, run, stop=lambda: next(asked, None) is None)
+    train(config, tasks, run, environment=Environment(stop=lambda: next(asked, None) is None))
     state = run.state()
     del state["pass"], state["schedule"]["within"]
     torch.save(state, run.checkpoint)
@@ -82,7 +85,7 @@ def test_a_checkpoint_from_before_passes_could_be_left_goes_on(tasks, tmp_path):
     assert_same_runs(run, whole)
 
 
-def test_a_pass_that_is_left_goes_on_with_its_other_tasks():
+def test_a_partial_pass_continues_with_its_other_tasks():
     frames, generator = RandomFrames(torch.zeros(10, 5, 3, 2), 3, 2), torch.Generator().manual_seed(0)
     first = [batch.tasks for batch, _ in zip(frames(generator), range(2), strict=False)]
     assert (frames.count, frames.done) == (4, 3), "zip asks for one more than it gives"
@@ -95,14 +98,14 @@ def test_a_pass_that_is_left_goes_on_with_its_other_tasks():
 
 def test_which_structures_go_with_the_modules():
     frames = RandomFrames(torch.zeros(10, 5, 3, 2), 3, 2)
-    seen = Recorder.visited.fget
-    assert seen(SimpleNamespace(frames=frames, few=None)) is None
+    seen = Parts.visited.fget
+    assert seen(SimpleNamespace(frames=frames, cooled=None)) is None
     few = torch.tensor([8, 9])
-    assert seen(SimpleNamespace(frames=frames, few=few)) is None
+    assert seen(SimpleNamespace(frames=frames, cooled=few)) is None
     frames.load_state_dict({"order": torch.arange(10), "done": 1})
-    assert seen(SimpleNamespace(frames=frames, few=few)).tolist() == [0, 1, 2, 8, 9]
+    assert seen(SimpleNamespace(frames=frames, cooled=few)).tolist() == [0, 1, 2, 8, 9]
     frames.few = few
-    assert seen(SimpleNamespace(frames=frames, few=few)).tolist() == [8, 9]
+    assert seen(SimpleNamespace(frames=frames, cooled=few)).tolist() == [8, 9]
 
 
 @pytest.mark.parametrize(
@@ -115,14 +118,20 @@ def test_which_structures_go_with_the_modules():
         ({"epochs": 100}, 0.05, "about 2.2 h to come, 78 s a pass"),
     ],
 )
-def test_what_is_to_be_expected_is_said(settings, step, says):
-    line = foretold(Schedule(Config(**settings).resolve(SHAPE), SHAPE[0]), step)
+def test_the_time_estimate(settings, step, says):
+    line = estimate(Schedule(resolve(Config(**settings), SHAPE), SHAPE[0]), step)
     assert says in line
     assert bool(line) == bool(says)
 
 
-def test_it_is_said_once_and_early():
-    said = []
-    train(replace(CONFIG, minutes=0.002), simulate("springs", 1200, entities=3, frames=10, seed=0), say=said.append)
-    assert len(said) == 1
-    assert said[0].startswith("a pass over all 1,200 tasks takes about ")
+def test_the_time_estimate_is_printed_once_and_early(monkeypatch):
+    """Each look at the clock takes a second, of the 60 seconds of the run."""
+    ticks, lines = count(), []
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
+    train(
+        replace(CONFIG, minutes=1),
+        simulate("springs", 1200, entities=3, frames=10, seed=0),
+        environment=Environment(print_line=lines.append),
+    )
+    assert len(lines) == 1
+    assert lines[0].startswith("a pass over all 1,200 tasks takes about ")

@@ -1,4 +1,4 @@
-"""What a user may state beforehand acts in training and in inference, and is said with the result."""
+"""Prior knowledge of users acts in training and in inference, and is named in the result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def charges():
 
 
 def test_symmetric_structures_equal_their_transposes(charges):
-    """Reported by users (R17)."""
+    """Users asked how to make all graphs symmetric."""
     model = RelationalInference(epochs=3, symmetric=True).fit(charges)
     result = model.infer(charges)
     for edges in (model.structures_, result.edges):
@@ -31,7 +31,7 @@ def test_symmetric_structures_equal_their_transposes(charges):
 def test_entity_types_make_triangles_even(charges):
     model = RelationalInference(epochs=3, entity_types=2).fit(charges)
     edges = model.structures_
-    # Like and unlike: going round a triangle one meets an even number of unlike pairs.
+    # Type 1 joins entities of unlike kinds: of the three pairs of a triangle none or two are unlike.
     assert set(edges[:, 0, 1] + edges[:, 1, 2] + edges[:, 2, 0]) == {0, 2}
     assert np.array_equal(edges, edges.swapaxes(1, 2))
     assert model.infer(charges).priors == ("2 entity types",)
@@ -122,7 +122,7 @@ def test_known_edges_survive_a_resumed_run(command, work):
         ("--symmetric maybe", "maybe"),
     ],
 )
-def test_what_does_not_go_together(command, work, options, says):
+def test_settings_that_exclude_each_other_are_refused(command, work, options, says):
     outcome = command("train", "--data", "springs.npz", "--out", "new", *options.split())
     assert (outcome.status, outcome.err.count("\n")) == (2, 1)
     assert says in outcome.err

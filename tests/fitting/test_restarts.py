@@ -1,4 +1,4 @@
-"""Restarts are judged without labels; training goes on from the best of those that cannot be confirmed."""
+"""Restarts are judged without labels; if none is confirmed, training continues from that with the least loss."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from bouncegrad.data.simulate import simulate
-from bouncegrad.fitting import restarts as starts
-from bouncegrad.fitting.restarts import Restarts, agreement_of_directions
+from bouncegrad.fitting import restarts
+from bouncegrad.fitting.restarts import Restarts, Rules, agreement_of_directions
 from bouncegrad.fitting.schedule import Schedule
 from bouncegrad.fitting.stages import train
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import resolve
 
 
 def upper(entities: int) -> np.ndarray:
@@ -31,12 +32,12 @@ def test_agreement_of_directions_is_measured_beyond_chance():
 
 @pytest.fixture
 def judged(monkeypatch):
-    """What was decided at the end of each cooling: (start, new one begins, verdict), and losses of ended starts."""
+    """Lists the decisions at the ends of coolings: whether a restart follows, the verdict, and losses so far."""
     seen = []
     before = Restarts.judge
 
-    def judge(self, may_start_again):
-        again = before(self, may_start_again)
+    def judge(self, may_restart):
+        again = before(self, may_restart)
         seen.append((again, self.verdict, [start["loss"] for start in self.ended]))
         return again
 
@@ -49,33 +50,31 @@ def run(**settings):
     return train(Config(**{"epochs": 40, "cooling": 4, "threads": 1} | settings), data)
 
 
-def test_where_both_directions_agree_one_start_is_enough(judged, monkeypatch):
-    monkeypatch.setattr(starts, "BOTH_DIRECTIONS", -2.0)
+def test_if_both_directions_agree_there_is_no_restart(judged, monkeypatch):
+    monkeypatch.setattr(restarts, "RULES", Rules(directions=-2.0))
     _, _, rows = run()
     assert [again for again, *_ in judged] == [False]
-    assert rows[-1]["names"].startswith("start 1: both directions agree")
-    assert "wrong" not in rows[-1]["names"]
+    assert rows[-1]["labels"].startswith("start 1: both directions agree")
+    assert "wrong" not in rows[-1]["labels"]
 
 
-def test_where_two_starts_agree_there_is_no_third(judged, monkeypatch):
-    monkeypatch.setattr(starts, "BOTH_DIRECTIONS", 2.0)
-    monkeypatch.setattr(starts, "TWO_STARTS", 0.1)
+def test_if_the_restart_agrees_there_is_no_second(judged, monkeypatch):
+    monkeypatch.setattr(restarts, "RULES", Rules(directions=2.0, starts=0.1))
     _, _, rows = run()
     assert [again for again, *_ in judged] == [True, False]
-    assert "starts agree on" in rows[-1]["names"]
-    assert "wrong" not in rows[-1]["names"]
+    assert "starts agree on" in rows[-1]["labels"]
+    assert "wrong" not in rows[-1]["labels"]
 
 
-def test_where_nothing_agrees_the_least_loss_of_three_starts_decides(judged, monkeypatch):
-    monkeypatch.setattr(starts, "BOTH_DIRECTIONS", 2.0)
-    monkeypatch.setattr(starts, "TWO_STARTS", 2.0)
+def test_if_nothing_agrees_the_least_loss_decides(judged, monkeypatch):
+    monkeypatch.setattr(restarts, "RULES", Rules(directions=2.0, starts=2.0))
     gone_on, before = [], Restarts.go_on_from
     monkeypatch.setattr(
         Restarts, "go_on_from", lambda self, state: (gone_on.append((state, list(self.ended))), before(self, state))
     )
     _, loop, rows = run()
     assert [again for again, *_ in judged] == [True, True, False]
-    assert rows[-1]["names"].endswith("they may be wrong: no two starts agree")
+    assert rows[-1]["labels"].endswith("they may be wrong: no two starts agree")
     state, ended = gone_on[-1]
     assert len({start["loss"] for start in ended}) == 3
     assert state is min(ended, key=lambda start: start["loss"])["state"]
@@ -84,31 +83,31 @@ def test_where_nothing_agrees_the_least_loss_of_three_starts_decides(judged, mon
     assert loop.annealer.temperature == 1.0
 
 
-def test_late_in_a_run_there_is_no_new_start(judged, monkeypatch):
-    monkeypatch.setattr(starts, "BOTH_DIRECTIONS", 2.0)
+def test_late_in_a_run_there_is_no_restart(judged, monkeypatch):
+    monkeypatch.setattr(restarts, "RULES", Rules(directions=2.0))
     _, _, rows = run(epochs=8)
     assert [again for again, *_ in judged] == [False]
-    assert rows[-1]["names"].endswith("there was no time for a second start")
+    assert rows[-1]["labels"].endswith("there was no time for a second start")
 
 
 def test_the_search_of_the_paper_is_not_judged(judged):
-    assert run(search="paper")[2][-1]["names"] == ""
+    assert run(search="paper")[2][-1]["labels"] == ""
 
 
-def test_edges_that_are_tied_in_the_end_are_judged_by_what_they_say_untied(judged):
-    assert "both directions agree 1.00" not in run(symmetric=True)[2][-1]["names"]
+def test_coupled_edges_are_judged_before_they_are_coupled(judged):
+    assert "both directions agree 1.00" not in run(symmetric=True)[2][-1]["labels"]
 
 
 def test_a_run_without_limit_is_done_after_ten_coolings(monkeypatch):
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)
-    schedule = Schedule(Config(minutes=60, cooling=12, batch=10).resolve((40, 9, 3, 2)), 40)
+    schedule = Schedule(resolve(Config(minutes=60, cooling=12, batch=10), (40, 9, 3, 2)), 40)
     progress = [clock.progress for clock in schedule.clocks()]
     assert schedule.steps == 120
     assert progress == pytest.approx([4 * i / 120 for i in range(30)])
 
 
 def test_a_pass_of_the_cooling_is_short(monkeypatch):
-    schedule = Schedule(Config(epochs=10, cooling=64).resolve((2048, 9, 3, 2)), 2048)
+    schedule = Schedule(resolve(Config(epochs=10, cooling=64), (2048, 9, 3, 2)), 2048)
     steps = []
     for _ in schedule.clocks():
         steps.append(schedule.steps)

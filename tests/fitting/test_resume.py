@@ -1,4 +1,4 @@
-"""A resumed run equals an unbroken one, bit for bit, however it was interrupted; a checkpoint is whole or not there."""
+"""A resumed run equals an unbroken one, bit for bit; a checkpoint is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.simulate import simulate
+from bouncegrad.fitting.environment import Environment
+from bouncegrad.fitting.recorder import Recording
 from bouncegrad.fitting.stages import train
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import Config
@@ -35,8 +37,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "paper, uniform": {"search": "paper", "annealer": "fixed", "steps": 3},
     "block heat bath": {"edge_types": 8},
     "no evidence": {"evidence": 0.0},
-    "several starts": {"cooling": 5},
-    "tied": {"cooling": 15, "entity_types": 2},
+    "restarts": {"cooling": 5},
+    "delayed coupling": {"cooling": 15, "entity_types": 2},
 }
 
 
@@ -44,7 +46,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def rows_every_second_epoch():
     """Batches of 4 make 5 visits of 18 tasks an epoch."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bouncegrad.fitting.recorder.VISITS_A_ROW", 10)
+        patch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(visits_a_row=10))
         yield
 
 
@@ -58,7 +60,7 @@ def config(name: str) -> Config:
 
 
 def stopped_after(visits: int):
-    """A `stop` that lets this many batches happen."""
+    """Returns a `stop` that is true after this many batches."""
     asked = iter(range(visits))
     return lambda: next(asked, None) is None
 
@@ -73,10 +75,10 @@ def unbroken(request, tasks, tmp_path_factory):
 
 @pytest.mark.parametrize("visits", [0, 3, VISITS, 2 * VISITS, 3 * VISITS - 1, EPOCHS * VISITS - 1])
 def test_stopped_and_resumed(unbroken, tasks, tmp_path, visits):
-    """Within a pass or between two. Reported by users (R54)."""
+    """Users reported checkpoints without the state of the optimizer; here a run stops within a pass or between two."""
     name, whole = unbroken
     run = Run(tmp_path / "broken")
-    train(config(name), tasks, run, stop=stopped_after(visits))
+    train(config(name), tasks, run, environment=Environment(stop=stopped_after(visits)))
     state = run.state()
     assert (state["schedule"]["epoch"], state["pass"]["done"] % VISITS) == divmod(visits, VISITS)
     train(run.config(), tasks, run, resume=True)
@@ -86,9 +88,9 @@ def test_stopped_and_resumed(unbroken, tasks, tmp_path, visits):
 def test_stopped_after_every_few_visits(unbroken, tasks, tmp_path):
     name, whole = unbroken
     run = Run(tmp_path / "broken")
-    train(config(name), tasks, run, stop=stopped_after(7))
+    train(config(name), tasks, run, environment=Environment(stop=stopped_after(7)))
     while run.state()["schedule"]["progress"] < 1:
-        train(run.config(), tasks, run, resume=True, stop=stopped_after(7))
+        train(run.config(), tasks, run, resume=True, environment=Environment(stop=stopped_after(7)))
     assert_same_runs(run, whole)
     train(run.config(), tasks, run, resume=True)
     assert_same_runs(run, whole)
@@ -99,9 +101,9 @@ def test_killed_after_a_row_that_the_checkpoint_does_not_know(unbroken, tasks, t
     """Rows that were written between the last checkpoint and the end stand once in the end."""
     name, whole = unbroken
     run = Run(tmp_path / "broken")
-    train(config(name), tasks, run, stop=stopped_after(visits))
+    train(config(name), tasks, run, environment=Environment(stop=stopped_after(visits)))
     checkpoint = run.checkpoint.read_bytes()
-    train(run.config(), tasks, run, resume=True, stop=stopped_after(VISITS + 3))
+    train(run.config(), tasks, run, resume=True, environment=Environment(stop=stopped_after(VISITS + 3)))
     assert [row["epoch"] for row in run.rows()] == [2]
     run.checkpoint.write_bytes(checkpoint)
     with run.metrics.open("a") as file:
@@ -113,7 +115,7 @@ def test_killed_after_a_row_that_the_checkpoint_does_not_know(unbroken, tasks, t
 def test_the_loop_in_memory_is_that_of_the_checkpoint(unbroken, tasks, tmp_path):
     name, whole = unbroken
     run = Run(tmp_path / "broken")
-    train(config(name), tasks, run, stop=stopped_after(3 * VISITS))
+    train(config(name), tasks, run, environment=Environment(stop=stopped_after(3 * VISITS)))
     model, loop, rows = train(run.config(), tasks, run, resume=True)
     assert torch.equal(loop.z, whole.state()["z"])
     assert_same(dict(model.composition.state_dict()), dict(whole.state()["composition"]))
@@ -122,7 +124,7 @@ def test_the_loop_in_memory_is_that_of_the_checkpoint(unbroken, tasks, tmp_path)
 
 def test_skipped_gradient_steps_are_counted_on(tasks, tmp_path):
     run = Run(tmp_path / "broken")
-    train(config("heat bath"), tasks, run, stop=stopped_after(3))
+    train(config("heat bath"), tasks, run, environment=Environment(stop=stopped_after(3)))
     state = run.state()
     torch.save(state | {"guard": state["guard"] | {"skipped": 5}}, run.checkpoint)
     train(run.config(), tasks, run, resume=True)
@@ -130,15 +132,15 @@ def test_skipped_gradient_steps_are_counted_on(tasks, tmp_path):
 
 
 class Died(Exception):
-    """The end of a process, as far as a test can bring it about."""
+    """Stands for the end of a process."""
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), Died()])
 def test_an_end_while_saving_leaves_the_checkpoint_before(tasks, tmp_path, monkeypatch, error):
-    """Reported by users (R54)."""
+    """Users reported checkpoints from which training could not continue."""
     run, whole = Run(tmp_path / "broken"), Run(tmp_path / "unbroken")
     train(config("heat bath"), tasks, whole)
-    train(config("heat bath"), tasks, run, stop=stopped_after(3))
+    train(config("heat bath"), tasks, run, environment=Environment(stop=stopped_after(3)))
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
 
     def half(state, stream):
@@ -149,7 +151,7 @@ def test_an_end_while_saving_leaves_the_checkpoint_before(tasks, tmp_path, monke
         patch.setattr(torch, "save", half)
         # An error of the system becomes one line for the user.
         with pytest.raises(InputError if isinstance(error, OSError) else type(error)):
-            train(run.config(), tasks, run, resume=True, stop=stopped_after(3))
+            train(run.config(), tasks, run, resume=True, environment=Environment(stop=stopped_after(3)))
     assert {path.name for path in run.folder.iterdir()} == {*before, "metrics.jsonl"}
     assert run.checkpoint.read_bytes() == before["checkpoint.pt"]
     train(run.config(), tasks, run, resume=True)
@@ -157,7 +159,7 @@ def test_an_end_while_saving_leaves_the_checkpoint_before(tasks, tmp_path, monke
 
 
 def test_a_run_can_be_resumed_from_its_first_moment(tasks, tmp_path):
-    """Before the first pass ends, the process dies."""
+    """The process dies before the first pass ends."""
     run, whole = Run(tmp_path / "broken"), Run(tmp_path / "unbroken")
     train(config("heat bath"), tasks, whole)
 
@@ -165,6 +167,6 @@ def test_a_run_can_be_resumed_from_its_first_moment(tasks, tmp_path):
         raise Died
 
     with pytest.raises(Died):
-        train(config("heat bath"), tasks, run, stop=die)
+        train(config("heat bath"), tasks, run, environment=Environment(stop=die))
     train(run.config(), tasks, run, resume=True)
     assert_same_runs(run, whole)

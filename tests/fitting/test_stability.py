@@ -1,4 +1,4 @@
-"""Training that goes wrong, on the command line: one line that names the tensor, a checkpoint left, steps counted."""
+"""Training that fails on the command line: a line names the tensor, a checkpoint stays, skipped steps are counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRAIN = ["train", "--data", "springs.npz", "--out", "new", "--epochs", "6", "--b
 
 
 def spoilt(monkeypatch: pytest.MonkeyPatch, factor: float, at: int, tensor: str | None = None) -> None:
-    """On one visit the loss of the second task of a batch, or the gradient of a tensor, is multiplied."""
+    """Multiplies, on one visit, the loss of the second task of the batch, or the gradient of a tensor."""
     loss, visits = GraphComposition.loss, iter(range(10**6))
 
     def spoil(self, batch, z):
@@ -45,13 +45,13 @@ def test_a_nan_stops_with_one_line_and_leaves_the_checkpoint(command, work, monk
     assert says in lines[-1]
     assert "is not a number after 4 gradient steps; give a lower --learning_rate" in lines[-1]
     assert "Traceback" not in found.err
-    assert Run("new").state()["guard"]["steps"] == 0  # of the start: there was no time for another
+    assert Run("new").state()["guard"]["steps"] == 0  # the checkpoint is that from before the first step
     monkeypatch.undo()
     monkeypatch.chdir(work)
     assert command("train", "--resume", "--data", "springs.npz", "--out", "new").status == 0
 
 
-def test_an_outlier_is_counted_and_said(command, work, monkeypatch):
+def test_an_outlier_is_counted_and_printed(command, work, monkeypatch):
     spoilt(monkeypatch, math.inf, 3)
     found = command(*TRAIN)
     assert found.status == 0

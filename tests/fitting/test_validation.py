@@ -1,4 +1,4 @@
-"""Validation: numbers on new tasks while a run trains, which are those of `evaluate` and change nothing in the run."""
+"""Validation: numbers on new tasks during training equal those of `evaluate`, and change nothing in the run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from bouncegrad.core.proposals import InTurn, Learned, Uniform
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.simulate import simulate
 from bouncegrad.fitting import validation
+from bouncegrad.fitting.environment import Environment
+from bouncegrad.fitting.recorder import Recording
 from bouncegrad.fitting.stages import train
-from bouncegrad.fitting.validation import TASKS, proposal_accuracy, some
+from bouncegrad.fitting.validation import Effort, proposal_accuracy, some
 from bouncegrad.models.evaluation import evaluate
 from bouncegrad.models.model import Model
 from bouncegrad.runs.folder import Run
@@ -27,7 +29,7 @@ from .test_resume import stopped_after
 LOOKED_AT = {"mse_1", "mse_10", "new_mse_1", "new_mse_10", "new_edge_accuracy", "new_proposal_accuracy"}
 SETTINGS: dict[str, dict[str, Any]] = {
     "heat bath": {"forecast": 0.3},
-    "several starts": {"cooling": 5},
+    "restarts": {"cooling": 5},
     "paper, both encoders": {"search": "paper", "proposal": "learned", "encoder": "both", "steps": 2},
 }
 SHORT = ("--epochs", "2", "--threads", "1")
@@ -36,10 +38,10 @@ SHORT = ("--epochs", "2", "--threads", "1")
 @pytest.fixture(scope="module", autouse=True)
 def a_look_with_every_row():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bouncegrad.fitting.recorder.VISITS_A_ROW", 10)
+        patch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(visits_a_row=10))
         patch.setattr("bouncegrad.fitting.forecasting.PASSES_A_ROW", 1)
         patch.setattr("bouncegrad.fitting.forecasting.PASSES", 1)
-        patch.setattr(validation, "SHARE", np.inf)
+        patch.setattr(validation, "EFFORT", validation.Effort(share=np.inf))
         yield
 
 
@@ -54,7 +56,7 @@ def config(name: str) -> Config:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_run_is_the_same_with_and_without(tasks, tmp_path, name):
-    """Structures, modules, random numbers and every other number of metrics, bit for bit."""
+    """Compares structures, modules, random numbers and all other metrics, bit for bit."""
     old, new = tasks.select(range(18)), tasks.select(range(18, 24))
     plain, watched, broken = (Run(tmp_path / folder) for folder in ("plain", "watched", "broken"))
     train(config(name), old, plain)
@@ -63,9 +65,9 @@ def test_a_run_is_the_same_with_and_without(tasks, tmp_path, name):
     without = [{key: row[key] for key in row if key not in LOOKED_AT} for row in timeless(watched.rows())]
     assert without == timeless(plain.rows())
     assert all({"mse_1", "new_mse_10"} <= row.keys() for row in watched.rows())
-    train(config(name), old, broken, new=new, stop=stopped_after(3))
+    train(config(name), old, broken, new=new, environment=Environment(stop=stopped_after(3)))
     while broken.state()["schedule"]["progress"] < 1:
-        train(config(name), old, broken, new=new, resume=True, stop=stopped_after(3))
+        train(config(name), old, broken, new=new, resume=True, environment=Environment(stop=stopped_after(3)))
     train(config(name), old, broken, new=new, resume=True)
     assert_same_runs(broken, watched)
     spent = [row["validation_seconds"] for row in broken.rows()]
@@ -75,7 +77,7 @@ def test_a_run_is_the_same_with_and_without(tasks, tmp_path, name):
 def test_the_last_numbers_are_those_of_evaluate(tasks, tmp_path):
     old, new = tasks.select(range(18)), tasks.select(range(18, 24))
     run = Run(tmp_path / "run")
-    train(config("several starts"), old, run, new=new)
+    train(config("restarts"), old, run, new=new)
     last, model = run.rows()[-1], Model.load(run.folder)
     for prefix, data in (("new_", new), ("", old)):
         numbers = evaluate(model, data).numbers
@@ -86,7 +88,7 @@ def test_the_last_numbers_are_those_of_evaluate(tasks, tmp_path):
 
 
 def test_what_new_tasks_hold_changes_nothing_but_their_numbers(tasks):
-    """Also other numbers of entities and frames, and tasks without a truth."""
+    """New tasks may have other numbers of entities and frames, and no truth."""
     settings = {"epochs": 3, "threads": 1, "edge_hidden": (8,), "node_hidden": (8,)}
     other = simulate("springs", 3, entities=6, frames=40, seed=5).without_edges()
     one = RelationalInference(**settings).fit(tasks, new=tasks)
@@ -99,14 +101,14 @@ def test_what_new_tasks_hold_changes_nothing_but_their_numbers(tasks):
         RelationalInference(**settings).fit(tasks, new=np.zeros((2, 9, 3, 7)))
 
 
-def test_a_few_tasks_are_looked_at_always_the_same():
+def test_validation_always_uses_the_same_few_tasks():
     assert list(some(5, 0)) == [0, 1, 2, 3, 4]
-    assert len(some(1000, 3)) == TASKS
+    assert len(some(1000, 3)) == Effort().tasks
     assert list(some(1000, 3)) == list(some(1000, 3)) != list(some(1000, 4))
 
 
-def test_looks_take_their_share_of_the_time(monkeypatch, tasks):
-    monkeypatch.setattr(validation, "SHARE", 0.05)
+def test_validation_takes_its_share_of_the_time(monkeypatch, tasks):
+    monkeypatch.setattr(validation, "EFFORT", validation.Effort())
     looks = object.__new__(validation.Validation)
     looks.spent, looks.latest = 0.0, 0.0
     assert looks.due(0.0)
@@ -115,8 +117,8 @@ def test_looks_take_their_share_of_the_time(monkeypatch, tasks):
     assert looks.due(30.0)
 
 
-class Sure:
-    """An encoder that is sure of type 1 in the first slot, knows nothing of the second, and draws a random number."""
+class Certain:
+    """An encoder that is certain of type 1 in the first slot, undecided in the second, and draws a random number."""
 
     def __init__(self) -> None:
         self.generator = torch.Generator()
@@ -130,7 +132,7 @@ class Sure:
 
 
 def test_proposal_accuracy_is_the_expected_share_of_right_edges():
-    proposal = Learned(Sure(), torch.tensor([[0, 1]]))
+    proposal = Learned(Certain(), torch.tensor([[0, 1]]))
     state = proposal.encoder.generator.get_state()
     tracks, z = torch.zeros(2, 3, 2, 1), torch.zeros(2, 2, dtype=torch.long)
     truth = torch.tensor([[1, 0], [1, 1]])
@@ -143,7 +145,7 @@ def test_proposal_accuracy_is_the_expected_share_of_right_edges():
     assert torch.equal(state, proposal.encoder.generator.get_state())
 
 
-def test_of_the_training_data_held_out_tasks_are_looked_at(command, work, springs):
+def test_validation_on_the_training_data_uses_held_out_tasks(command, work, springs):
     train = ["train", "--data", "springs.npz", *SHORT]
     found = command(*train, "--new", "springs.npz", "--out", "new")
     assert found.status == 0

@@ -1,4 +1,4 @@
-"""A machine with a gigabyte to spare: what claims more is refused, however much there is where the tests run."""
+"""Tests see one gigabyte of free memory, so that any machine refuses what claims more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small valid files of every kind that is read, as bytes: what the mutations in `mutations.py` begin with."""
+"""Small valid files of every format, as bytes; `mutations.py` damages them."""
 
 from __future__ import annotations
 

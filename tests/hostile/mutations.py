@@ -1,4 +1,4 @@
-"""What is done to valid files: bytes cut, flipped and spliced, headers that claim the world, pickles, odd cells."""
+"""Damage to valid files: bytes cut, flipped and spliced, headers that claim huge arrays, pickles, odd cells."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def packed(members: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
 
 
 def unpacked(content: bytes) -> dict[str, bytes]:
-    """The members of an archive; none of what is no archive any more."""
+    """Returns the members of an archive; none if it is damaged."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
@@ -98,7 +98,7 @@ def headers(draw) -> bytes:
 
 @st.composite
 def changed(draw, content: bytes, other: bytes) -> bytes:
-    """Bytes cut short, flipped, spliced or put in."""
+    """Bytes that are cut, flipped, spliced or inserted."""
     at = draw(st.integers(0, len(content)))
     match draw(st.sampled_from(["cut", "flip", "splice", "insert", "double", "nothing"])):
         case "cut":
@@ -121,7 +121,7 @@ def changed(draw, content: bytes, other: bytes) -> bytes:
 
 @st.composite
 def rewritten(draw, name: str, content: bytes) -> bytes:
-    """A file in whose own layout one thing is wrong."""
+    """A file with an error in its own layout."""
     if name.endswith(".npy"):
         return draw(st.one_of(headers(), st.just(as_npy(np.array([Evil()], dtype=object)))))
     if name.endswith(".npz"):

@@ -1,4 +1,4 @@
-"""Files that claim more than they hold, and paths that lead nowhere: refused before memory is taken."""
+"""Files that claim more than they hold, and paths without a target: refused before memory is taken."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENTITIES = 10**9
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """An empty folder, which is also the current one; nothing in these tests may take 50 MB."""
+    """Makes an empty current folder; no test may take more than 50 MB."""
     monkeypatch.chdir(tmp_path)
     tracemalloc.start()
     yield
@@ -46,7 +46,7 @@ def refused(read, *given: object) -> str:
 
 
 def zeros(name: str, head: bytes, size: int) -> None:
-    """An archive whose one array is all zeros, and packs a thousandfold."""
+    """Writes an archive with one array of zeros, which is compressed a thousandfold."""
     with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("x.npy", "w") as stream:
         stream.write(head)
         for _ in range(size // 10**6):
@@ -91,7 +91,7 @@ def test_texts_of_no_letters_cost_nothing_to_claim(kind):
 
 
 @pytest.mark.parametrize("shape", [(-1, 2, 2, 1), (10**30, 0, 2, 1), (2**63, 2, 2, 1)])
-def test_shapes_that_are_none(shape):
+def test_impossible_shapes(shape):
     Path("a.npy").write_bytes(header("<f8", shape) + bytes(64))
     assert "a.npy: cannot be read (cut short or damaged)" in refused(load, "a.npy")
 
@@ -171,7 +171,7 @@ def test_links_and_folders_where_files_should_be():
     Path("loc_train.npy").mkdir()
     np.save("vel_train.npy", np.zeros((1, 2, 2, 3)))
     assert "loop.npz: no such file or folder" in refused(load, "loop.npz")
-    assert "folder.npz: nothing known in this folder" in refused(load, "folder.npz")
+    assert "folder.npz: this folder has no known format" in refused(load, "folder.npz")
     assert "loc_train.npy: cannot be read (Is a directory)" in refused(load, ".")
     assert "folder.npz: not a result file" in refused(Result.load, "folder.npz")
 
@@ -188,7 +188,7 @@ def test_names_that_are_no_text(name):
     assert "in entities cannot be written as text; rename" in refused(lambda: Trajectories(x, entities=(name, "b")))
 
 
-def test_a_table_of_a_hundred_thousand_columns_takes_a_moment(tmp_path):
+def test_a_name_that_stands_twice_among_many_columns():
     names = [f"e{i}:x" for i in range(20_000)]
     Path("wide.csv").write_text(",".join([*names, names[0]]) + "\n")
     assert "stands twice" in refused(load, "wide.csv")
@@ -204,5 +204,5 @@ def test_an_archive_of_a_version_to_come(tmp_path):
     content = bytearray(packed({"X_np.npy": npy(np.zeros((3, 4)))}))
     content[content.index(b"PK\x01\x02") + 6] = 64
     Path("a_1.npz").write_bytes(content)
-    assert "nothing known in this folder" in refused(load, ".")
+    assert "this folder has no known format" in refused(load, ".")
     assert "a_1.npz: cannot be read (cut short or damaged)" in refused(load, "a_1.npz")

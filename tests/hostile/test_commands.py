@@ -1,4 +1,4 @@
-"""Mutated files and odd words through the command line: status 0, or status 2 and one line; never a traceback."""
+"""Damaged files and odd words on the command line: status 0, or status 2 and one line; never a traceback."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ON_RUN = [
 ON_RESULT = [["export", "result", "--to", "csv", "--out", "new.csv"], ["export", "result", "--to", "graphml"]]
 ON_SETTINGS = [["train", "--data", "springs.npz", "--out", "new", "--config", "run/config.yaml", "--epochs", "1"]]
 ON_HDF5 = [["train", "--preset", "functions-bouncegrad", "--data", "a.h5", "--meta_steps", "1", "--out", "new"]]
-# Without --epochs and --minutes: a run that is asked to be endless is no fault.
+# --epochs and --minutes are left out: an endless run that was asked for is no error.
 OPTIONS = ["--edges", "--part", "--time_step", "--context", "--edge_hidden", "--config", "--seed", "--out"]
 
 
@@ -77,7 +77,7 @@ def lines(made) -> dict[str, tuple[Case, list[list[str]]]]:
 @st.composite
 def typed(draw, lines: dict[str, tuple[Case, list[list[str]]]]) -> tuple[Case, list[str]]:
     """A damaged file, and a command that reads it, now and then with an odd option."""
-    # Runs have many files and commands, and are not in the corpus of the loaders.
+    # Runs are drawn more often: they have many files and commands, and the loaders are not tested with them.
     kind = draw(st.sampled_from([*sorted(lines), *["run"] * 10, *["result", "hdf5", "settings"] * 2]))
     case, commands = lines[kind]
     _, case = draw(spoiled({kind: case}))
@@ -91,11 +91,11 @@ def typed(draw, lines: dict[str, tuple[Case, list[list[str]]]]) -> tuple[Case, l
 
 
 def outcome(words: list[str]) -> tuple[int, str]:
-    """Status and what was said on stderr."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+    """Returns the status and the text on stderr."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(printed):
         status = main(words)
-    return status, said.getvalue()
+    return status, printed.getvalue()
 
 
 @pytest.mark.parametrize("examples", [60, pytest.param(3_000, marks=pytest.mark.slow)])
@@ -112,13 +112,13 @@ def test_damaged_files(made, lines, tmp_path, monkeypatch, examples):
         try:
             lay(case, folder)
             with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # numpy's, of overflow
-                status, said = outcome(words)
+                status, printed = outcome(words)
             assert status in (0, 2), words
             if status == 2:
-                assert said.startswith("bouncegrad: "), words
-                assert said.count("\n") == 1, (words, said)
-                assert len(said) < 2000, words
-                assert "memory is not enough" not in said, "what is too large is refused before it is tried"
+                assert printed.startswith("bouncegrad: "), words
+                assert printed.count("\n") == 1, (words, printed)
+                assert len(printed) < 2000, words
+                assert "memory is not enough" not in printed, "what is too large is refused before it is tried"
             assert not list(tmp_path.rglob("evil*"))
             assert resident() - before < GIGABYTE, words
             ends[words[0], status] += 1
@@ -132,21 +132,21 @@ def test_damaged_files(made, lines, tmp_path, monkeypatch, examples):
 
 @pytest.mark.parametrize("examples", [100, pytest.param(2_000, marks=pytest.mark.slow)])
 def test_odd_words(made, monkeypatch, tmp_path, examples):
-    """Commands with options that make no sense; nothing here has data that could be read."""
+    """Commands get options that make no sense, and no data that could be read."""
     monkeypatch.chdir(tmp_path)
     word = st.one_of(st.sampled_from([*COMMANDS, *OPTIONS, "none", "-", "--", "--=", "."]), st.text(max_size=20))
 
     @settings(CALM, max_examples=examples)
     @given(st.sampled_from([*COMMANDS]), st.lists(word.map(lambda text: text.replace("\0", "")), max_size=5))
     def check(command, words):
-        status, said = outcome([command, *words]) if command not in ("demo", "benchmark") else (0, "")
+        status, printed = outcome([command, *words]) if command not in ("demo", "benchmark") else (0, "")
         assert status in (0, 2)
-        assert said.count("\n") == (status == 2), (command, words, said)
+        assert printed.count("\n") == (status == 2), (command, words, printed)
 
     check()
 
 
-def test_names_do_not_steer_the_terminal(tmp_path):
+def test_control_characters_in_names_are_escaped(tmp_path):
     path = Path(tmp_path, "a\nb\x1b[2J.npz")
     path.write_bytes(b"")
     assert outcome(["inspect", str(path)]) == (
@@ -166,6 +166,6 @@ def test_names_do_not_steer_the_terminal(tmp_path):
 )
 def test_settings_that_would_take_all_memory(made, tmp_path, words, size):
     line = ["train", "--data", str(made / "springs.npz"), "--out", str(tmp_path / "new"), *QUICK, *words]
-    status, said = outcome(line)
-    assert (status, said.count("\n"), (tmp_path / "new").exists()) == (2, 1, False)
-    assert f"takes about {size}, 1.0 GB are free; give fewer pairs" in said
+    status, printed = outcome(line)
+    assert (status, printed.count("\n"), (tmp_path / "new").exists()) == (2, 1, False)
+    assert f"takes about {size}, 1.0 GB are free; give fewer pairs" in printed

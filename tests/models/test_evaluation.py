@@ -1,4 +1,4 @@
-"""`evaluate`: its numbers, recomputed by hand from the model and the tasks."""
+"""The numbers of `evaluate`, computed a second time from the model and the tasks."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def new() -> Trajectories:
 
 
 def published(scaling: Scaling) -> np.ndarray:
-    """Positions have one range, velocities another; each is mapped to a width of 2."""
+    """Returns the factors that map the range of positions, and that of velocities, to a width of 2."""
     (x, y, vx, vy), (x2, y2, vx2, vy2) = scaling.low, scaling.high
     place, speed = 2 / (max(x2, y2) - min(x, y)), 2 / (max(vx2, vy2) - min(vx, vy))
     return np.array([place, place, speed, speed])
 
 
 def test_forecast_errors(model, new):
-    """Free-running from the last of 20 context frames, in the published normalisation (R63)."""
+    """Users reported a forecast that read the truth again in each frame; here it reads the 20 context frames only."""
     numbers = evaluate(model, new).numbers
     assert (numbers["context_frames"], numbers["forecast_context_frames"]) == (20, 20)
     future = predict(model, new, 20, context=20)
@@ -69,16 +69,16 @@ def test_edge_numbers(model, new):
     assert numbers["auroc_undirected"] == pytest.approx(found if right >= 0.5 else 1 - found)
 
 
-def test_renaming_the_truth_changes_no_accuracy(model, new):
+def test_relabelling_the_truth_changes_no_accuracy(model, new):
     numbers = evaluate(model, new).numbers
-    renamed = evaluate(model, replace(new, edges=(1 - new.edges) * ~np.eye(3, dtype=bool))).numbers
+    relabelled = evaluate(model, replace(new, edges=(1 - new.edges) * ~np.eye(3, dtype=bool))).numbers
     for name in ("edge_accuracy", "edge_accuracy_symmetric", "auroc", "calibration_error"):
-        assert renamed[name] == pytest.approx(numbers[name])
-    assert renamed["relabelling"] == numbers["relabelling"][::-1]
+        assert relabelled[name] == pytest.approx(numbers[name])
+    assert relabelled["relabelling"] == numbers["relabelling"][::-1]
 
 
 def test_the_last_frames_are_hidden_where_no_others_are_left(model, new):
-    """With all frames as context, structures for the forecast are inferred without the frames that are forecast."""
+    """If the context has all frames, structures for a forecast are inferred without the frames to forecast."""
     part = new.frames(0, 30)
     numbers = evaluate(model, part, context=30).numbers
     assert (numbers["context_frames"], numbers["forecast_context_frames"]) == (30, 10)
@@ -94,7 +94,7 @@ def test_short_recordings_have_fewer_forecast_errors(model, new, frames, known):
 
 
 def test_unobserved_future_frames_are_left_out(model, new):
-    """Whatever stands in a cell that nobody observed is not taken for the truth."""
+    """The value of an unobserved cell is not used as the truth."""
     mask = np.ones(new.x.shape[:3], dtype=bool)
     mask[3, 29] = mask[5, 20, 1] = False
     x = new.x.copy()
@@ -107,7 +107,7 @@ def test_unobserved_future_frames_are_left_out(model, new):
         assert numbers[f"mse_{horizon}"] == pytest.approx(np.square(future[:, horizon - 1][seen]).mean())
 
 
-def test_values_that_are_no_numbers_are_refused_where_they_would_be_measured(model, new):
+def test_infinite_values_are_refused_where_they_would_be_measured(model, new):
     x = new.x.copy()
     x[2, 25, 1, 0] = np.inf
     with pytest.raises(InputError, match="inf at task 2, frame 25, entity 1, feature x"):
@@ -116,7 +116,7 @@ def test_values_that_are_no_numbers_are_refused_where_they_would_be_measured(mod
 
 
 def test_the_one_step_column_starts_from_the_true_frame_before(model, new):
-    """Reported by users (R63)."""
+    """Users reported forecasts that read the truth again in each frame; only the one-step column may do so."""
     numbers = evaluate(model, new).numbers
     assert numbers["one_step_mse_1"] == numbers["mse_1"]
     past = model.infer(new, 20)
@@ -127,7 +127,7 @@ def test_the_one_step_column_starts_from_the_true_frame_before(model, new):
 
 
 def test_the_protocol_of_nri(model, new):
-    """Structure from the first C frames, then 20 frames from frame C, which is shown."""
+    """Structures come from the first C frames; 20 frames are forecast from frame C, which is given."""
     part = new.frames(0, 39)
     numbers = evaluate(model, part, context=18, protocol="kipf").numbers
     future = predict(model, part, 20, 19, model.infer(part, 18))
@@ -139,7 +139,7 @@ def test_the_protocol_of_nri(model, new):
 
 
 def test_the_protocol_of_modular_meta_learning(model, new):
-    """Structure from the context, 10 frames from every 10th of it."""
+    """Structures come from the context; 10 frames are forecast from every 10th frame of it."""
     part = new.frames(0, 31)
     numbers = evaluate(model, new, 31, protocol="alet").numbers
     assert (numbers["context_frames"], numbers["mse_20"]) == (31, None)
@@ -151,11 +151,11 @@ def test_the_protocol_of_modular_meta_learning(model, new):
     assert numbers["baselines"]["static"]["mse_10"] == pytest.approx(np.square(still * published(model.scaling)).mean())
 
 
-def test_a_context_that_is_too_short_to_restart_in(model, new):
+def test_a_context_that_is_too_short_for_the_protocol(model, new):
     with pytest.raises(InputError, match="alet needs a context of 11 frames, not 10"):
         evaluate(model, new, 10, protocol="alet")
 
 
-def test_a_protocol_that_is_none(model, new):
+def test_an_unknown_protocol_is_refused(model, new):
     with pytest.raises(InputError, match="option protocol: 'nri' is not known; choose free, kipf, alet"):
         evaluate(model, new, protocol="nri")

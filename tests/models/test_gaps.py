@@ -21,8 +21,8 @@ CONFIG = Config(epochs=30, threads=1, seed=1, forecast=0.3, horizon=3)
 CONTEXT = 20
 
 
-def hidden_behind(value: float) -> Trajectories:
-    """Tasks of 4 entities with a gap, of 3 entities, and one that ends early; what is hidden has this value."""
+def with_gaps(value: float) -> Trajectories:
+    """Returns tasks of 4 entities with gaps, of 3 entities, and one that ends early; unobserved cells hold `value`."""
     data = simulate("springs", 12, entities=4, frames=30, seed=0)
     mask = np.ones(data.x.shape[:3], dtype=bool)
     mask[0, 7, 1] = mask[1, 19:21, 2] = mask[2, 10:, 0] = False
@@ -33,29 +33,29 @@ def hidden_behind(value: float) -> Trajectories:
 
 @pytest.fixture(scope="module")
 def trained():
-    return train(CONFIG, hidden_behind(0.0))[0]
+    return train(CONFIG, with_gaps(0.0))[0]
 
 
-def test_what_is_hidden_changes_nothing(trained):
-    other = train(CONFIG, hidden_behind(1e9))[0]
-    one, two = trained.infer(hidden_behind(np.nan), CONTEXT), other.infer(hidden_behind(7.0), CONTEXT)
+def test_unobserved_values_change_nothing(trained):
+    other = train(CONFIG, with_gaps(1e9))[0]
+    one, two = trained.infer(with_gaps(np.nan), CONTEXT), other.infer(with_gaps(7.0), CONTEXT)
     np.testing.assert_array_equal(one.probability, two.probability)
     for field in ("x", "low", "high"):
         np.testing.assert_array_equal(
-            getattr(forecast(trained, hidden_behind(np.nan), 5, CONTEXT), field),
-            getattr(forecast(other, hidden_behind(7.0), 5, CONTEXT), field),
+            getattr(forecast(trained, with_gaps(np.nan), 5, CONTEXT), field),
+            getattr(forecast(other, with_gaps(7.0), 5, CONTEXT), field),
         )
 
 
-def test_the_future_does_not_reach_back_into_a_gap(trained):
-    data = hidden_behind(0.0)
+def test_future_frames_do_not_change_a_gap_in_the_context(trained):
+    data = with_gaps(0.0)
     changed = replace(data, x=np.where(np.arange(30)[:, None, None] >= CONTEXT, 5.0, data.x))
     one, two = (forecast(trained, x, 5, CONTEXT) for x in (data, changed))
     np.testing.assert_array_equal(one.x, two.x)
 
 
-def test_who_is_not_there_is_undetermined_and_has_no_forecast(trained):
-    data = hidden_behind(0.0)
+def test_absent_entities_are_undetermined_and_have_no_forecast(trained):
+    data = with_gaps(0.0)
     result, found = trained.infer(data, CONTEXT), forecast(trained, data, 5, CONTEXT)
     assert result.undetermined[3:6, 3, :3].all()
     assert result.undetermined[3:6, :3, 3].all()
@@ -67,25 +67,25 @@ def test_who_is_not_there_is_undetermined_and_has_no_forecast(trained):
     assert (table.query("task == '3' and source == '3'").determined == "no").all()
 
 
-def test_figures_are_of_what_was_observed(trained):
-    one, two = (evaluate(trained, hidden_behind(value), CONTEXT) for value in (0.0, np.nan))
+def test_evaluation_reads_observed_cells_only(trained):
+    one, two = (evaluate(trained, with_gaps(value), CONTEXT) for value in (0.0, np.nan))
     assert one.numbers | {"seconds": 0} == two.numbers | {"seconds": 0}
     assert 0.0 <= one.numbers["edge_accuracy"] <= 1.0
     assert np.isfinite(one.errors["free-running"]).all()
 
 
-def test_edges_of_entities_that_are_not_there_have_no_truth():
-    edges = hidden_behind(0.0).edges
+def test_edges_of_absent_entities_have_no_truth():
+    edges = with_gaps(0.0).edges
     assert (edges[3:6, 3, :3] == -1).all()
     assert (edges[:3] >= 0).all()
 
 
-def test_graphs_are_of_those_who_are_there():
-    data = hidden_behind(np.nan)
+def test_graphs_count_the_edges_of_present_entities():
+    data = with_gaps(np.nan)
     result = Result.from_probability(np.eye(2)[data.edges.clip(0)] * (1 - np.eye(4))[..., None], np.zeros(12), 30)
     for task, entities in ((3, 3), (7, 4)):
         made = report_tasks.tasks(data.select([task]), result_of(result, task), (0, 1), 0, None, [(0, "")])[0]
-        assert made.right == made.edges == entities * (entities - 1)
+        assert made.correct == made.edges == entities * (entities - 1)
 
 
 def result_of(result: Result, task: int) -> Result:

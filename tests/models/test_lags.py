@@ -43,7 +43,7 @@ def test_forecasts_read_the_context_alone(tasks, model):
 
 
 def test_a_forecast_does_not_jump_at_the_end_of_the_context(tasks, model):
-    """One step ahead is the last frame plus what the modules say of it and its history."""
+    """A forecast of one step is the last frame plus a change, which the modules compute from frame and history."""
     moved = np.abs(predict(model.model_, tasks, 1, 8)[:, 0] - tasks.x[:, 7]).max()
     assert moved <= 3 * np.abs(np.diff(tasks.x, axis=1)).max()
 
@@ -66,6 +66,6 @@ def test_a_context_must_hold_the_history_and_a_step(tasks, model, context):
         ({"lags": 1, "lagged": (1,)}, "give a list of names"),
     ],
 )
-def test_lags_that_cannot_be(tasks, settings, says):
+def test_lags_that_cannot_be_used_are_refused(tasks, settings, says):
     with pytest.raises(InputError, match=says):
         RelationalInference(epochs=1, **settings).fit(tasks)

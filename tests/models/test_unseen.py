@@ -1,4 +1,4 @@
-"""`unseen`: what it writes, whom it hides, what it refuses."""
+"""`unseen`: what it writes, which entity it hides, what it refuses."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from bouncegrad import InputError, RelationalInference
 from bouncegrad.app.cli import main
-from bouncegrad.core import particle_filter
-from bouncegrad.core import unseen as core
+from bouncegrad.core.particle_filter import Particles
+from bouncegrad.core.unseen import UnseenEffort
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
 from bouncegrad.fitting.stages import train
@@ -38,12 +38,8 @@ def run(tasks, tmp_path_factory) -> Run:
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr(particle_filter, "PARTICLES", 50)
-    monkeypatch.setattr(particle_filter, "FIRST", 200)
-    monkeypatch.setattr(core, "STARTS", 2)
-    monkeypatch.setattr(core, "SWEEPS", 4)
-    monkeypatch.setattr(core, "POLISH", 2)
-    monkeypatch.setattr(core, "REFITS", 1)
+    few = UnseenEffort(trials=2, sweeps=4, polish=2, refits=1, particles=Particles(count=50, first=200))
+    monkeypatch.setattr("bouncegrad.models.unseen.EFFORT", few)
 
 
 def test_the_command_writes_what_it_says(tasks, run, tmp_path, capsys, few):
@@ -65,8 +61,8 @@ def test_the_command_writes_what_it_says(tasks, run, tmp_path, capsys, few):
     assert "interacts with" in capsys.readouterr().out
 
 
-def test_how_many_there_are_shows_in_frames_that_are_held_out(tasks, run, tmp_path, capsys, few):
-    """Reported by users (R47)."""
+def test_the_number_of_unseen_entities_has_the_least_held_out_error(tasks, run, tmp_path, capsys, few):
+    """Users asked for entities that were not observed."""
     save(tasks.select([0]), tmp_path / "new.npz")
     words = ["unseen", str(run.folder), str(tmp_path / "new.npz"), "--out", str(tmp_path / "u"), "--json"]
     assert main(words) == 0

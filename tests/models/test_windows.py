@@ -32,14 +32,14 @@ def test_training_has_a_structure_for_each_window(tasks, model):
     assert model.frames == 9
 
 
-def test_one_window_is_as_no_window(tasks):
+def test_one_window_equals_no_window(tasks):
     learned = RelationalInference(epochs=3, threads=1).fit(tasks)
     whole, cut = learned.infer(tasks), learned.infer(tasks, window=20)
     np.testing.assert_allclose(whole.probability, cut.probability, atol=1e-9)
     assert cut.tasks[0] == "0, frames 0-20"
 
 
-def test_what_is_known_holds_in_all_windows(tasks):
+def test_known_edges_hold_in_all_windows(tasks):
     known = np.full((6, 3, 3), -1)
     known[:, 0, 1] = tasks.edges[:, 0, 1]
     edges = RelationalInference(epochs=3, threads=1).fit(tasks).infer(tasks, known=known, window=5).edges

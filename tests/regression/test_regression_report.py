@@ -23,7 +23,7 @@ SHORT = ["--meta-steps", "4", "--search-steps", "2", "--tasks", "20", "--hidden"
 
 @pytest.fixture
 def run(command, tmp_path, monkeypatch):
-    """Trains one of the named experiments for a moment, in an empty current folder."""
+    """Trains one of the named experiments for a few steps, in an empty current folder."""
     monkeypatch.chdir(tmp_path)
 
     def trained(name: str) -> Path:
@@ -53,7 +53,7 @@ def test_the_page_has_the_four_errors_curves_and_tasks(command, run, name):
     assert command("report", folder, "--out", "a/b.html").out == "wrote a/b.html and a/curves.png\n"
 
 
-def test_fits_are_what_the_errors_are_of(run):
+def test_errors_are_computed_from_the_fits(run):
     done = opened(run("sines-moma"))
     fits = new_fits(done)
     errors = {number.name: number for number in four_numbers(done)}

@@ -1,4 +1,4 @@
-"""Files that users' reports are tried on, and small trained runs."""
+"""Files and small trained runs for the tests of users' reports."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def run4(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model4(springs4: Trajectories) -> RelationalInference:
-    """A few passes over springs4: it runs, and knows little."""
+    """A model that was trained on springs4 for a few passes; its accuracy is low."""
     return RelationalInference(seed=0, **QUICK).fit(springs4)

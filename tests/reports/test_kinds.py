@@ -1,4 +1,4 @@
-"""Kinds of entities select node modules (R34, R64)."""
+"""Users asked for kinds of entities: each kind has a node module of its own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fitted(anchored) -> RelationalInference:
 
 
 def test_the_fixed_one_stays_where_it_is(anchored, fitted):
-    """R64: its predicted displacement is under 1 % of the others'."""
+    """Users reported wrong forecasts with one fixed body; here it moves less than 1 % of what the others move."""
     new = anchored.select(slice(0, 10)).frames(0, 20)
     ahead = fitted.predict(new, steps=10)
     moved = np.linalg.norm(ahead[:, -1, :, :2] - new.x[:, -1, :, :2], axis=-1).mean(0)
@@ -46,7 +46,7 @@ def test_the_fixed_one_stays_where_it_is(anchored, fitted):
 
 
 def test_unmarked_it_runs_too(anchored):
-    """R64."""
+    """Users reported wrong forecasts with one fixed body; training works without kinds, too."""
     model = RelationalInference(epochs=2).fit(replace(anchored, kinds=()))
     assert np.isfinite(model.infer(replace(anchored, kinds=())).loss).all()
 
@@ -61,7 +61,7 @@ def test_kinds_have_to_be_stated_and_known(anchored, fitted):
 
 
 def test_a_ball_among_players(tmp_path: Path, capsys):
-    """R34: five against five and a ball, kinds from a table; a feature that the others lack is refused by name."""
+    """Users asked about tracking files of basketball; here kinds come from a table, and each entity needs one."""
     rng = np.random.default_rng(1)
     names = [*(f"home {i}" for i in range(5)), *(f"away {i}" for i in range(5)), "ball"]
     data = Trajectories(rng.normal(size=(6, 12, 11, 2)).cumsum(1), features=("x", "y"), entities=tuple(names))

@@ -19,7 +19,7 @@ FIXTURES = SHARED / "reports" / "fixtures"
 
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Trajectories]:
-    """Reads one of the recorded systems that are kept outside of the repository."""
+    """Reads one of the recorded systems that are stored outside the repository."""
 
     def read(name: str) -> Trajectories:
         path = FIXTURES / f"{name}.npz"
@@ -33,7 +33,7 @@ def shared() -> Callable[[str], Trajectories]:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of published data sets that are kept outside of the repository; it may be absent."""
+    """The folder of published data sets outside the repository; it may be absent."""
     return SHARED / "data"
 
 
@@ -50,7 +50,7 @@ def systems() -> Trajectories:
 
 @pytest.fixture
 def result(systems: Trajectories) -> Result:
-    """The truth of `systems` with its two types swapped, 90 % sure of every edge."""
+    """The truth of `systems` with swapped type labels, and a probability of 90 % for every edge."""
     assert systems.edges is not None
     return Result.from_probability(sure_of(1 - systems.edges, 2, 0.9), np.arange(8.0), 10, entities=systems.entities)
 
@@ -77,7 +77,7 @@ def full(systems: Trajectories, result: Result) -> Report:
 
 
 def sure_of(edges: np.ndarray, types: int, share: float) -> np.ndarray:
-    """Probabilities that give every edge its type with `share`, and the rest evenly to the others."""
+    """Probabilities in which the type of every edge has `share`, and all other types have equal parts of the rest."""
     rest = (1 - share) / (types - 1)
     probability = np.where(edges[..., None] == np.arange(types), share, rest)
     return probability * (1 - np.eye(edges.shape[1]))[:, :, None]

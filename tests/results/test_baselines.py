@@ -1,4 +1,4 @@
-"""Baselines: exact on straight tracks and on linear laws, silent about what cannot be known."""
+"""Baselines are exact on straight tracks and on linear laws, and None if the truth or positions are missing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_constant_velocity_without_velocities_uses_the_last_change(systems: Traj
     np.testing.assert_allclose(baselines.constant_velocity(ramp.frames(0, 4), 6), ramp.x[:, 4:])
 
 
-def test_a_baseline_may_start_earlier_and_sees_nothing_later(systems: Trajectories) -> None:
+def test_a_baseline_may_start_earlier_and_uses_no_later_frame(systems: Trajectories) -> None:
     positions = replace(systems, x=systems.x[..., :2], features=("x", "y"), units=())
     for forecast in (baselines.static, baselines.constant_velocity):
         np.testing.assert_array_equal(forecast(positions, 3, 4), forecast(positions.frames(0, 5), 3))
@@ -45,7 +45,7 @@ def test_static_repeats_the_last_state(systems: Trajectories) -> None:
     np.testing.assert_array_equal(forecast, systems.x[:, [-1, -1, -1]])
 
 
-def test_an_unseen_last_state_is_the_last_seen_one(systems: Trajectories) -> None:
+def test_the_last_observed_state_replaces_one_that_was_not_observed(systems: Trajectories) -> None:
     mask = np.ones(systems.x.shape[:3], bool)
     mask[0, -2:, 1] = False
     mask[1, :3, 2] = False
@@ -79,7 +79,7 @@ def test_correlation_is_better_than_chance_on_springs(shared: Callable[[str], Tr
 
 
 def linear_chain(features: tuple[str, ...] = ("a", "b")) -> Trajectories:
-    """Entity 0 drives 1, which drives 2, by `x_t += 0.4 (x_s - x_t)` with a start of its own in every task."""
+    """Entity 0 drives 1, which drives 2, by `x_t += 0.4 (x_s - x_t)`; every task has other initial values."""
     generator = np.random.default_rng(0)
     noise, x = generator.normal(size=(6, 200, 3, 2)), np.zeros((6, 200, 3, 2))
     x[:, 0] = noise[:, 0]
@@ -107,7 +107,7 @@ def test_scores_have_no_unit() -> None:
         np.testing.assert_allclose(baseline(other), baseline(data), rtol=1e-6, atol=1e-9)
 
 
-def test_scores_follow_a_renaming_of_entities(shared: Callable[[str], Trajectories]) -> None:
+def test_scores_follow_a_permutation_of_entities(shared: Callable[[str], Trajectories]) -> None:
     data, order = shared("directed3"), [2, 0, 1]
     for baseline in (edge_scores.least_squares, edge_scores.correlation):
         moved = baseline(replace(data, x=data.x[:, :, order]))
@@ -132,7 +132,7 @@ def test_correlation_of_equal_opposite_and_constant_changes() -> None:
     np.testing.assert_allclose(score, [[0, 1, 0], [1, 0, 0], [0, 0, 0]], atol=1e-12)
 
 
-def test_scores_are_split_where_the_variance_within_is_least() -> None:
+def test_the_split_has_the_least_variance_within_types() -> None:
     score = np.zeros((2, 3, 3))
     score[:, ~np.eye(3, dtype=bool)] = [[0.0, 0.1, 5.0, 5.1, 9.0, 0.2], [0.1, 0.3, 4.9, 8.8, 9.1, 5.2]]
     edges = edge_scores.edges_from_scores(score, 3)
@@ -141,7 +141,7 @@ def test_scores_are_split_where_the_variance_within_is_least() -> None:
     np.testing.assert_array_equal(two[:, ~np.eye(3, dtype=bool)], [[0, 0, 1, 1, 1, 0], [0, 0, 1, 1, 1, 1]])
 
 
-def test_the_split_is_the_best_of_all() -> None:
+def test_no_other_split_is_better() -> None:
     score = np.random.default_rng(0).gamma(1.0, size=(8, 4, 4))
     pairs = ~np.eye(4, dtype=bool)
     values = np.sort(score[:, pairs].ravel())
@@ -157,20 +157,20 @@ def test_constant_scores_are_all_type_0() -> None:
     assert not edge_scores.edges_from_scores(np.full((3, 4, 4), 0.7), 3).any()
 
 
-def test_many_scores_are_split_as_few_would_be() -> None:
+def test_many_scores_are_split_like_few() -> None:
     generator = np.random.default_rng(0)
     truth = generator.integers(0, 2, (500, 4, 4)) * (1 - np.eye(4, dtype=int))
     score = truth + generator.normal(0, 0.05, truth.shape)
     np.testing.assert_array_equal(edge_scores.edges_from_scores(score, 2), truth)
 
 
-def test_the_table_is_plain_and_complete(systems: Trajectories) -> None:
+def test_the_table_is_complete_and_can_be_written_as_json(systems: Trajectories) -> None:
     table = baselines.edge_baselines(systems, 6, 2)
     assert json.loads(json.dumps(table, allow_nan=False)) == table
     assert list(table) == ["least_squares", "lagged_regression", "correlation", "partial_correlation", "distance"]
     named = ["edge_accuracy", "auroc", "auroc_undirected", "pooled_auroc", "pooled_auroc_undirected"]
     assert all(list(row) == named for row in table.values())
-    assert {row["pooled_auroc"] for row in table.values()} == {None}  # every task has a graph of its own
+    assert {row["pooled_auroc"] for row in table.values()} == {None}  # every task has another graph
 
 
 def test_the_table_pools_tasks_that_share_their_graph() -> None:
@@ -181,7 +181,7 @@ def test_the_table_pools_tasks_that_share_their_graph() -> None:
         pooled = score(joined)
         assert table[name]["pooled_auroc"] == (None if pooled is None else metrics.auroc(truth, pooled))
     assert table["least_squares"]["pooled_auroc"] == table["lagged_regression"]["pooled_auroc"] == 1.0
-    assert set(table["distance"].values()) == {None}  # a and b are no positions
+    assert set(table["distance"].values()) == {None}  # a and b are not positions
     one = baselines.edge_baselines(data.select([0]), 20, 2)
     assert {row["pooled_auroc"] for row in one.values()} == {None}
 
@@ -193,24 +193,24 @@ def test_a_table_of_very_short_recordings(systems: Trajectories, frames: int) ->
     json.dumps(table, allow_nan=False)
 
 
-def test_distance_is_the_mean_over_frames_that_show_both() -> None:
+def test_distance_is_the_mean_over_frames_in_which_both_were_observed() -> None:
     x = np.zeros((1, 2, 3, 3))
     x[0, :, 1, :2], x[0, :, 2, 0] = [[3, 4], [0, 1]], [10, 30]
-    x[..., 2] = 1e6  # a speed says nothing
+    x[..., 2] = 1e6  # velocities do not count
     data = Trajectories(x, features=("x", "y", "vx"))
     score = edge_scores.distance(data)
     assert score is not None
     np.testing.assert_allclose(score[0, 0], [0, -3, -20])
     np.testing.assert_array_equal(score, score.swapaxes(1, 2))
     mask = np.ones((1, 2, 3), bool)
-    mask[0, 0, 1] = mask[0, 1, 2] = False  # 1 and 2 are never seen together, and count as the farthest
+    mask[0, 0, 1] = mask[0, 1, 2] = False  # 1 and 2 are never observed together and count as the most distant
     hidden = edge_scores.distance(replace(data, x=np.where(mask[..., None], x, np.nan), mask=mask))
     assert hidden is not None
     np.testing.assert_allclose(hidden[0][np.triu_indices(3, 1)], [-1, -10, -10])
     assert edge_scores.distance(replace(data, features=("a", "b", "vx"))) is None
 
 
-def test_nobody_ever_seen_together() -> None:
+def test_entities_that_are_never_observed_together() -> None:
     mask = np.zeros((1, 4, 2), bool)
     mask[:, :2, 0] = mask[:, 2:, 1] = True
     score = edge_scores.distance(Trajectories(np.zeros((1, 4, 2, 1)), mask=mask, features=("x",)))
@@ -229,7 +229,7 @@ def test_the_table_without_truth(systems: Trajectories) -> None:
     assert {value for row in table.values() for value in row.values()} == {None}
 
 
-def test_edge_baselines_see_only_the_context(shared: Callable[[str], Trajectories]) -> None:
+def test_edge_baselines_use_only_the_context(shared: Callable[[str], Trajectories]) -> None:
     data = shared("springs4")
     x = data.x.copy()
     x[:, 30:] = 7.0

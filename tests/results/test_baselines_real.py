@@ -1,4 +1,4 @@
-"""Baselines on recordings that others have measured: the AUROC that is written beside each data set."""
+"""Baselines on published recordings, compared with the AUROC that is stated for each data set."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def data_set(shared_data: Path, name: str) -> Path:
 
 
 def mean_auroc(data: Trajectories, score: np.ndarray, turned: bool = False) -> float:
-    """The mean over tasks of the AUROC within a task."""
+    """Returns the mean over tasks of the AUROC within a task."""
     assert data.edges is not None
     truth = data.edges.swapaxes(1, 2) if turned else data.edges
     return float(np.mean([auroc(t[None], s[None]) for t, s in zip(truth, score, strict=True)]))
 
 
 def test_fifteen_regions(shared_data: Path) -> None:
-    """NetSim, 50 subjects with one graph."""
+    """The data are from NetSim: 50 subjects with one graph."""
     data = load(data_set(shared_data, "netsim_acd"))
     plain = partial_correlation(data, 0.0)
     assert mean_auroc(data, plain) == pytest.approx(0.911, abs=5e-4)
@@ -41,7 +41,7 @@ def test_fifteen_regions(shared_data: Path) -> None:
     assert mean_auroc(data, lagged, turned=True) == pytest.approx(0.595, abs=5e-4)
 
     table = edge_baselines(data, 200, 2)
-    assert table["partial_correlation"]["auroc"] > 0.92  # type: ignore[operator]  # shrinking helps
+    assert table["partial_correlation"]["auroc"] > 0.92  # type: ignore[operator]  # shrinkage improves it
     assert table["partial_correlation"]["auroc_undirected"] > 0.96  # type: ignore[operator]
     assert table["partial_correlation"]["pooled_auroc_undirected"] == 1.0
     assert table["lagged_regression"]["pooled_auroc"] > 0.97  # type: ignore[operator]
@@ -60,7 +60,7 @@ def test_fifteen_regions(shared_data: Path) -> None:
     ],
 )
 def test_ten_on_a_ring(shared_data: Path, part: str, right: float, turned: float) -> None:
-    """Lorenz-96 with a ridge of 0.1; left-out frames ask for less, which ranks edges a little worse."""
+    """The data are from Lorenz-96. A ridge of 0.1 ranks edges a little better than the one found by leave-one-out."""
     data = load(data_set(shared_data, "lorenz96"), part=f"{part}_dataset")
     score = lagged_regression(data, 0.1)
     assert mean_auroc(data, score) == pytest.approx(right, abs=1e-3)
@@ -71,7 +71,7 @@ def test_ten_on_a_ring(shared_data: Path, part: str, right: float, turned: float
 
 
 def test_people_who_walk_together(shared_data: Path) -> None:
-    """Cases of 20 frames, each with other people; the AUROC of a scene is over the pairs of all its cases."""
+    """Each case of 20 frames has other people. The AUROC of a scene is over the pairs of all its cases."""
     folder = data_set(shared_data, "pedestrian_groups")
     scenes = defaultdict(list)
     with np.load(folder / "windows20.npz", allow_pickle=False) as file:
@@ -86,7 +86,7 @@ def test_people_who_walk_together(shared_data: Path) -> None:
 
 
 def pooled(cases: list[tuple[np.ndarray, np.ndarray]]) -> float | None:
-    """The AUROC of pairs from cases of different sizes."""
+    """Returns the AUROC of pairs from cases of different sizes."""
     truth, score = (np.concatenate(part, axis=1)[0] for part in zip(*cases, strict=True))
     fits = np.zeros((2, len(truth), 2, 2))  # one task of two people for every pair
     fits[0, :, 0, 1] = fits[0, :, 1, 0] = truth

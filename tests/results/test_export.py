@@ -1,4 +1,4 @@
-"""Tables and graphs for other tools: every ordered pair once, with names, and nothing lost on the way back."""
+"""Exported tables and graphs have every ordered pair once, with names, and can be read back without loss."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bouncegrad.results.result import Result
 
 
 def test_directed_tables_have_12_rows_a_task_and_undirected_6(result: Result) -> None:
-    """Reported by users (R31)."""
+    """Users reported a number of rows that did not match the number of edges."""
     directed, undirected = edge_table(result), edge_table(result, undirected=True)
     assert set(directed.groupby("task").size()) == {12}
     assert set(undirected.groupby("task").size()) == {6}
@@ -25,7 +25,7 @@ def test_directed_tables_have_12_rows_a_task_and_undirected_6(result: Result) ->
         assert not table.duplicated(["task", "source", "target"]).any()
 
 
-def test_rows_hold_the_numbers_of_their_pair(result: Result) -> None:
+def test_rows_have_the_probabilities_of_their_pair(result: Result) -> None:
     named = replace(result, type_names=("none", "spring"), tasks=tuple("abcdefgh"))
     table = edge_table(named)
     probabilities = ["probability_none", "probability_spring"]
@@ -41,7 +41,7 @@ def test_rows_hold_the_numbers_of_their_pair(result: Result) -> None:
 
 
 def test_undirected_to_matrix_and_back(result: Result) -> None:
-    """Reported by users (R31)."""
+    """Users asked which value belongs to which pair of an undirected graph."""
     generator = np.random.default_rng(0)
     probability = generator.dirichlet([1, 1, 1], (2, 4, 4)) * (1 - np.eye(4))[:, :, None]
     mixed = Result.from_probability(probability, np.zeros(2), 5)

@@ -1,4 +1,4 @@
-"""Figures, read back from their SVG: every arrow is there, points the right way, and is named."""
+"""Figures, checked by their SVG: every arrow is drawn, has the correct direction, and is explained."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def arrows(svg: str) -> list[tuple[int, int, int]]:
 
 
 def test_arrows_are_the_pairs_that_interact_and_types_are_named() -> None:
-    """Reported by users (R44)."""
+    """Users reported that the marks in a figure of a graph were not explained."""
     svg = drawn_graph()
     wanted = [(s, t, int(EDGES[s, t])) for s, t in np.argwhere(EDGES)]
     assert sorted(arrows(svg)) == sorted(wanted)
@@ -49,7 +49,7 @@ def test_arrows_are_the_pairs_that_interact_and_types_are_named() -> None:
 
 
 def test_colour_is_not_the_only_cue() -> None:
-    """Reported by users (R44)."""
+    """Users reported that the marks in a figure of a graph were not explained."""
     svg = drawn_graph()
     looks = {}
     for kind in (1, 2):
@@ -68,7 +68,7 @@ def test_all_types_can_be_drawn() -> None:
     assert {"none", "weak", "strong"} <= texts(svg)
 
 
-def test_an_arrow_points_from_source_to_target_and_a_sure_one_is_wider() -> None:
+def test_an_arrow_points_from_source_to_target_and_is_wider_if_more_probable() -> None:
     edges = np.array([[0, 1], [0, 0]])
     widths = []
     for sure in (0.5, 1.0):
@@ -79,8 +79,8 @@ def test_an_arrow_points_from_source_to_target_and_a_sure_one_is_wider() -> None
         (arrow,) = ax.patches
         made.draw_without_rendering()
         path = arrow.get_path()
-        assert path.vertices[0][1] > 0.5  # entity 0 stands on top
-        assert arrow.get_window_extent().y0 < ax.transData.transform((0, -0.6))[1]  # and the head is at entity 1
+        assert path.vertices[0][1] > 0.5  # entity 0 is on top
+        assert arrow.get_window_extent().y0 < ax.transData.transform((0, -0.6))[1]  # the head is at entity 1
         widths.append(arrow.get_linewidth())
     assert widths[0] < widths[1]
 
@@ -114,7 +114,7 @@ def test_wrong_edges_are_marked_with_the_true_type() -> None:
     assert "wrong (true type)" not in texts(drawn_graph(truth=EDGES))
 
 
-def test_nothing_to_draw_is_said() -> None:
+def test_a_graph_without_edges_states_it() -> None:
     made, ax = style.figure(3, 3)
     plots.graph(EDGES * 0, NAMES, None, ax, positions=np.array([[0, 0], [5, 1], [2, 2], [3, 3.0]]))
     svg = style.svg(made, "none", "g")
@@ -146,7 +146,7 @@ def test_tracks_start_and_end_where_the_entities_do(systems: Trajectories) -> No
     assert len(joined.get_segments()) == systems.edges[2].sum()  # type: ignore[index]
 
 
-def test_tracks_leave_out_what_was_not_seen(systems: Trajectories) -> None:
+def test_tracks_leave_out_what_was_not_observed(systems: Trajectories) -> None:
     mask = np.ones(systems.x.shape[:3], bool)
     mask[:, :, 3], mask[:, 0, 0] = False, False
     _, ax = style.figure(3, 3)
@@ -180,7 +180,7 @@ def test_an_angle_breaks_where_it_wraps() -> None:
         assert not np.isnan(ax.lines[1].get_ydata()).any()
 
 
-def test_names_stand_in_their_circles_or_all_outside() -> None:
+def test_names_are_written_inside_the_nodes_or_all_outside() -> None:
     for names, inside in ((("A", "B", "C", "ben"), 4), (("A", "B", "C", "anna"), 0)):
         _, ax = style.figure(4, 4)
         plots.graph(EDGES, names, None, ax, TYPES)
@@ -189,7 +189,7 @@ def test_names_stand_in_their_circles_or_all_outside() -> None:
         assert sum(text.get_verticalalignment() == "center" and text.get_ha() == "center" for text in written) == inside
 
 
-def test_names_of_entities_that_meet_stand_apart() -> None:
+def test_names_of_close_entities_do_not_overlap() -> None:
     at = np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [np.nan, 0.0]])
     assert len(set(corners(at[1:4], ("b", "c", "d")))) == 3
     _, ax = style.figure(3, 3)
@@ -197,7 +197,7 @@ def test_names_of_entities_that_meet_stand_apart() -> None:
     assert [text.get_text() for text in ax.texts] == list("abcd")
 
 
-def test_a_matrix_of_many_types_bears_their_numbers() -> None:
+def test_a_matrix_of_many_types_shows_their_numbers() -> None:
     edges = np.array([[0, 1, 2], [1, 0, 0], [2, 2, 0]])
     made, ax = style.figure(3, 3)
     plots.matrix(edges, NAMES[:3], ax, ("none", "pull", "push"))
@@ -221,7 +221,7 @@ def test_curves_skip_what_is_missing() -> None:
 
 
 def course(count: int, **more: float) -> list[dict[str, object]]:
-    """Rows of a run of four minutes, the last third of them of the forecasting stage."""
+    """Rows of a run of four minutes; the last third of them is from the forecasting stage."""
     return [
         {"epoch": e, "seconds": 240.0 * e / count, "loss": float(e), **more}
         | ({"stage": "forecast"} if 3 * e > 2 * count else {})
@@ -246,7 +246,7 @@ def test_the_summary_has_a_row_for_each_quantity_and_two_axes() -> None:
     assert summary([]) is summary([{"epoch": 1, "seconds": 1.0}]) is None
 
 
-def test_peaks_are_counted_and_not_drawn_but_a_high_start_is() -> None:
+def test_peaks_are_counted_but_not_drawn_and_high_first_values_are_drawn() -> None:
     rows = course(40)
     rows[20]["loss"] = -3000.0
     made, ax = style.figure(3, 2)
@@ -278,7 +278,7 @@ def test_reliability_shows_counts() -> None:
 
 
 def test_figures_are_saved_without_a_display_and_change_no_setting(tmp_path: Path) -> None:
-    """Reported by users (R18)."""
+    """Users asked for a picture of the estimated graph; a machine without a display must make it, too."""
     before = dict(matplotlib.rcParams)
     made, ax = style.figure(3, 3)
     plots.graph(EDGES, NAMES, None, ax, TYPES)
@@ -292,7 +292,7 @@ def test_figures_are_saved_without_a_display_and_change_no_setting(tmp_path: Pat
     assert done.stdout == "False\n"
 
 
-def test_an_svg_for_a_page_is_described_and_keeps_its_ids_to_itself() -> None:
+def test_an_svg_for_a_page_has_a_description_and_unique_ids() -> None:
     svg = drawn_graph()
     assert svg.startswith('<svg role="img" aria-label="a graph" ')
     assert "<metadata" not in svg

@@ -1,4 +1,4 @@
-"""Laws in bins of distance, and their figure."""
+"""Laws in bins of distance, and the figure of a law."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_known_law_is_found_along_and_across_the_line() -> None:
     np.testing.assert_array_equal(turned.along[0], found.along[1])
 
 
-def test_in_space_what_is_across_has_a_size_alone() -> None:
+def test_in_three_dimensions_the_effect_across_the_line_is_a_size() -> None:
     offset, line = visits(1000, 3)
     aside = np.cross(line, [0.0, 0.0, 1.0])
     found = law_of(offset, offset, 2 * line + aside, np.zeros(1000, int), ("only",))
@@ -51,7 +51,7 @@ def test_in_space_what_is_across_has_a_size_alone() -> None:
     assert found.across.max() <= 1 + 1e-12
 
 
-def test_pairs_that_pass_within_a_frame_are_left_out_and_so_is_a_type_hardly_seen() -> None:
+def test_pairs_that_pass_within_a_frame_and_types_with_few_visits_are_left_out() -> None:
     offset, line = visits(1000)
     effect, later = line.copy(), offset.copy()
     effect[:250], later[:250] = 1e6, 1.6 * offset[:250]
@@ -82,7 +82,7 @@ def test_the_figure_shows_the_law_in_line_style_marker_and_name() -> None:
 
 
 @pytest.mark.parametrize("strongest", [5.0, 500.0])
-def test_only_effects_very_much_stronger_than_all_else_are_not_drawn(strongest: float) -> None:
+def test_only_effects_far_stronger_than_all_others_are_not_drawn(strongest: float) -> None:
     along = np.ones((1, 3, BINS))
     along[..., 0] = strongest
     found = Law(np.arange(1.0, BINS + 1)[None], along, 0 * along, np.array([999]), 0.0, ("0",))
@@ -92,7 +92,7 @@ def test_only_effects_very_much_stronger_than_all_else_are_not_drawn(strongest: 
     assert (ax.get_ylim()[1] > strongest) == (strongest < 12)
 
 
-def test_a_law_that_was_not_seen_says_so() -> None:
+def test_a_law_without_visits_is_not_available() -> None:
     offset, line = visits(5)
     figure, ax = style.figure(5, 3)
     plots.law(law_of(offset, offset, line, np.zeros(5, int), ("0",)), ax)

@@ -1,4 +1,4 @@
-"""Partial correlation and lagged regression: equal to their textbook formulas, finite where these have no answer."""
+"""Partial correlation and lagged regression agree with textbook formulas, and are finite if these are undefined."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def noise(m: int, t: int, n: int, d: int = 1) -> np.ndarray:
 
 
 def driven(tasks: int = 4, frames: int = 150, features: int = 1) -> Trajectories:
-    """Entity 0 drives 1, and 1 drives 2, one frame later; each forgets itself soon."""
+    """Entity 0 drives 1, and 1 drives 2, one frame later. The memory of each is short."""
     x = noise(tasks, frames, 3, features)
     for t in range(1, frames):
         x[:, t] += 0.3 * x[:, t - 1]
@@ -41,12 +41,12 @@ def test_partial_correlation_of_three_is_the_formula_of_three() -> None:
     score = partial_correlation(Trajectories(x), 0.0)[0]
     assert score[0, 2] == pytest.approx(abs(expected))
     assert score[2, 0] == pytest.approx(score[0, 2])
-    assert 0 < partial_correlation(Trajectories(x))[0, 0, 1] < score[0, 1]  # shrinking makes less of it
+    assert 0 < partial_correlation(Trajectories(x))[0, 0, 1] < score[0, 1]  # shrinkage makes it smaller
     np.testing.assert_allclose(partial_correlation(Trajectories(x), 1.0), 0, atol=1e-12)
 
 
-def test_partial_correlation_sees_through_a_chain() -> None:
-    """What correlates 0 with 2 is 1 alone; the score of two features is the norm of all four between them."""
+def test_partial_correlation_of_the_ends_of_a_chain_is_zero() -> None:
+    """Entities 0 and 2 are correlated only through 1. The score is the norm of the four values between two features."""
     x = noise(1, 4000, 3, 2)
     x[..., 1, :] += x[..., 0, ::-1]
     x[..., 2, :] += x[..., 1, :]
@@ -64,8 +64,8 @@ def test_lagged_regression_with_a_weak_ridge_is_least_squares() -> None:
     np.testing.assert_allclose(lagged_regression(data, 1e-12)[0], expected, atol=1e-8)
 
 
-def test_the_ridge_is_that_with_the_least_error_of_frames_left_out() -> None:
-    """Each left out in turn from a fit with a constant, beside the formula with leverages."""
+def test_the_ridge_has_the_least_leave_one_out_error() -> None:
+    """The formula with leverages agrees with fits from which each frame is left out in turn."""
     x, y = noise(2, 12, 4)[..., 0] * [1, 2, 3, 1]
     x, y = x - x.mean(0), y - y.mean(0)
 
@@ -135,7 +135,7 @@ def test_few_frames_and_many_entities_have_a_finite_score(score: Score, shape: t
 
 
 @LINEAR
-def test_a_constant_feature_counts_as_nothing(score: Score) -> None:
+def test_a_constant_feature_does_not_count(score: Score) -> None:
     data = driven()
     kind = np.broadcast_to([[0.1], [0.2], [0.3]], (*data.x.shape[:3], 1))
     both = replace(data, x=np.concatenate([data.x, kind], axis=3), features=("a", "kind"), units=())
@@ -144,7 +144,7 @@ def test_a_constant_feature_counts_as_nothing(score: Score) -> None:
 
 @LINEAR
 def test_pooled_statistics_are_those_of_all_frames(score: Score) -> None:
-    """One recording in four pieces says what the whole says, but for three changes from piece to piece."""
+    """One recording in four parts has the same score, apart from the three changes between parts."""
     whole = driven(1, 400)
     pieces = replace(whole, x=whole.x.reshape(4, 100, 3, 1), edges=np.repeat(whole.edges, 4, 0), tasks=())  # type: ignore[arg-type]
     joined = baselines.end_to_end(pieces)

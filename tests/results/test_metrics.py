@@ -1,4 +1,4 @@
-"""Metrics on hand-made cases whose answer is known."""
+"""Metrics of small cases with known values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def random_edges(types: int, tasks: int = 30, seed: int = 0) -> np.ndarray:
 
 
 def test_swapped_labels_score_one_when_free_and_zero_when_pinned() -> None:
-    """Reported by users (R08)."""
+    """Users asked how accuracy is computed if nobody says which learned type means an edge."""
     truth = random_edges(2)
     swapped = (1 - truth) * OFF
     free = metrics.relabelling(truth, swapped, 2)
@@ -34,8 +34,8 @@ def test_swapped_labels_score_one_when_free_and_zero_when_pinned() -> None:
 
 
 @pytest.mark.parametrize("names", list(permutations(range(3))))
-def test_every_renaming_of_three_types_scores_one(names: tuple[int, ...]) -> None:
-    """Reported by users (R08)."""
+def test_every_relabelling_of_three_types_scores_one(names: tuple[int, ...]) -> None:
+    """Users asked how accuracy is computed if type labels are swapped."""
     truth = random_edges(3)
     perm = metrics.relabelling(truth, np.array(names)[truth] * OFF, 3)
     assert perm == tuple(np.argsort(names))
@@ -48,8 +48,8 @@ def test_a_pinned_type_leaves_the_others_free() -> None:
     assert metrics.relabelling(truth, renamed, 3, pinned=True) == (0, 2, 1)
 
 
-def test_the_renaming_is_one_for_the_data_set_never_per_task() -> None:
-    """Reported by users (R08)."""
+def test_there_is_one_relabelling_for_the_data_set_never_one_per_task() -> None:
+    """Users asked how type labels are matched; there is one relabelling for the data set."""
     truth = random_edges(2, tasks=10)
     edges = truth.copy()
     edges[7:] = (1 - edges[7:]) * OFF
@@ -84,7 +84,7 @@ def test_confusion_counts_ordered_pairs_without_the_diagonal() -> None:
 
 
 def test_a_transposed_answer_is_wrong() -> None:
-    """Reported by users (R17)."""
+    """Users asked which axis of an edge matrix is the source."""
     truth = np.triu(np.ones((5, 4, 4), int), 1)
     assert metrics.edge_accuracy(truth, truth.swapaxes(1, 2), (0, 1)) == 0.0
 
@@ -109,7 +109,7 @@ def test_symmetric_survives_certainty() -> None:
 
 
 def test_auroc_of_truth_noise_constant_and_reverse() -> None:
-    """Reported by users (R45)."""
+    """Users asked how the area under the ROC curve is computed."""
     truth = random_edges(2, tasks=400)
     noise = np.random.default_rng(1).random(truth.shape)
     assert metrics.auroc(truth, truth.astype(float)) == 1.0
@@ -123,7 +123,7 @@ def test_undirected_auroc_asks_whether_one_acts_on_the_other() -> None:
     truth = np.zeros((1, 3, 3), int)
     truth[0, 0, 1] = 2
     score = np.zeros((1, 3, 3))
-    score[0, 1, 0], score[0, 1, 2], score[0, 0, 2] = 0.9, 0.5, 0.8  # the right pair, the wrong way
+    score[0, 1, 0], score[0, 1, 2], score[0, 0, 2] = 0.9, 0.5, 0.8  # the correct pairs in the wrong direction
     assert metrics.undirected_auroc(truth, score) == 1.0
     assert metrics.auroc(truth, score) < 0.5  # type: ignore[operator]
     score[0, 2, 0] = 0.2  # pairs: 0.9, 0.5, 1.0
@@ -153,7 +153,7 @@ def test_auroc_is_the_share_of_ordered_pairs(seed: int) -> None:
         assert metrics.auroc(truth, score) == pytest.approx(((difference > 0) + (difference == 0) / 2).mean())
 
 
-def test_auroc_of_probabilities_follows_the_renaming() -> None:
+def test_auroc_of_probabilities_follows_the_relabelling() -> None:
     truth = random_edges(2)
     swapped = sure_of((1 - truth) * OFF, 2, 0.8)
     assert metrics.auroc(truth, swapped, (1, 0)) == 1.0
@@ -163,7 +163,7 @@ def test_auroc_of_probabilities_follows_the_renaming() -> None:
     assert metrics.auroc(three, np.full((*three.shape, 3), 1 / 3), (0, 1, 2)) == 0.5
 
 
-def test_calibration_of_hand_made_probabilities() -> None:
+def test_calibration_of_given_probabilities() -> None:
     truth = np.zeros((2, 3, 3), int)
     probability = sure_of(truth, 2, 0.9)
     probability[1] = sure_of(truth, 2, 0.65)[1]
@@ -210,7 +210,7 @@ def test_without_truth_every_metric_is_none() -> None:
     assert metrics.error_at(None, 1) is None
 
 
-def test_results_know_neither_the_core_nor_the_app() -> None:
+def test_results_import_neither_the_core_nor_the_app() -> None:
     import bouncegrad.results
 
     for path in Path(bouncegrad.results.__path__[0]).glob("*.py"):
@@ -221,7 +221,7 @@ def test_results_know_neither_the_core_nor_the_app() -> None:
         assert "pyplot" not in text, path.name
 
 
-def test_types_that_the_truth_does_not_tell_apart_count_together():
+def test_types_that_the_truth_does_not_distinguish_count_together():
     truth = np.array([[[0, 1, 1], [0, 0, 0], [0, 0, 0]]])
     probability = np.zeros((1, 3, 3, 3))
     probability[..., 0] = 0.9 * (1 - np.eye(3))
@@ -229,7 +229,7 @@ def test_types_that_the_truth_does_not_tell_apart_count_together():
     assert metrics.auroc(truth, probability, (0, 1, 2)) == 1.0
 
 
-def test_edges_that_are_not_known_count_nowhere():
+def test_edges_with_unknown_type_do_not_count():
     truth = np.array([[[0, 1, -1], [0, 0, -1], [-1, -1, 0]]])
     probability = np.zeros((1, 3, 3, 2))
     probability[..., 0] = 1 - np.eye(3)

@@ -17,12 +17,14 @@ from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.law import law_of
 from bouncegrad.results.report import Report, write_report
 
+from ..measuring import HANG
+
 LONG = "a_name_without_any_place_to_break_it_" * 3
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
-# Elements with text of their own that stick out of the page, or out of their picture; tables may be scrolled.
+# Finds elements whose text is outside the page, or outside their picture. Tables may be scrolled.
 STICK_OUT = """
 const found = [];
 for (const part of document.querySelectorAll("body *")) {
@@ -39,7 +41,7 @@ return [document.documentElement.scrollWidth <= innerWidth, found];
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Debian's Chromium without a window."""
+    """Chromium of Debian, without a window."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium, of the extra dev")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
@@ -56,7 +58,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, full: Report, tmp_path: Path) -> Callable[..., Path]:
-    """Writes a report with all that a report can have, and opens it."""
+    """Writes a report with all possible parts, and opens it."""
 
     def opened(**changes: Any) -> Path:
         write_report(replace(complete(full), **changes), tmp_path / "report.html")
@@ -69,7 +71,7 @@ def page(browser: Any, full: Report, tmp_path: Path) -> Callable[..., Path]:
 
 
 def complete(full: Report) -> Report:
-    """With a law and with forecasts of two tasks."""
+    """Adds a law, shares of types, and forecasts of two tasks."""
     assert full.data is not None
     offset = np.random.default_rng(0).normal(size=(900, 2))
     some = full.data.select([7, 6])
@@ -99,7 +101,7 @@ def test_no_error_and_no_request_beyond_the_file(browser: Any, page: Callable[..
     assert path.stat().st_size <= 1e7
 
 
-def test_each_figure_is_there_and_seen(browser: Any, page: Callable[..., Path]) -> None:
+def test_each_figure_is_visible(browser: Any, page: Callable[..., Path]) -> None:
     page()
     ids = {part.get_attribute("id") for part in browser.find_elements("css selector", "section")}
     assert {"law", "player", "tasks", "reliability", "undetermined"} <= ids
@@ -111,7 +113,7 @@ def test_each_figure_is_there_and_seen(browser: Any, page: Callable[..., Path]) 
         "Forecast of task",
         "Inferred graph",
         "True graph",
-        "Share of edges",
+        "Share of correct edges",
     ):
         assert any(label.startswith(start) for label in labels), start
     assert any(label.startswith("share of each type against epoch") for label in labels)
@@ -124,19 +126,19 @@ def test_the_player_plays_pauses_and_is_moved_by_keys(browser: Any, page: Callab
 
     assert full.data is not None
     page(data=replace(full.data, x=full.data.x.repeat(50, axis=1)), forecast=None, curves=(), errors={})
-    play, scrub, said = (one(browser, f".player-{name}") for name in ("play", "scrub", "at"))
+    play, scrub, status = (one(browser, f".player-{name}") for name in ("play", "scrub", "at"))
 
     def frame() -> int:
         return int(scrub.get_property("value"))
 
-    assert (frame(), said.text) == (9, "frame 10 of 600, seen by inference")
+    assert (frame(), status.text) == (9, "frame 10 of 600, used by inference")
     scrub.send_keys(Keys.HOME)
     mark = one(browser, ".player-stage .mark")
     assert frame() == 0
     before = mark.get_attribute("transform")
     play.click()
     assert play.text == "Pause"
-    WebDriverWait(browser, 30).until(lambda _: frame() >= 60)
+    WebDriverWait(browser, HANG).until(lambda _: frame() >= 60)
     play.click()
     stopped = frame()
     assert play.text == "Play"
@@ -145,8 +147,8 @@ def test_the_player_plays_pauses_and_is_moved_by_keys(browser: Any, page: Callab
     assert frame() == stopped - 1
     scrub.send_keys(Keys.END, Keys.ARROW_LEFT)
     play.send_keys(Keys.SPACE)
-    WebDriverWait(browser, 30).until(lambda _: play.text == "Play" and frame() == 599)  # it ends by itself
-    assert said.text == "frame 600 of 600, after what inference saw"
+    WebDriverWait(browser, HANG).until(lambda _: play.text == "Play" and frame() == 599)  # it stops at the end
+    assert status.text == "frame 600 of 600, not used by inference"
 
 
 def test_the_player_shows_edges_from_source_to_target_and_other_tasks(
@@ -162,7 +164,7 @@ def test_the_player_shows_edges_from_source_to_target_and_other_tasks(
         assert systems.edges is not None
         return {(int(s), int(t), 1) for s, t in np.argwhere(systems.edges[task])}
 
-    assert shown() == true(7)  # the inferred ones are the true ones under their names
+    assert shown() == true(7)  # inferred edges are shown with the true labels
     one(browser, ".player-truth").click()
     assert shown() == true(7)
     options = browser.find_elements("css selector", ".player-task option")
@@ -186,7 +188,7 @@ def test_the_player_shows_edges_from_source_to_target_and_other_tasks(
 
 
 @pytest.mark.parametrize("long", [{}, {"title": LONG, "facts": (("from", LONG),), "command": LONG}])
-def test_no_text_sticks_out(browser: Any, page: Callable[..., Path], long: dict[str, Any]) -> None:
+def test_no_text_is_outside_the_page(browser: Any, page: Callable[..., Path], long: dict[str, Any]) -> None:
     page(**long)
     for width in (360, 800, 1600):
         width_of(browser, width)
@@ -206,7 +208,7 @@ def test_light_dark_and_print(browser: Any, page: Callable[..., Path]) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
-def test_without_a_truth_or_places_the_page_still_runs(browser: Any, page: Callable[..., Path], full: Report) -> None:
+def test_a_page_without_truth_or_positions_runs(browser: Any, page: Callable[..., Path], full: Report) -> None:
     assert full.data is not None
     page(data=full.data.without_edges(), perm=None, true_law=None)
     assert not browser.find_elements("css selector", ".player-truth")

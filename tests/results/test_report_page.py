@@ -1,4 +1,4 @@
-"""The report: one file, complete, well-formed, readable without a truth, a figure or a network."""
+"""The report is one complete, well-formed file; it can be read without a truth, recordings or a network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VOID = {"meta", "br", "img", "link", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """Checks that elements close in order, and collects what the tests ask about."""
+    """Checks that elements are closed in order, and collects elements and text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Page(HTMLParser):
 
     @property
     def figures(self) -> list[dict[str, str | None]]:
-        """Drawings that say something; those of legends are hidden from those who listen."""
+        """Drawings with a description; drawings of legends are hidden from screen readers."""
         return [drawing for drawing in self.all("svg") if "aria-hidden" not in drawing]
 
     @property
@@ -74,13 +74,13 @@ def test_a_full_report_is_well_formed_and_has_every_section(full: Report, tmp_pa
     assert len(page.all("h2")) == len(SECTIONS)
     for words in ("Springs & <friends>", "Seed", "0.9432", "3.100 × 10⁻⁸", "0.8700", "least squares", "free-running"):
         assert words in page.text
-    assert "inferred 1 is read as true 0, inferred 0 is read as true 1." in page.text
-    assert page.text.count("12 of 12 edges right") == 6
-    assert "Inference saw the first 10 frames." in page.text
+    assert "inferred type 1 corresponds to true type 0, inferred type 0 corresponds to true type 1." in page.text
+    assert page.text.count("12 of 12 edges correct") == 6
+    assert "Inference used the first 10 frames." in page.text
     assert len(raw) < 5e6
 
 
-def test_a_report_asks_for_nothing_from_anywhere(full: Report, tmp_path: Path) -> None:
+def test_a_report_makes_no_request(full: Report, tmp_path: Path) -> None:
     page, raw = page_of(full, tmp_path)
     assert not page.all("link")
     assert all("src" not in script for script in page.all("script"))
@@ -95,7 +95,7 @@ def test_a_report_asks_for_nothing_from_anywhere(full: Report, tmp_path: Path) -
 def test_every_figure_is_described_and_ids_are_unique(full: Report, tmp_path: Path) -> None:
     page, _ = page_of(full, tmp_path)
     figures = page.figures
-    # curves that exist, against epochs and time; horizon, player, six tasks, reliability
+    # three curves against epochs and time, horizon, player, three figures of six tasks, calibration
     assert len(figures) == 2 * 3 + 1 + 1 + 6 * 3 + 1
     assert all(figure["role"] == "img" and len(figure["aria-label"] or "") > 20 for figure in figures)
     assert all(image.get("alt") for image in page.all("img"))
@@ -107,7 +107,7 @@ def test_every_figure_is_described_and_ids_are_unique(full: Report, tmp_path: Pa
             assert attributes["aria-labelledby"] in ids
 
 
-def test_the_drawn_graph_is_the_inferred_one_under_the_true_names(full: Report, tmp_path: Path) -> None:
+def test_the_drawn_graph_is_the_inferred_one_with_the_true_labels(full: Report, tmp_path: Path) -> None:
     page, _ = page_of(full, tmp_path)
     assert full.data is not None
     assert full.data.edges is not None
@@ -116,7 +116,7 @@ def test_the_drawn_graph_is_the_inferred_one_under_the_true_names(full: Report, 
     assert found == {f"inferred-7-edge-{s}-{t}-type-1" for s, t in np.argwhere(full.data.edges[7])}
 
 
-def test_a_report_without_truth_says_so(full: Report, tmp_path: Path) -> None:
+def test_a_report_without_truth_states_it(full: Report, tmp_path: Path) -> None:
     assert full.data is not None
     bare = replace(full, data=full.data.without_edges(), perm=None, numbers=(Number("Edge accuracy", None),))
     page, _ = page_of(bare, tmp_path)
@@ -151,22 +151,22 @@ def test_many_entities_and_frames_stay_small(tmp_path: Path) -> None:
     assert len(raw) < 5e6
 
 
-def test_tasks_are_half_surprising_and_half_typical_and_ordered_by_surprise() -> None:
+def test_half_of_the_tasks_have_a_high_loss_half_are_typical_and_both_are_ordered() -> None:
     loss = np.array([5.0, 1.0, 1.08, 0.9, np.nan, 1.05, 0.0])
     chosen = choose_tasks(loss, 4)
     assert [task for task, _ in chosen] == [4, 0, 2, 5]
-    assert [why.split(":")[0] for _, why in chosen] == ["surprising"] * 2 + ["typical"] * 2
+    assert [why.split(":")[0] for _, why in chosen] == ["high loss"] * 2 + ["typical"] * 2
     assert [task for task, _ in choose_tasks(np.zeros(1), 6)] == [0]
     assert sorted(task for task, _ in choose_tasks(loss, 50)) == list(range(7))
 
 
 def test_data_and_result_must_match(full: Report) -> None:
     assert full.data is not None
-    with pytest.raises(InputError, match="a result for 8 tasks of 4 entities, but the data has 3 of 4"):
+    with pytest.raises(InputError, match="the result has 8 tasks of 4 entities, but the data has 3 of 4"):
         replace(full, data=full.data.select([0, 1, 2]))
 
 
-def test_numbers_are_written_for_people() -> None:
+def test_numbers_are_formatted() -> None:
     cases = [(0.5, "0.5000"), (1234.0, "1234"), (-0.25, "−0.2500"), (2e5, "2.000 × 10⁵"), (0.0, "0"), (7, "7")]
     assert [written(value) for value, _ in cases] == [text for _, text in cases]
     assert written(float("nan")) == written(None) == "not available"

@@ -1,4 +1,4 @@
-"""The result: a type and a probability per type for every edge, and a file that keeps them."""
+"""Results: a type for every edge, a probability for every type, and their file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bouncegrad.results.result import Result
 
 
 def test_the_type_is_the_arg_max_and_probabilities_sum_to_one(result: Result) -> None:
-    """Reported by users (R07)."""
+    """Users reported that they could not tell sampled edges from edge probabilities."""
     off = ~np.eye(4, dtype=bool)
     np.testing.assert_array_equal(result.edges, result.probability.argmax(-1) * off)
     np.testing.assert_allclose(result.probability.sum(-1)[:, off], 1.0, atol=1e-12)
@@ -31,7 +31,7 @@ def test_single_precision_is_accepted_and_its_rounding_removed() -> None:
     np.testing.assert_allclose(result.probability.sum(-1), 1 - np.eye(5)[None].repeat(2, 0), atol=1e-12)
 
 
-def test_edges_that_no_type_explains_well_enough_are_undetermined() -> None:
+def test_edges_without_a_probable_type_are_undetermined() -> None:
     probability = np.zeros((1, 2, 2, 2))
     probability[0, 0, 1], probability[0, 1, 0] = (0.74, 0.26), (0.25, 0.75)
     result = Result.from_probability(probability, np.zeros(1), 5)
@@ -56,7 +56,7 @@ def test_a_name_without_suffix_is_kept(result: Result, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "empty", "array", "other npz", "objects", "cut", "folder", "missing"])
-def test_foreign_files_are_refused_in_one_line(kind: str, result: Result, tmp_path: Path) -> None:
+def test_other_files_are_refused_in_one_line(kind: str, result: Result, tmp_path: Path) -> None:
     path = tmp_path / "result.npz"
     if kind == "text":
         path.write_text("task,source,target\n")
@@ -133,8 +133,8 @@ def test_edges_that_are_not_the_arg_max_are_refused(result: Result) -> None:
         replace(result, edges=(1 - result.edges) * (1 - np.eye(4, dtype=int)))
 
 
-def test_probabilities_are_given_back_to_the_bit(tmp_path) -> None:
-    """Sums of shares are 1 up to rounding; dividing by them again and again would change the last digit."""
+def test_probabilities_are_read_back_exactly(tmp_path) -> None:
+    """Sums are 1 up to rounding errors. A division by them would change the last digits at each reading."""
     generator = np.random.default_rng(0)
     probability = generator.dirichlet(np.full(3, 0.1), (40, 4, 4)) * (1 - np.eye(4))[..., None]
     result = Result.from_probability(probability, np.zeros(40), 9)

@@ -1,4 +1,4 @@
-"""Full disks, folders that cannot be written, data that changed, versions: one line, and nothing is lost."""
+"""Full disks, folders that cannot be written, changed data and other versions: a message of one line, no loss."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from bouncegrad.data import files
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import is_remains, remove_remains, replacing
 from bouncegrad.data.formats import load, save
+from bouncegrad.fitting.recorder import Recording
 from bouncegrad.runs.folder import Run
 from bouncegrad.runs.provenance import FORMAT
 
 from ..comparing import assert_same_runs
+from ..measuring import HANG
 from ..refusals import assert_refused, snapshot
 
 resource = pytest.importorskip("resource", reason="this system knows no limits of a process")
@@ -32,7 +34,7 @@ RESUME = ["train", "--resume", "--data", "springs.npz", "--out"]
 
 
 def within(size: int, *words: object) -> subprocess.CompletedProcess[str]:
-    """The real program, files no larger than this: what a full disk does, without one."""
+    """Runs the real program with a limit on the size of files, which acts like a full disk."""
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # noqa: E731
     return subprocess.run([*PROGRAM, *map(str, words)], capture_output=True, text=True, preexec_fn=limit)
 
@@ -53,9 +55,9 @@ def test_a_full_disk_before_the_first_checkpoint(command, work):
 
 
 def test_a_full_disk_later_leaves_the_checkpoint(command, work, monkeypatch):
-    monkeypatch.setattr("bouncegrad.fitting.recorder.VISITS_A_ROW", 1)
+    monkeypatch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(visits_a_row=1))
     asked = iter([False] * 8)
-    monkeypatch.setattr("bouncegrad.app.commands.train.stop_signal", lambda: Stopped(asked))
+    monkeypatch.setattr("bouncegrad.app.training.stop_signal", lambda: Stopped(asked))
     assert command(*TRAIN, "--epochs", "16", "--out", "new").status == 130
     monkeypatch.undo()
     os.chdir(work)
@@ -68,7 +70,7 @@ def test_a_full_disk_later_leaves_the_checkpoint(command, work, monkeypatch):
 
 
 class Stopped:
-    """Stands in for the question whether Ctrl-C was pressed: yes once `asked` is at its end."""
+    """Replaces the check for Ctrl-C: it was pressed once `asked` is at its end."""
 
     def __init__(self, asked):
         self.asked = asked
@@ -111,7 +113,7 @@ def test_remains_of_killed_processes_are_known_and_removed(tmp_path):
 
 
 def test_a_run_goes_on_from_before_its_first_checkpoint(command, work):
-    """What a process leaves that is killed between writing the settings and the first checkpoint."""
+    """The folder is as a process leaves it that is killed between writing the settings and the first checkpoint."""
     assert command(*TRAIN, "--epochs", "2", "--out", "whole").status == 0
     for removed in (["checkpoint.pt"], ["checkpoint.pt", "config.yaml"]):
         assert command(*TRAIN, "--epochs", "2", "--out", "new").status == 0
@@ -130,7 +132,7 @@ def test_a_run_goes_on_from_before_its_first_checkpoint(command, work):
 
 
 def test_data_that_changed_since(command, work, springs):
-    """Not only the states: what they mean, too."""
+    """A change of the states is refused, and so is a change of their meaning."""
     mask = np.ones(springs.shape[:3], bool)
     mask[0, 3, 1] = False
     for change, says in (
@@ -157,7 +159,7 @@ def test_a_command_that_is_terminated_leaves_nothing_half_written(work, monkeypa
     program = (
         "import sys, time, numpy, bouncegrad.data.formats.arrays as arrays\n"
         "from bouncegrad.app.cli import main\n"
-        "def slow(*_, **__): print('writing', flush=True); time.sleep(60)\n"
+        "def slow(*_, **__): print('writing', flush=True); time.sleep(600)\n"
         "arrays.np.lib.format.write_array = slow\n"
         "sys.exit(main(['convert', 'named.csv', 'new.npz']))"
     )
@@ -167,7 +169,7 @@ def test_a_command_that_is_terminated_leaves_nothing_half_written(work, monkeypa
     assert process.stdout.readline() == "writing\n"
     before = {path for path in snapshot(Path.cwd()) if ".new.npz" in path}
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=HANG)
     assert (process.returncode, err, len(before)) == (130, "bouncegrad: interrupted\n", 1)
     assert not [path for path in Path.cwd().iterdir() if "new.npz" in path.name]
 
@@ -193,7 +195,7 @@ def test_files_of_newer_and_older_versions(command, work, name):
         path.write_text(text.replace(old, old[:-1] + str(version)))
         says = f"has rows of format {version}" if name == "metrics.jsonl" else says
         assert_refused(command, [*RESUME, "run"], name, says)
-    # Files of the first versions say nothing of it, and mean the same.
+    # Files of the first versions have no format; they are read as the present one.
     if name != "data.json":
         path.write_text(text.replace(old, "") if name == "config.yaml" else text.replace('"format": 1, ', ""))
         assert command(*RESUME, "run").status == 0
@@ -211,7 +213,7 @@ def test_sigterm_saves(work):
     while not Run("new").rows() and process.poll() is None:
         time.sleep(0.01)
     process.terminate()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=HANG)
     assert (process.returncode, err) == (130, "")
     assert "stopped; go on with: bouncegrad train --resume" in out
     assert Run("new").state()["schedule"]["epoch"] > 0

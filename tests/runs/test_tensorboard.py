@@ -1,4 +1,4 @@
-"""`train --tensorboard`: the numbers of metrics.jsonl under the same names, once each, also after going on."""
+"""`train --tensorboard`: the numbers of metrics.jsonl under the same names, once each, also after a resume."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bouncegrad.app.commands import train
+from bouncegrad.app import training
 from bouncegrad.data.errors import InputError
 from bouncegrad.runs.folder import Run
 from bouncegrad.runs.tensorboard import FILES, events
@@ -19,7 +19,7 @@ LINE = ("train", "--data", "springs.npz", "--epochs", "150", "--threads", "1", "
 
 
 def points(run: Run) -> dict[str, list[tuple[int, float]]]:
-    """All scalars that TensorBoard reads from the folder."""
+    """Returns all scalars that TensorBoard reads from the folder."""
     reading = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator", reason="the extra tensorboard is not installed"
     )
@@ -28,7 +28,7 @@ def points(run: Run) -> dict[str, list[tuple[int, float]]]:
 
 
 def expected(run: Run) -> dict[str, list[tuple[int, float]]]:
-    """The numbers of metrics.jsonl, in TensorBoard's single precision."""
+    """Returns the numbers of metrics.jsonl, to be compared in single precision, as TensorBoard stores them."""
     found: dict[str, list[tuple[int, float]]] = {}
     for row in run.rows():
         for key in row.keys() - {"epoch"}:
@@ -39,7 +39,7 @@ def expected(run: Run) -> dict[str, list[tuple[int, float]]]:
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """Training stops after so many passes, as after Ctrl-C."""
+    """Makes training stop after so many passes, as after Ctrl-C."""
 
     def arm(passes: int) -> None:
         @contextmanager
@@ -47,7 +47,7 @@ def interrupted(monkeypatch):
             asked = iter(range(passes))
             yield lambda: next(asked, None) is None
 
-        monkeypatch.setattr(train, "stop_signal", soon)
+        monkeypatch.setattr(training, "stop_signal", soon)
 
     return arm
 
@@ -94,5 +94,5 @@ def test_a_training_that_is_refused_writes_none(work, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", package)
     assert Run("run").rows()
     with pytest.raises(InputError), events(Run("run"), True):
-        raise InputError("somebody else is training here; wait")
+        raise InputError("another process is training here; wait")
     assert made == []

@@ -1,4 +1,4 @@
-"""A graphics card gives what the CPU gives; where there is none, asking for one is refused."""
+"""A graphics card gives the results of the CPU; without a card, asking for one is refused."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from bouncegrad.core.batches import whole_tracks
+from bouncegrad.core.structures import edge_index
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
 from bouncegrad.estimator import RelationalInference
+from bouncegrad.fitting.environment import Environment
 from bouncegrad.fitting.stages import train
 from bouncegrad.models.forecasts import predict
 from bouncegrad.models.model import Model
@@ -22,6 +24,7 @@ from bouncegrad.runs.folder import Run
 from bouncegrad.settings.build import build
 from bouncegrad.settings.config import Config
 from bouncegrad.settings.devices import computing, device_named
+from bouncegrad.settings.resolved import resolve
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no graphics card")
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -36,7 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "one graph": {"shared_graph": True},
     "windows": {"window": 7},
     "momentum": {"momentum": True, "relative": "everything"},
-    "several starts": {"cooling": 5},
+    "restarts": {"cooling": 5},
     "forecast": {"forecast": 0.5, "minutes": 0.05, "epochs": None},
     "paper, learned": {"search": "paper", "proposal": "learned", "steps": 2},
     "paper, both encoders": {"search": "paper", "proposal": "learned", "encoder": "both", "move": "flip", "steps": 2},
@@ -73,9 +76,9 @@ def test_afterwards_tensors_are_made_where_they_were_before():
 def test_losses_of_all_fillings_and_of_one_are_those_of_the_cpu(springs):
     found = []
     for device in ("cpu", "cuda"):
-        config, scaling = Config(device=device).resolve(springs.shape), Scaling.fit(springs)
+        config, scaling = resolve(Config(device=device), springs.shape), Scaling.fit(springs)
         with computing("cpu", 1):
-            loop, batches = build(config, springs, scaling)
+            loop, batches = build(config, springs, scaling, edge_index(springs.shape[2]))
         with computing(device, 1) as where:
             graph = loop.composition.to(where).on(5, loop.composition.pairs.to(where))
             batch = whole_tracks(batches.tracks.to(where), torch.arange(40))
@@ -93,7 +96,9 @@ def test_losses_of_all_fillings_and_of_one_are_those_of_the_cpu(springs):
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
 def test_every_kind_of_run_trains_stops_and_goes_on(springs, settings, tmp_path: Path):
     config = Config(**({"epochs": 4, "batch": 8, "device": "cuda"} | settings))
-    model, _, _ = train(config, springs, Run(tmp_path / "run"), stop=stopping_after(2), new=springs)
+    model, _, _ = train(
+        config, springs, Run(tmp_path / "run"), environment=Environment(stop=stopping_after(2)), new=springs
+    )
     config = Run(tmp_path / "run").config()
     model, loop, rows = train(config, springs, Run(tmp_path / "run"), resume=True, new=springs)
     assert rows[-1]["progress"] == 1

@@ -1,4 +1,4 @@
-"""Text in columns, and what simple scores say of edges."""
+"""Text in columns, and the table of edge baselines."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ MEASURES = {
 
 
 def columns(cells: Sequence[Sequence[str]]) -> str:
-    """Lines of cells as text, every column as wide as its widest cell."""
+    """Returns rows of cells as text. Every column is as wide as its widest cell."""
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
 def baseline_table(found: Mapping[str, Mapping[str, float | None]], model: Mapping[str, Any] | None = None) -> str:
-    """A line for every simple score, after that of the model if there is one.
+    """Returns a table with one row per edge baseline. The first row is that of the model, if there is one.
 
     Args:
-        found: what `edge_baselines` returns, and possibly baselines of other kinds.
-        model: what `evaluate` returns.
+        found: metrics by name of the baseline, as `edge_baselines` returns them; other baselines are ignored.
+        model: the numbers of the model, as `evaluate` returns them.
     """
-    from bouncegrad.results.numbers import written  # here, so that help loads no numpy
+    from bouncegrad.results.numbers import written  # imported here, so that help does not load numpy
 
     shown = [key for key in MEASURES if "pooled" not in key or any(row.get(key) is not None for row in found.values())]
     rows = [] if model is None else [["model", *(written(model[key]) if key in model else "" for key in shown)]]

@@ -1,33 +1,33 @@
-"""What `evaluate` has measured: each number with its meaning, its unit, its baselines, and of which tasks it is."""
+"""Metrics of `evaluate` for tables and reports, each with its meaning, unit, baselines and tasks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from bouncegrad.app.columns import EDGE_BASELINES
-from bouncegrad.models.protocols import HORIZONS, ONE_STEP
+from bouncegrad.models.protocols import CONSTANT_VELOCITY, HORIZONS, ONE_STEP, STATIC
 from bouncegrad.results.metrics import off_diagonal
 from bouncegrad.results.numbers import Number
 from bouncegrad.results.result import Result
 
-FORECAST_BASELINES = {"static": "static", "constant_velocity": "constant velocity"}
-NAMED = (1, 10, 20)  # horizons that are spoken of even where they are not available
+FORECAST_BASELINES = {name.replace(" ", "_"): name for name in (STATIC, CONSTANT_VELOCITY)}
+NAMED = (1, 10, 20)  # horizons of the published tables; they have a row even if they are not available
 
 
 def describe_split(found: dict[str, Any]) -> str:
-    """Which tasks and frames the numbers speak of."""
+    """Returns the tasks and frames that the numbers were measured on, in words."""
     stated = f"; stated beforehand: {', '.join(found['priors'])}" if found["priors"] else ""
     return f"{found['split']}: {found['tasks']} tasks, {found['context_frames']} context frames{stated}"
 
 
-def read_as(relabelling: list[int]) -> str:
-    """Which true type each inferred type stands for, in words."""
-    return ", ".join(f"inferred {k} is read as true {true}" for k, true in enumerate(relabelling))
+def correspondence(relabelling: list[int]) -> str:
+    """Returns the true type of each inferred type, in words."""
+    return ", ".join(f"inferred type {k} corresponds to true type {true}" for k, true in enumerate(relabelling))
 
 
 def edge_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
-    """How right the edges are, each number with what it means and its baselines."""
-    renamed = "" if found["relabelling"] is None else f"; {read_as(found['relabelling'])}"
+    """Returns the metrics of edges, each with its meaning and its baselines."""
+    labels = "" if found["relabelling"] is None else f"; {correspondence(found['relabelling'])}"
     where = describe_split(found)
 
     def number(name: str, key: str, meaning: str, unit: str) -> Number:
@@ -39,51 +39,51 @@ def edge_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
         number(
             "edge accuracy",
             "edge_accuracy",
-            f"ordered pairs with the right type{renamed}",
-            "a share, 1 is best",
+            f"share of ordered pairs with the correct type{labels}",
+            "1 is best",
         ),
         number(
             "edge accuracy, symmetric",
             "edge_accuracy_symmetric",
-            "the same when both directions of a pair are decoded together",
-            "a share, 1 is best",
+            "the same if both directions of a pair must have the same type",
+            "1 is best",
         ),
         number(
             "AUROC",
             "auroc",
-            "chance that an edge of a type scores higher than one of another type",
-            "a share, 0.5 is guessing",
+            "probability that an edge of a type has a higher score than an edge of another type",
+            "1 is best, 0.5 is chance",
         ),
         number(
             "AUROC, undirected",
             "auroc_undirected",
-            "the same for unordered pairs: does one act on the other, either way?",
-            "a share, 0.5 is guessing",
+            "the same for unordered pairs: does either entity act on the other?",
+            "1 is best, 0.5 is chance",
         ),
         number(
             "calibration error",
             "calibration_error",
-            "expected gap between an edge's probability and how often such edges are right",
-            "a share, 0 is best",
+            "mean difference between the probability of edges and the share of them that is correct",
+            "0 is best",
         ),
     )
 
 
 def type_numbers(result: Result) -> tuple[Number, ...]:
-    """How often each type was found, and how surprising the tasks were."""
+    """Returns the share of each inferred type, and the mean loss of the tasks."""
     m, n = result.edges.shape[:2]
     found, where = result.edges[:, off_diagonal(n)], f"all {m:,} tasks, {result.context} context frames"
     shares = [
-        Number(f"inferred type {name}", float((found == k).mean()), "edges of this type", {}, "a share", where)
+        Number(f"inferred type {name}", float((found == k).mean()), "share of edges with this type", {}, "", where)
         for k, name in enumerate(result.type_names)
     ]
     loss = float(result.loss.mean())
-    told = "mean over tasks of the negative log-likelihood under the inferred structure"
-    return (*shares, Number("loss", loss, told, {}, "nats per number", where))
+    meaning = "mean over tasks of the negative log-likelihood under the inferred structure"
+    return (*shares, Number("loss", loss, meaning, {}, "nats per observed number", where))
 
 
 def forecast_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
-    """How far forecasts are off; horizons that the recordings are too short for are left out."""
+    """Returns the forecast errors. Horizons for which the recordings are too short are left out."""
     rows, scope = [], f"{found['split']}: {found['tasks']} tasks; {found['forecast']}"
     for h in HORIZONS:
         if found[f"mse_{h}"] is None and h not in NAMED:

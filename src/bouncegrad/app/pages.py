@@ -1,4 +1,4 @@
-"""The report pages of a run and of a result: what was run, the numbers with their meaning, curves and tasks."""
+"""Report pages of runs and of results: settings, metrics with their meaning, training curves and selected tasks."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from bouncegrad.results.result import Result
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import PINNED
 
-AHEAD = 20  # frames that forecasts are drawn for
+AHEAD = 20  # frames of a drawn forecast, as many as in the published tables
 TRAINED_ON = {"cpu": "no GPU used", "cuda": "trained on a GPU", "auto": "trained on a GPU if there was one"}
 
 
 def chosen_by(losses: dict[str, float] | None) -> str:
-    """By which held-out losses the number of edge types was chosen; nothing where it was stated."""
+    """Returns the held-out losses by which the number of edge types K was chosen; empty if the user stated it."""
     if not losses:
         return ""
-    return f", chosen by held-out losses: {', '.join(f'{loss:.3f} with {k}' for k, loss in losses.items())}"
+    return f", chosen by held-out losses: {', '.join(f'{loss:.3f} for K = {k}' for k, loss in losses.items())}"
 
 
 def shown_forecast(model: Model, data: Trajectories, result: Result, tasks: list[int]) -> Forecast | None:
-    """Forecasts of the tasks that are drawn, as far as there is something to compare them with."""
+    """Returns forecasts of the given tasks, up to the last recorded frame; None if no frame follows the context."""
     steps = min(AHEAD, data.shape[1] - result.context)
-    if steps < 1 or not tasks:
+    if steps < 1 or not tasks or model.forecaster is None:
         return None
     names = tuple(result.tasks[task] for task in tasks)
     parts = (result.edges[tasks], result.probability[tasks], result.loss[tasks])
@@ -46,19 +46,19 @@ def shown_forecast(model: Model, data: Trajectories, result: Result, tasks: list
 def run_report(
     run: Run, model: Model, command: str, data: Trajectories, evaluation: Evaluation, path: str | Path
 ) -> None:
-    """Writes the page of a run, its model and its evaluation."""
+    """Writes the report page of a run, with its model and its evaluation."""
     config, about, rows = run.config(), run.about(), run.rows()
     facts = [
         ("training data", about["summary"]),
-        ("from", about["source"]),
+        ("source of the data", about["source"]),
         ("search", config.search + (f", {config.proposal} proposal" if config.search == "paper" else "")),
-        ("edge types", str(config.types) + chosen_by(about.get("held_out_losses"))),
+        ("edge types", str(config.edge_types) + chosen_by(about.get("held_out_losses"))),
         ("seed", str(config.seed)),
         ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {TRAINED_ON[config.device]}"),
     ]
     if model.kinds:
         of_each = ", ".join(f"{model.kinds.count(kind)} {kind}" for kind in sorted(set(model.kinds)))
-        facts.insert(4, ("kinds of entities", f"{of_each}; a node module for each kind"))
+        facts.insert(4, ("kinds of entities", f"{of_each}; each kind has its own node module"))
     if config.priors:
         facts.insert(4, ("stated beforehand", ", ".join(config.priors)))
     if rows:
@@ -66,8 +66,8 @@ def run_report(
     content = Report(
         title="Who interacts with whom",
         question=(
-            f"Interaction modules were learned from {about['shape'][0]:,} tasks without labels, then structures were "
-            f"inferred for {len(data.tasks):,} tasks ({evaluation.numbers['split']})."
+            f"Interaction modules were trained on {about['shape'][0]:,} tasks without edge labels. Then structures "
+            f"were inferred for {len(data.tasks):,} tasks ({evaluation.numbers['split']})."
         ),
         command=command,
         facts=tuple(facts),
@@ -86,18 +86,18 @@ def run_report(
 
 
 def result_report(result: Result, command: str, data: Trajectories | None, split: str, path: str | Path) -> None:
-    """Writes the page of an inferred result; without its recordings it has graphs alone.
+    """Writes the report page of an inferred result. Without the recordings, it shows graphs only.
 
     Raises:
-        InputError: the recordings are of other tasks or entities.
+        InputError: the recordings have other tasks or entities than the result.
     """
     if data is not None and (data.tasks, data.entities) != (result.tasks, result.entities):
         raise InputError(
-            f"{result.source}: is of other tasks or entities than {data.source}; give the recordings that it was "
-            "inferred from with the same options, or leave --data out"
+            f"{result.source}: its tasks or entities differ from those of {data.source}; give the recordings from "
+            "which it was inferred, with the same options, or leave --data out"
         )
     m, n = result.edges.shape[:2]
-    facts = [("result", result.source), ("tasks, entities", f"{m:,}, {n:,}"), ("frames seen", str(result.context))]
+    facts = [("result", result.source), ("tasks, entities", f"{m:,}, {n:,}"), ("context frames", str(result.context))]
     facts += [("edge types", str(len(result.type_names)))]
     if result.priors:
         facts.append(("stated beforehand", ", ".join(result.priors)))
@@ -109,7 +109,7 @@ def result_report(result: Result, command: str, data: Trajectories | None, split
         numbers, perm = edge_numbers(found) + numbers, found["relabelling"]
     content = Report(
         title="Who interacts with whom",
-        question=f"Structures were inferred for {m:,} tasks with modules that were learned before.",
+        question=f"Structures of {m:,} tasks were inferred with a trained model.",
         command=command,
         facts=tuple(facts),
         numbers=numbers,

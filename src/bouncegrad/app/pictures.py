@@ -1,4 +1,4 @@
-"""Pictures beside the files of a command, of one task of the user's choice."""
+"""Pictures that commands write: one task, chosen by the user, or the training curves."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from bouncegrad.results.style import figure, save
 from bouncegrad.results.training_curves import summary
 from bouncegrad.results.unseen import Unseen
 
-SIZE = (6.0, 5.0)
+SIZE = (6.0, 5.0)  # inches; fits on a page or a slide
 
 
 def task_number(data: Trajectories, name: str | None) -> int:
-    """The index of the task of this name, by default the first.
+    """Returns the index of the task with this name; by default the first task.
 
     Raises:
-        InputError: there is none of this name.
+        InputError: there is no task with this name.
     """
     if name is None:
         return 0
@@ -35,7 +35,7 @@ def task_number(data: Trajectories, name: str | None) -> int:
 
 
 def graph_picture(result: Result, task: int, path: Path, without_type: int | None) -> None:
-    """The graph of one task; edges of the type that means "no interaction" are left out where it is known."""
+    """Writes the graph of one task, without edges of the type that means "no interaction", if it is known."""
     made, ax = figure(*SIZE)
     network(
         result.edges[task], result.entities, result.probability[task], ax, result.type_names, without_type=without_type
@@ -45,7 +45,7 @@ def graph_picture(result: Result, task: int, path: Path, without_type: int | Non
 
 
 def forecast_picture(forecast: Forecast, data: Trajectories, task: int, path: Path) -> None:
-    """The future of one task against what was recorded."""
+    """Writes the forecast of one task, with the recorded frames."""
     made, ax = figure(*SIZE)
     forecast_fan(forecast, data, task, ax)
     made.suptitle(f"task {data.tasks[task]}", fontsize=10)
@@ -53,7 +53,7 @@ def forecast_picture(forecast: Forecast, data: Trajectories, task: int, path: Pa
 
 
 def counterfactual_picture(found: Counterfactual, task: int, path: Path) -> None:
-    """One task with all entities and without one."""
+    """Writes the forecasts of one task with all entities and without one."""
     made, ax = figure(*SIZE)
     counterfactual(found, task, ax)
     made.suptitle(f"task {found.tasks[task]}", fontsize=10)
@@ -61,7 +61,7 @@ def counterfactual_picture(found: Counterfactual, task: int, path: Path) -> None
 
 
 def unseen_picture(found: Unseen, visible: Trajectories, whole: Trajectories | None, task: int, path: Path) -> None:
-    """The visible tracks of one task, what was found of the unseen, and what it truly did where that is known."""
+    """Writes the visible tracks of one task, the tracks found for unseen entities, and their true tracks if known."""
     made, ax = figure(*SIZE)
     truth = None if whole is None else whole.x[task, : found.tracks.shape[1], -1:]
     unseen_entity(found, visible, task, ax, truth)
@@ -70,7 +70,7 @@ def unseen_picture(found: Unseen, visible: Trajectories, whole: Trajectories | N
 
 
 def curves_picture(rows: Sequence[Mapping[str, object]], path: Path) -> str:
-    """The course of training, where it was recorded; what was written, in words."""
+    """Writes the training curves, if they were recorded. Returns an addition to the message that names the file."""
     made = summary(rows)
     if made is None:
         return ""

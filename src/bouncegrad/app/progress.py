@@ -1,4 +1,4 @@
-"""Progress on a terminal's stderr; silent where stderr is no terminal."""
+"""Progress bars on stderr; nothing is shown if stderr is no terminal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rich.progress import (
 from rich.table import Column
 
 LONGEST_BAR, SHORTEST_BAR = 24, 6
-SHARE, LEFT = 4, 7  # letters of 100% and 0:00:00
+SHARE, LEFT = 4, 7  # characters of 100% and 0:00:00
 
 
 class Bar:
-    """One line: what is going on, a bar, the share done, the time left and a few numbers, as far as there is room."""
+    """A line with the label of the work, a bar, the share done, the time left and some numbers, as far as they fit."""
 
     def __init__(self, progress: Progress, label: str) -> None:
         self.progress, self.label = progress, label
@@ -33,15 +33,16 @@ class Bar:
         self.progress.columns, numbers = fitting(self.progress.console.width, self.label, numbers)
         self.progress.update(self.task, completed=share, numbers=numbers)
 
-    def say(self, line: str) -> None:
-        """One line of its own, above the bar."""
+    def print_line(self, line: str) -> None:
+        """Prints a note above the bar."""
         self.progress.console.print(f"bouncegrad: note: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def fitting(width: int, label: str, numbers: str = "") -> tuple[tuple[ProgressColumn, ...], str]:
-    """The columns that a terminal has room for, and those of the numbers, which are apart by two blanks.
+    """Returns the columns that fit on a terminal, and the numbers that fit; numbers are separated by two blanks.
 
-    The bar gives way first, then the numbers from the last on, then the time left, then the label: no word is cut.
+    Where there is no room, the bar goes first, then the numbers from the last one on, then the time left, then the
+    label. No word is cut.
     """
     room = width - len(label) - SHARE - LEFT - 2
     while numbers and len(numbers) + 1 > room:
@@ -60,7 +61,7 @@ def fitting(width: int, label: str, numbers: str = "") -> tuple[tuple[ProgressCo
 
 @contextmanager
 def bar(label: str, shown: bool = True) -> Iterator[Bar]:
-    """A progress bar for one piece of work."""
+    """Shows a progress bar while the body runs."""
     console = Console(stderr=True)
     columns, _ = fitting(console.width, label)
     with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
@@ -68,7 +69,7 @@ def bar(label: str, shown: bool = True) -> Iterator[Bar]:
 
 
 def training_numbers(row: dict[str, Any]) -> str:
-    """The numbers of a row of metrics that are worth a glance."""
+    """Returns the phase of training and the main numbers of a row of metrics."""
     if row.get("stage") == "forecast":
         return f"forecasting {row['steps_ahead']} ahead  loss {row['forecast_loss']:.3f}"
     temperature = row["temperature"]

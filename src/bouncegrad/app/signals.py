@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_signal() -> Iterator[Callable[[], bool]]:
-    """A question that is true after Ctrl-C or SIGTERM; a second signal ends at once."""
+    """Yields a function that says whether Ctrl-C or SIGTERM came; a second signal raises `KeyboardInterrupt`."""
     asked: list[int] = []
 
     def ask(number: int, frame: object) -> None:
@@ -27,7 +27,7 @@ def stop_signal() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, so that files which are half written are removed."""
+    """Makes SIGTERM end a command as Ctrl-C does, so that partly written files are removed."""
 
     def end(number: int, frame: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Numbers as a plain table for terminals and pipes."""
+"""Metrics as plain text tables for terminals and pipes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bouncegrad.results.numbers import Number, written
 
 
 def evaluation_tables(found: dict[str, Any]) -> str:
-    """The numbers of `evaluate` in three tables: edges, edges beside simple scores, errors of forecasts by horizon."""
+    """Returns the numbers of `evaluate` in three tables: edges, baselines of edges, and forecast errors by horizon."""
     return (
         f"{number_table([number._replace(baselines={}) for number in edge_numbers(found)])}\n\n"
         f"{baseline_table(found['baselines'], found)}\n\n"
@@ -21,7 +21,11 @@ def evaluation_tables(found: dict[str, Any]) -> str:
 
 
 def number_table(rows: Sequence[Number], value: str = "value") -> str:
-    """Name, value (in a column of this name) and every baseline, in columns.
+    """Returns a table with one row per number.
+
+    Args:
+        rows: the numbers.
+        value: heading of the column of their values; each baseline has a column of its own.
 
     Example:
         >>> print(number_table([Number("edge accuracy", 0.97, "", {"correlation": 0.5})]))

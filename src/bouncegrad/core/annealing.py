@@ -1,11 +1,12 @@
-"""Annealers: what sets the temperature at which structures are accepted or drawn.
+"""Annealers: they set the temperature at which structures are accepted or drawn.
 
-geometric   T = ∞ while cooled < hot, then start (end / start)^((cooled - hot) / (1 - hot)), at last end
-tracked     T is divided or multiplied by 1.1 a pass so that worse moves are accepted at the rate exp(-1 - 5 pass / 800)
-residual    T = 2 mean square / (numbers (1 - ρ²)) of the residuals of the pass before, see `residual.py`
-fixed       T stays
+geometric   T = ∞ while cooled < hot, then start (end / start)^((cooled - hot) / (1 - hot)), finally end
+tracked     once a pass, T is divided or multiplied by 1.1, so that worse moves are accepted at the rate
+            exp(-1 - 5 pass / 800)
+residual    T = 2 mean square / (numbers (1 - ρ²)) of the residuals of the previous pass, see `residual.py`
+fixed       T is constant
 
-None falls below its floor.
+No temperature falls below its floor.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from typing import Any
 
 from bouncegrad.core.seams import Clock, Move
 
-FLOOR = 1e-12  # above 0: where a proposal changes nothing, 0 / T is to be 0
+FLOOR = 1e-12  # above 0, so that 0 / T is 0 if a proposal changes nothing
 
 
 class Geometric:
-    """Infinite at first, then cools by a constant factor per step, then stays at the end temperature.
+    """The temperature is infinite at first, then falls by a constant factor per step, then stays at `end`.
 
-    At an infinite temperature structures are uniform: all modules learn the mean law. Without that, the differences
-    that their first weights happen to have would name the edges.
+    At an infinite temperature structures are uniform, so all modules learn the mean law. Otherwise the random
+    differences of the first weights would decide the types of the edges.
 
     Args:
         start: the first finite temperature, on the summed log-likelihood of a task's track (nats).
-        end: the last one; at 1 structures are drawn from their conditional probabilities.
-        hot: the share of the cooling that the temperature is infinite for, in [0, 1).
+        end: the last temperature; at 1 structures are drawn from their conditional probabilities.
+        hot: the share of the cooling during which the temperature is infinite, in [0, 1).
         floor: the temperature never falls below it.
     """
 
@@ -50,7 +51,7 @@ class Geometric:
 
 
 class Fixed:
-    """One temperature throughout, not below the floor."""
+    """The temperature is constant, and not below the floor."""
 
     def __init__(self, temperature: float = 1.0, floor: float = FLOOR) -> None:
         self.temperature = max(temperature, floor)
@@ -68,12 +69,12 @@ class Fixed:
 class Tracked:
     """Keeps the rate at which worse moves are accepted on a falling curve (the paper).
 
-    Once a pass: the rate of the pass before is compared with `exp(-1 - 5 pass / horizon)`; above it the temperature is
-    divided by 1.1, below it multiplied.
+    Once a pass, the rate of the previous pass is compared with `exp(-1 - 5 pass / horizon)`. If the rate is higher, the
+    temperature is divided by 1.1; otherwise it is multiplied by 1.1.
 
     Args:
         start: the first temperature, on the mean squared error; exp(-9.8) in the published code.
-        horizon: passes over which the wanted rate falls from exp(-1) to exp(-6).
+        horizon: passes over which the target rate falls from exp(-1) to exp(-6).
         floor: the temperature never falls below it.
 
     Source: Alet et al. 2019, released code; figures in its README.
@@ -93,8 +94,8 @@ class Tracked:
 
     def _adjust(self) -> None:
         if self.worse:
-            wanted = math.exp(-1 - 5 * self.epoch / self.horizon)
-            factor = 1 / 1.1 if self.accepted / self.worse > wanted else 1.1
+            target = math.exp(-1 - 5 * self.epoch / self.horizon)
+            factor = 1 / 1.1 if self.accepted / self.worse > target else 1.1
             self.temperature = max(self.temperature * factor, self.floor)
         self.worse, self.accepted = 0, 0
 

@@ -1,4 +1,4 @@
-"""What one visit to some tasks sees: scaled tracks and the segments of frames drawn from them."""
+"""Batches: the scaled tracks of some tasks, and the segments of frames that one visit draws from them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Search, proposals and the loop hand it on; all they look at themselves is `tasks
 
 
 class Share(NamedTuple):
-    """Which rows of a visit a process has, and how many there are in all."""
+    """The rows of a batch that one process holds, and the number of rows of all processes."""
 
     rows: Int[Tensor, " B"]
     whole: int
@@ -33,9 +33,10 @@ class Share(NamedTuple):
 class Batch(NamedTuple):
     """B tasks: their numbers, their whole tracks and the C segments of this visit (scaled units).
 
-    A segment has the L frames that modules look back on, and R + 1 frames for R steps. Weights, where there are any,
-    make up for segments that are drawn more often than others. Behind the features stand marks where there are gaps
-    (see `marks.py`). With several processes each sees its share of a visit (see `distributed.py`).
+    A segment has the L lag frames, and R + 1 frames for R steps. Weights, if there are any, make up for segments that
+    are drawn more often than others. If the recordings have gaps, marks stand behind the features (see `marks.py`), and
+    `observed_steps` counts the steps of each track in which something was observed. With several processes, each holds
+    its share of a batch (see `distributed.py`).
     """
 
     tasks: Int[Tensor, " B"]
@@ -43,33 +44,33 @@ class Batch(NamedTuple):
     segments: Float[Tensor, "B C L+R+1 N D+marks"]
     lags: int = 0
     weights: Float[Tensor, " B"] | None = None
-    told: Float[Tensor, " B"] | None = None
+    observed_steps: Float[Tensor, " B"] | None = None
     share: Share | None = None
 
     @property
     def whole(self) -> int:
-        """Tasks of this visit in all processes together."""
+        """The number of tasks of this batch in all processes together."""
         return len(self.tasks) if self.share is None else self.share.whole
 
     def own(self, drawn: Shaped[Tensor, "whole ..."]) -> Shaped[Tensor, "B ..."]:
-        """Of what was drawn for all tasks of a visit, what belongs to these."""
+        """Selects the rows of this process from what was drawn for all tasks of the batch."""
         return drawn if self.share is None else drawn[self.share.rows]
 
     @property
     def steps(self) -> int:
-        """Steps of all segments of one task together."""
+        """The number of steps of all segments of one task."""
         return self.segments.shape[1] * (self.segments.shape[2] - 1 - self.lags)
 
     @property
     def track_steps(self) -> int | Float[Tensor, " B"]:
-        """Steps of a whole track, those alone in which something was observed."""
-        return self.tracks.shape[1] - 1 - self.lags if self.told is None else self.told
+        """The number of steps of a whole track; with gaps, only steps in which something was observed count."""
+        return self.tracks.shape[1] - 1 - self.lags if self.observed_steps is None else self.observed_steps
 
 
 def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N D+marks"]:
     """`(x - shift) / scale`, computed in double precision, stored in single; with marks where there are gaps.
 
-    Angles are radians that go on from frame to frame the shorter way, without a seam.
+    Angles become radians; from frame to frame they change by at most half a turn, without a seam.
     """
     if data.mask is None or data.mask.all():
         scaled = torch.empty(data.shape)
@@ -97,13 +98,13 @@ class RandomFrames:
         segments: C, segments drawn per task and visit; None takes them from every R-th frame on (the paper).
         steps: R, steps a segment.
         lags: L, frames before a segment that modules look back on.
-        counts: 1 where a change was observed, where there are gaps; segments in which nothing was are not drawn.
+        counts: 1 where a change was observed; None: there are no gaps. Segments without observed changes are not drawn.
 
     Attributes:
-        few: while set, a pass is over these tasks alone.
-        shard: first task of this process and the one after its last; None: all are its own.
-        order: all tasks of the pass under way; None between passes.
-        done: batches of it so far. A pass that was left in the middle goes on there.
+        few: while set, a pass is over these tasks only.
+        shard: first task of this process and the one after its last; None: all tasks.
+        order: all tasks of the present pass; None between passes.
+        done: batches of the present pass so far. A pass that was interrupted continues there.
     """
 
     def __init__(
@@ -120,10 +121,10 @@ class RandomFrames:
         self.shard: tuple[int, int] | None = None
         self.order: Int[Tensor, " visited"] | None = None
         self.done = 0
-        self.told: Float[Tensor, " M"] | None = None
+        self.observed_steps: Float[Tensor, " M"] | None = None
         if counts is not None:
             tells = counts.amax(2)
-            self.told = tells.sum(1)
+            self.observed_steps = tells.sum(1)
             windows = tells.unfold(1, steps, 1).amax(-1)
             self.windows = windows.sum(1)
             self.starts = windows.argsort(dim=1, descending=True, stable=True)
@@ -136,10 +137,10 @@ class RandomFrames:
             self.order, self.done = visited[torch.randperm(len(visited), generator=generator)], 0
         for tasks in self.order.tensor_split(self.count)[self.done :]:
             self.done += 1
-            share, told = None, None if self.told is None else self.told[tasks]
+            share, observed = None, None if self.observed_steps is None else self.observed_steps[tasks]
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
-            elif told is None:
+            elif observed is None:
                 start = torch.randint(t - self.steps, (len(tasks), self.segments), generator=generator)
             else:
                 drawn = torch.rand(len(tasks), self.segments, generator=generator) * self.windows[tasks][:, None]
@@ -147,21 +148,21 @@ class RandomFrames:
             if self.shard is not None:
                 rows = ((tasks >= self.shard[0]) & (tasks < self.shard[1])).nonzero()[:, 0]
                 share = Share(rows, len(tasks))
-                tasks, start, told = tasks[rows], start[rows], None if told is None else told[rows]
+                tasks, start, observed = tasks[rows], start[rows], None if observed is None else observed[rows]
             frames = start[:, :, None] + torch.arange(self.lags + self.steps + 1)
             tracks = self.tracks[tasks]
             segments = tracks[torch.arange(len(tasks))[:, None, None], frames]
-            yield Batch(tasks, tracks, segments, self.lags, told=told, share=share)
+            yield Batch(tasks, tracks, segments, self.lags, observed_steps=observed, share=share)
         self.order = None
 
     @property
     def count(self) -> int:
-        """Batches of the pass under way."""
+        """The number of batches of the present pass."""
         return 0 if self.order is None else -(-len(self.order) // self.batch)
 
     @property
     def visited(self) -> Int[Tensor, " some"] | None:
-        """Tasks of the pass under way so far; None between passes."""
+        """Tasks visited so far in the present pass; None between passes."""
         return None if self.order is None else torch.cat(self.order.tensor_split(self.count)[: self.done])
 
     def state_dict(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@
         modules  <-  modules - step * ∇ loss(batch, z)             (if there is an optimizer)
         the proposal learns from the move, the annealer sets T
 
-The same loop trains (the optimizer holds the modules) and infers new tasks (there is none).
+The same loop trains (the optimizer holds the modules) and infers new tasks (there is no optimizer).
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ PARTS = ("composition", "optimizer", "search", "proposal", "annealer", "guard")
 
 @dataclass
 class BounceGrad:
-    """All that a run holds: the parts, the structures of all tasks and the source of randomness.
+    """The parts of a run, the structures of all tasks, and the source of randomness.
 
     Args:
         composition: modules and how they are wired.
-        search: the move.
-        proposal: what suggests structures to it.
+        search: makes the moves.
+        proposal: suggests structures to the search.
         annealer: sets the temperature.
-        z: `Int[M, S]`, changed in place.
+        z: `Int[M, S]`, the structures of all tasks, changed in place.
         generator: every random draw comes from it.
         optimizer: holds what is learned by gradient; None at inference.
         clip: gradients are scaled down to this norm; steps that are outliers are left out, see `guard.py`.
-        processes: that share the tasks, see `distributed.py`.
+        processes: the processes that share the tasks, see `distributed.py`.
     """
 
     composition: Composition
@@ -58,7 +58,7 @@ class BounceGrad:
 
     @property
     def skipped(self) -> int:
-        """Gradient steps left out so far."""
+        """Number of gradient steps left out so far."""
         return self.guard.skipped
 
     def run(
@@ -67,7 +67,7 @@ class BounceGrad:
         batches: Callable[[torch.Generator], Iterator[Visit]],
         report: Callable[[Clock, Visit, Move, Tensor | None], None],
     ) -> None:
-        """One epoch per clock; `report(clock, batch, move, loss)` after every batch, and all output hangs on it."""
+        """Runs one epoch per clock, and calls `report(clock, batch, move, loss)` after every batch, the only output."""
         for clock in clocks:
             for batch in batches(self.generator):
                 move = self.search(
@@ -85,13 +85,13 @@ class BounceGrad:
                 report(clock, batch, move, loss)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes in a run but its place in the schedule; holds the tensors themselves."""
+        """Returns all that changes in a run, except its place in the schedule; tensors are not copied."""
         assert self.optimizer is not None
         state = {name: getattr(self, name).state_dict() for name in PARTS}
         return state | {"z": self.z, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there."""
+        """Continues from this state."""
         assert self.optimizer is not None
         for name in PARTS:
             getattr(self, name).load_state_dict(state[name])
@@ -99,10 +99,10 @@ class BounceGrad:
         self.generator.set_state(state["generator"].cpu())
 
     def step(self, optimizer: torch.optim.Optimizer, batch: Batch, z: Int[Tensor, "B S"]) -> Tensor:
-        """One gradient step on the mean loss of the batch; returns the loss of each task.
+        """Takes one gradient step on the mean loss of the batch; returns the loss of each task.
 
         Raises:
-            InputError: a loss or a gradient is not a number; names the task or the tensor.
+            InputError: a loss or a gradient is not a number; the message names the task or the tensor.
         """
         losses = self.composition.loss(batch, z) if len(z) else torch.zeros(0)
         if (bad := losses.isnan()).any() and self.processes.count == 1:

@@ -1,56 +1,83 @@
-"""How sure may one be: the temperature at which edge probabilities forecast best, found without labels.
+"""Calibration: the temperature at which edge probabilities forecast best, found without labels.
 
     τ = argmax Σ_tasks Σ_targets Σ_{t in the second half} max(log Σ_f p_τ(f) l_t(f) / mean_f l_t(f), -3)
     l_t(f) = exp(-loss_t[f]),  p_τ(f) ∝ exp(-Σ_{t in the first half} loss_t[f] / τ)
 
-Errors of a model last for many frames, but the likelihood counts every frame as new evidence, so at τ = 1 edges look
-surer than they are. Frames far away tell: who was too sure of a wrong filling forecasts them badly. A frame counts no
-more than 3 nats against a belief, or the few close encounters that no model foresees would rule.
+Errors of a model last for many frames, but the likelihood counts every frame as new evidence. So probabilities at τ = 1
+are too close to 0 and 1. Overconfident posteriors predict held-out frames badly, which tells τ. One frame counts at
+most 3 nats against a posterior; otherwise a few close encounters, which no model predicts, would decide.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import whole_tracks
-from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import Independent
-from bouncegrad.core.heat_bath import BLOCK, ENUMERATED
+from bouncegrad.core.heat_bath import Enumeration
+from bouncegrad.core.seams import Relational
 
 TEMPERATURES = 2.0 ** torch.arange(0, 6.01, 0.25, dtype=torch.float64)
-WORST = -3.0
-HELD_OUT, SHORTEST = 8, 8
-ROWS, TASKS, TASKS_AT_ONCE = 4_000_000, 200, 16
+WORST = -3.0  # nats
+
+
+@dataclass(frozen=True)
+class CalibrationEffort:
+    """How much is read to calibrate.
+
+    Args:
+        held_out: frames of the second half that judge.
+        shortest: frames below which a track is not halved.
+        rows: losses that are evaluated at most, over all tasks; they bound the time.
+        tasks: that are read at most.
+        tasks_at_once: that fit into memory together.
+        limits: how many fillings are enumerated.
+    """
+
+    held_out: int = 8
+    shortest: int = 8
+    rows: int = 4_000_000
+    tasks: int = 200
+    tasks_at_once: int = 16
+    limits: Enumeration = Enumeration()
 
 
 @torch.no_grad()
 def calibrated_temperature(
-    composition: GraphComposition, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], generator: torch.Generator
+    composition: Relational,
+    tracks: Float[Tensor, "M T N D"],
+    z: Int[Tensor, "M E"],
+    generator: torch.Generator,
+    effort: CalibrationEffort = CalibrationEffort(),
 ) -> float:
-    """τ of these modules, from 1 to 64; 1 where tracks of less than 8 frames cannot be halved.
+    """τ of these modules, from 1 to 64; 1 if tracks have less than 8 frames and cannot be halved.
 
     Args:
         composition: trained modules.
-        tracks: scaled states of tasks, of which some are looked at.
-        z: their structures; only edges outside a block are read, where not all fillings can be enumerated.
+        tracks: scaled states of tasks, of which some are read.
+        z: their structures; only edges outside a block are read, if not all fillings can be enumerated.
         generator: draws the blocks.
+        effort: how much is read.
     """
     frames, lags = tracks.shape[1], composition.lags
-    if frames < SHORTEST + lags:
+    if frames < effort.shortest + lags:
         return 1.0
     groups, choices = composition.groups, composition.choices
-    whole = choices ** groups.shape[1] <= ENUMERATED
-    columns = Independent().plan(groups, choices, ENUMERATED if whole else BLOCK, generator).columns
+    limits = effort.limits
+    largest = limits.whole if choices ** groups.shape[1] <= limits.whole else limits.block or limits.smallest
+    columns = Independent().plan(groups, choices, largest, generator).columns
     count = choices ** columns.shape[1]
-    held = torch.linspace(frames // 2 + 1, frames - 2, HELD_OUT).round().long().unique()
-    tasks = min(len(tracks), TASKS, max(1, ROWS // (frames // 2 * len(groups) * count)))
+    held = torch.linspace(frames // 2 + 1, frames - 2, effort.held_out).round().long().unique()
+    tasks = min(len(tracks), effort.tasks, max(1, effort.rows // (frames // 2 * len(groups) * count)))
     temperatures = TEMPERATURES.to(tracks.device)
     score = torch.zeros(len(temperatures), dtype=torch.float64)
-    for x, given in zip(tracks[:tasks].split(TASKS_AT_ONCE), z[:tasks].split(TASKS_AT_ONCE), strict=True):
+    some = tracks[:tasks].split(effort.tasks_at_once), z[:tasks].split(effort.tasks_at_once)
+    for x, given in zip(*some, strict=True):
         numbers = torch.arange(len(x))
         seen = composition.conditional_losses(whole_tracks(x[:, : frames // 2 + 1], numbers, lags), given, columns)
         belief = (-seen / temperatures[:, None, None, None]).log_softmax(-1)

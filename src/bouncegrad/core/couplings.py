@@ -1,11 +1,11 @@
-"""Couplings: which edges are drawn together, and what ties them to each other.
+"""Couplings: they decide which edges are drawn together, and which combinations of types are allowed.
 
 The search knows the summed loss of every filling of the edges into each entity. A coupling plans a draw from
 
     p(fillings) ∝ exp(-Σ_entities loss / T)   over the fillings that it allows
 
-    independent     all; every entity's incoming edges are drawn apart
-    symmetric       z_{s->t} = z_{t->s}; entities are parted into random cliques, each clique is drawn at once
+    independent     all; the incoming edges of each entity are drawn separately
+    symmetric       z_{s->t} = z_{t->s}; entities are divided into random cliques, each clique is drawn at once
     entity types    z_{s->t} = table[a_s, a_t]; the types of all entities are drawn at once
 """
 
@@ -20,11 +20,11 @@ from torch import Tensor
 from bouncegrad.core.seams import Joint, Plan
 from bouncegrad.core.structures import fillings
 
-MOST_STATES = 4096
+MOST_STATES = 4096  # joint states of one draw, which limits time and memory
 
 
 class Independent:
-    """All of a group's slots where they can be enumerated, otherwise a fresh random block of each group."""
+    """Draws all slots of a group if they can be enumerated, otherwise a new random block of each group."""
 
     def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
         count, degree = groups.shape
@@ -37,10 +37,10 @@ class Independent:
 
 
 class Symmetric:
-    """Both directions of a pair share a type. Needs all ordered pairs.
+    """Both directions of a pair have the same type. All ordered pairs must be candidates.
 
-    Cliques are as large as all fillings of their pairs can be enumerated: five entities for two types. Entities that
-    are left over wait for another draw.
+    A clique is so large that all fillings of its pairs can still be enumerated: five entities for two types. Entities
+    in no clique are not drawn in this move.
     """
 
     def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
@@ -62,17 +62,17 @@ class Symmetric:
 
 
 class EntityTypes:
-    """An edge's type follows from the types of its two ends, as with charges. Needs all ordered pairs.
+    """An edge type follows from the entity types of both ends, as with charges. All ordered pairs must be candidates.
 
-    With A entity types and K edge types, `K = 2`: alike or not; `K = A (A + 1) / 2`: one for each unordered pair of
-    entity types; `K = A²`: one for each ordered pair (source, target).
+    With A entity types and K edge types, `K = 2`: equal entity types or not; `K = A (A + 1) / 2`: one edge type for
+    each unordered pair of entity types; `K = A²`: one for each ordered pair (source, target).
 
     Args:
         types: A.
         choices: K.
 
     Raises:
-        ValueError: no rule leads from A entity types to K edge types.
+        ValueError: no rule gives K edge types for A entity types.
     """
 
     def __init__(self, types: int, choices: int) -> None:
@@ -91,7 +91,7 @@ class EntityTypes:
 
 
 def numbered(matrix: Int[Tensor, "states n n"], choices: int) -> Int[Tensor, "states n"]:
-    """Number, in the order of `fillings`, of what comes into each entity of matrices `[source, target]`."""
+    """Returns the filling number, as in `fillings`, of the edges into each entity for matrices `[source, target]`."""
     n = matrix.shape[1]
     off = ~torch.eye(n, dtype=torch.bool)
     incoming = matrix.transpose(1, 2)[:, off].view(len(matrix), n, n - 1)
@@ -104,9 +104,9 @@ def draw(
     joints: tuple[Joint, ...],
     noise: Callable[[Tensor], Tensor],
 ) -> tuple[Int[Tensor, "B G"], Float[Tensor, "B G fillings"]]:
-    """A filling for each group and the probability of each filling; groups in no joint stay at `current`.
+    """Returns a filling for each group and the probability of each filling; groups in no joint stay at `current`.
 
-    `noise` gives Gumbel noise for logits, so that the largest sum is a draw from their softmax.
+    `noise` returns Gumbel noise for logits, so that the largest sum is a draw from their softmax.
     """
     if not joints:
         return (logits + noise(logits)).argmax(-1), logits.softmax(-1)

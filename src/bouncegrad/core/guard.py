@@ -1,12 +1,12 @@
-"""The guard of gradient steps: no single step undoes what many have learned, and nothing that is no number goes on.
+"""The guard of gradient steps: it leaves out steps that are outliers, and stops the run at NaN.
 
     norm > 100 typical, or not finite     the step is left out and counted
     norm > clip                           the gradient is scaled down to `clip`
-    NaN in a loss or in a gradient        the run stops and names the first tensor that has one
+    NaN in a loss or in a gradient        the run stops; the message names the first tensor that has one
 
 `typical` is the running geometric mean of the gradient's norm. A structure that was accepted by accident can have a
-loss of a million times the others': the momenta of Adam would carry such a gradient, clipped or not, for dozens of
-steps in its direction, so it is left out altogether. What has changed for good is followed after a hundred steps.
+loss a million times as large as the others. The momenta of Adam would keep such a gradient, clipped or not, for dozens
+of steps, so the step is left out. If gradients stay large, the typical norm follows within a few hundred steps.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from torch import Tensor, nn
 from bouncegrad.core.distributed import ALONE, Processes
 from bouncegrad.data.errors import InputError
 
-OUTLIER = 100.0
+OUTLIER = 100.0  # in typical norms: far above the usual variation, far below an accident
 Named = tuple[str, Tensor]
-WARMING, MEMORY = 20, 100  # steps before any counts as an outlier, and that the typical norm is the mean of
+WARMING, MEMORY = 20, 100  # steps before the first outlier is possible; steps that the typical norm averages
 
 
 @dataclass
 class Guard:
-    """Lets gradient steps through, or not.
+    """Decides whether a gradient step is taken.
 
     Args:
         clip: gradients are scaled down to this norm.
         skipped: steps left out so far.
-        steps: steps whose norm was finite, and not 0.
+        steps: steps so far whose norm was finite and not 0.
         typical: logarithm of the typical norm.
     """
 
@@ -51,13 +51,13 @@ class Guard:
         named: Iterable[Named],
         processes: Processes = ALONE,
     ) -> None:
-        """One step of the optimizer, unless it is an outlier.
+        """Takes one step of the optimizer, unless it is an outlier.
 
         Args:
             optimizer: holds what is learned.
-            loss: differentiable, or a constant where this process has no task.
-            named: names of learned tensors, for the message.
-            processes: whose gradients and losses are summed.
+            loss: differentiable, or a constant if this process has no task.
+            named: learned tensors with their names, for the message.
+            processes: their gradients and losses are summed.
 
         Raises:
             InputError: the loss or a gradient is not a number.
@@ -84,7 +84,7 @@ class Guard:
             optimizer.step()
 
     def is_outlier(self, norm: float) -> bool:
-        """Whether this norm is far above the typical one, which is then moved towards it."""
+        """Returns whether this norm is far above the typical norm, then moves the typical norm towards it."""
         if not math.isfinite(norm) or norm == 0:
             return norm > 0
         reach, size = math.log(OUTLIER), math.log(norm)
@@ -97,7 +97,7 @@ class Guard:
         return outlier
 
     def stopped(self, what: str) -> InputError:
-        """The error that ends the run."""
+        """Returns the error that ends the run."""
         return InputError(
             f"training: {what} is not a number after {self.steps} gradient steps; give a lower --learning_rate or "
             "--clip, or look for outliers in the data with bouncegrad inspect"

@@ -1,12 +1,13 @@
 """The heat bath: draws whole groups of slots at once from  p(filling) ∝ exp(-summed loss(filling) / T) prior(filling).
 
-One dense evaluation of the modules gives the loss of every filling. What ties edges to each other is a coupling's
-matter, what is known of single edges a prior's.
+One dense evaluation of the modules gives the loss of every filling. A coupling ties edges to each other (see
+`couplings.py`), a prior holds what is known of single edges (see `priors.py`).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -19,27 +20,40 @@ from bouncegrad.core.priors import Prior, of_fillings
 from bouncegrad.core.seams import Composition, Coupling, Enumerable, Move, Proposal
 from bouncegrad.core.structures import fillings, random_structure
 
-ENUMERATED, BLOCK = 1024, 64
+
+@dataclass(frozen=True)
+class Enumeration:
+    """How many fillings are enumerated at once.
+
+    Args:
+        whole: if a group has no more fillings, all of them are enumerated, and evidence lasts from visit to visit.
+        block: otherwise, fillings of one block of a group's slots; None: as many as a group has messages, because then
+            fillings cost no more than messages, but at least `smallest` and at most `whole`.
+        smallest: see `block`.
+    """
+
+    whole: int = 1024
+    block: int | None = None
+    smallest: int = 64
 
 
 class HeatBath:
-    """Draws whole groups of slots from their conditionals; every move is accepted, there is no test on top.
+    """Draws whole groups of slots from their conditional probabilities; every move is accepted, without a test.
 
-    While `choices ** degree <= enumerate_up_to` all fillings of a group are enumerated, and the evidence lasts: each
-    task keeps a table of summed log-likelihoods, `new = decay * old + this visit`. Where that remembers more steps than
-    a track has, the sum is scaled down to one track. Beyond that a fresh random block of each group's slots is drawn
-    given the rest. At an infinite temperature all that is allowed is as probable, and nothing is evaluated.
+    If a group has few fillings, `choices ** degree <= limits.whole`, all of them are enumerated, and the evidence
+    lasts: each task keeps a table of summed log-likelihoods, `new = decay * old + this visit`. If that remembers more
+    steps than a track has, the sum is scaled down to one track. If a group has more fillings, a random block of its
+    slots is drawn given the others. At an infinite temperature all allowed fillings are equally probable, and nothing
+    is evaluated.
 
     Args:
         tasks: M, the tasks that evidence is kept for.
         decay: the share of old evidence that is kept, in [0, 1); 0 keeps none.
-        enumerate_up_to: fillings of one group that may be enumerated.
-        block: fillings of one block, which is as large as they allow; by default as many as a group has messages (then
-            they cost no more than these), at least 64, at most `enumerate_up_to`.
-        shared_noise: so many rows get random numbers of their own, all further ones the same again, so that a task's
-            answer (of one row, or of this many starts) does not depend on its batch; 0: every row its own.
+        limits: how many fillings are enumerated at once.
+        noise_rows: repeat the noise every `noise_rows` rows, so that the answer for a task does not depend on its
+            batch; 0: every row has noise of its own.
         coupling: what ties edges to each other.
-        prior: log-probability of every type of every slot (see `priors.py`); None: all alike.
+        prior: log-probability of every type of every slot (see `priors.py`); None: all types are equally probable.
 
     Attributes:
         shared: whether tasks have graphs in common, see `shared_graph.py`.
@@ -51,19 +65,18 @@ class HeatBath:
         self,
         tasks: int,
         decay: float = 0.7,
-        enumerate_up_to: int = ENUMERATED,
-        block: int | None = None,
-        shared_noise: int = 0,
+        limits: Enumeration = Enumeration(),
+        noise_rows: int = 0,
         coupling: Coupling | None = None,
         prior: Prior | None = None,
     ) -> None:
-        self.tasks, self.decay, self.enumerate_up_to = tasks, decay, enumerate_up_to
-        self.block, self.shared_noise = block, shared_noise
-        self.coupling, self.prior = coupling or Independent(), prior
+        self.tasks, self.decay, self.limits, self.noise_rows = tasks, decay, limits, noise_rows
+        self.coupling: Coupling = coupling or Independent()
+        self.prior = prior
         self.evidence: Float[Tensor, "M G fillings"] | None = None
 
     def group_of(self, tasks: Int[Tensor, " B"]) -> Int[Tensor, " B"] | None:
-        """Which of these tasks share a graph; None where none do."""
+        """Which of these tasks share a graph; None: each task has its own."""
         return None
 
     def __call__(
@@ -81,9 +94,10 @@ class HeatBath:
             new = batch.own(random_structure(batch.whole, composition.slots, choices, generator))
             return Move(new, new != z, torch.empty(0), torch.empty(0))
         whole = self.enumerates(composition)
-        largest = self.block or min(self.enumerate_up_to, max(BLOCK, choices * groups.shape[1]))
+        limits = self.limits
+        largest = limits.block or min(limits.whole, max(limits.smallest, choices * groups.shape[1]))
         if whole:
-            largest = self.enumerate_up_to
+            largest = limits.whole
         plan = self.coupling.plan(groups, choices, largest, generator)
         block = fillings(choices, plan.columns.shape[1])
         slots = groups.gather(1, plan.columns)
@@ -94,14 +108,14 @@ class HeatBath:
         if self.prior is not None:
             prior = self.prior if len(self.prior) == 1 else self.prior[batch.tasks]
             known = of_fillings(prior, block, slots)
-            # What is impossible stays so at every temperature.
+            # An impossible type stays impossible at every temperature.
             logits = logits + torch.where(known.isinf(), known, known / max(temperature, 1.0))
 
         def gumbel(of: Tensor) -> Tensor:
-            shape = (self.shared_noise or batch.whole, *of.shape[1:])
+            shape = (self.noise_rows or batch.whole, *of.shape[1:])
             uniform = torch.rand(shape, generator=generator, dtype=of.dtype).clamp_(min=1e-300)
-            noise = -torch.log(-torch.log(uniform if self.shared_noise else batch.own(uniform)))
-            return noise.repeat(len(of) // len(noise), *[1] * (of.ndim - 1)) if self.shared_noise > 1 else noise
+            noise = -torch.log(-torch.log(uniform if self.noise_rows else batch.own(uniform)))
+            return noise.repeat(len(of) // len(noise), *[1] * (of.ndim - 1)) if self.noise_rows > 1 else noise
 
         drawn, probability = draw(logits, number_of(z, slots, choices), plan.joints, gumbel)
         new = torch.nn.functional.pad(z, (0, 1))
@@ -113,7 +127,7 @@ class HeatBath:
     def losses(
         self, composition: Enumerable, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "B G fillings"]:
-        """Of every filling of these columns, the rest as in `z`; with the evidence of earlier visits where it lasts."""
+        """Losses of every filling of these columns, the other slots as in `z`; evidence of earlier visits included."""
         groups, choices = composition.groups, composition.choices
         if not self.enumerates(composition):
             return composition.conditional_losses(batch, z, columns)
@@ -124,15 +138,15 @@ class HeatBath:
 
     def enumerates(self, composition: Composition) -> bool:
         """Whether all fillings of a whole group are enumerated."""
-        return composition.choices ** composition.groups.shape[1] <= self.enumerate_up_to
+        return composition.choices ** composition.groups.shape[1] <= self.limits.whole
 
     def exact(self, composition: Composition, generator: torch.Generator) -> bool:
         """Whether one move draws all edges at once, from their exact posterior."""
-        plan = self.coupling.plan(composition.groups, composition.choices, self.enumerate_up_to, generator)
+        plan = self.coupling.plan(composition.groups, composition.choices, self.limits.whole, generator)
         return self.enumerates(composition) and plan.columns.shape == composition.groups.shape
 
     def remember(self, batch: Batch, loss: Float[Tensor, "B G F"]) -> Float[Tensor, "B G F"]:
-        """Adds this visit to the decayed evidence of its tasks; returns the evidence of at most one whole track."""
+        """Adds this visit to the decayed evidence of its tasks; returns the evidence, scaled to at most one track."""
         if self.evidence is None:
             self.evidence = torch.zeros(self.tasks, *loss.shape[1:])
         total = self.decay * self.evidence[batch.tasks] + (loss - loss.mean(-1, keepdim=True)).float()
@@ -148,7 +162,7 @@ class HeatBath:
 
 
 def number_of(z: Int[Tensor, "B S"], slots: Int[Tensor, "G size"], choices: int) -> Int[Tensor, "B G"]:
-    """The number, in the order of `fillings`, of what some slots of each group hold."""
+    """The number of the filling, in the order of `fillings`, that some slots of each group have in `z`."""
     digits = choices ** torch.arange(slots.shape[1] - 1, -1, -1)
     return (torch.nn.functional.pad(z, (0, 1))[:, slots] * digits).sum(-1)
 
@@ -160,7 +174,7 @@ def given_the_rest(
     columns: Int[Tensor, "G block"],
     choices: int,
 ) -> Float[Tensor, "B G part"]:
-    """Of a table of all fillings those in which the slots outside a block are as in `z`."""
+    """Selects from a table of all fillings those in which the slots outside a block are as in `z`."""
     degree, size = groups.shape[1], columns.shape[1]
     digits = choices ** torch.arange(degree - 1, -1, -1)
     kept = torch.ones(groups.shape, dtype=torch.bool).scatter(1, columns, False)
@@ -176,7 +190,7 @@ def marginals(
     z: Int[Tensor, "B S"],
     choices: int,
 ) -> Float[Tensor, "B S K"]:
-    """Probability of every module in every slot: summed over the block's fillings; slots outside it stay as in `z`."""
+    """Probability of every module in every slot, summed over the block's fillings; other slots are as in `z`."""
     types = torch.arange(choices)
     new = (torch.nn.functional.pad(z, (0, 1))[..., None] == types).to(probability.dtype)
     indicator = (block[:, :, None] == types).to(probability.dtype)

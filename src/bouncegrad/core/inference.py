@@ -5,12 +5,13 @@ Where every filling of an entity's incoming edges can be enumerated one pass giv
     p(edges into i | tracks) ∝ exp(-Σ_t loss_i(x_t -> x_{t+1}; edges into i) / τ),
 
 otherwise random blocks are annealed to temperature τ and their conditionals averaged over the last sweeps. τ says how
-much the evidence of a frame is worth; it was found in training, see `calibration.py`.
+much the evidence of a frame is worth; it is found in training, see `calibration.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -20,19 +21,46 @@ from torch import Tensor
 from bouncegrad.core.annealing import Fixed, Geometric
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.heat_bath import HeatBath
+from bouncegrad.core.heat_bath import Enumeration, HeatBath
 from bouncegrad.core.priors import Prior, of_tasks
 from bouncegrad.core.proposals import Uniform
-from bouncegrad.core.seams import Annealer, Clock, Coupling, Move
+from bouncegrad.core.seams import Annealer, Clock, Coupling, Move, Relational
 from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import random_structure
 
-COOLING_SWEEPS, AVERAGED_SWEEPS, START = 40, 20, 100.0
-# Blocks get stuck where messages resemble each other, so that enumerating is worth seconds: 16 entities with two types.
-ENUMERATED, LARGEST, SMALLEST = 2**15, 1024, 64
-WORK = 2**19  # fillings times numbers of one sweep over what shares a graph, beyond which blocks are smaller
-TASKS_AT_ONCE, NUMBERS_AT_ONCE = 64, 2**20
+
+@dataclass(frozen=True)
+class InferenceEffort:
+    """How much work inference does.
+
+    Args:
+        cooling_sweeps: of random blocks, while the temperature falls.
+        averaged_sweeps: after them, whose conditional probabilities are averaged.
+        start: the first temperature.
+        enumerated: fillings of the edges into one entity up to which all are enumerated, 16 entities with two types.
+            Blocks get stuck where messages resemble each other, so enumerating is worth some seconds.
+        largest, smallest: fillings of one block.
+        work: fillings times numbers of one sweep over the tasks that share a graph, beyond which blocks are smaller.
+        tasks_at_once, numbers_at_once: tasks, and entries of their tables of fillings, that fit into memory together.
+    """
+
+    cooling_sweeps: int = 40
+    averaged_sweeps: int = 20
+    start: float = 100.0
+    enumerated: int = 2**15
+    largest: int = 1024
+    smallest: int = 64
+    work: int = 2**19
+    tasks_at_once: int = 64
+    numbers_at_once: int = 2**20
+
+    @property
+    def sweeps(self) -> int:
+        """Of random blocks, in all."""
+        return self.cooling_sweeps + self.averaged_sweeps
+
+
+EFFORT = InferenceEffort()
 
 
 class Inference(NamedTuple):
@@ -47,75 +75,84 @@ class Inference(NamedTuple):
 
 
 class Interrupted(Exception):
-    """Inference was asked to stop, and has no answer."""
+    """Inference was stopped before it had an answer."""
 
 
 def infer(
-    composition: GraphComposition,
+    composition: Relational,
     tracks: Float[Tensor, "M C N D"],
     seed: int = 0,
     coupling: Coupling | None = None,
     prior: Prior | None = None,
     shared: Int[Tensor, " M"] | None = None,
     stop: Callable[[], bool] = lambda: False,
+    effort: InferenceEffort | None = None,
 ) -> Inference:
     """Structures and edge probabilities of new tasks from C frames each.
 
-    Every task gets the same random numbers, so a task's answer does not depend on the tasks it is inferred with.
+    Every task gets the same random numbers, so the answer for a task does not depend on the other tasks.
 
     Args:
         composition: trained modules, on any number of entities.
-        tracks: scaled states, all finite; every frame is evidence.
-        seed: of the block heat bath; the exact conditional needs none.
+        tracks: scaled states, all finite; every frame counts as evidence.
+        seed: of random blocks; the exact conditional needs no random numbers.
         coupling, prior: what is stated beforehand, see `HeatBath`.
-        shared: the group of each task, 0, 1, ..., whose tasks have the same graph, see `shared_graph.py`; None: every
-            task has its own.
+        shared: the group of each task, 0, 1, ...; tasks of a group have the same graph, see `shared_graph.py`; None:
+            every task has its own graph.
         stop: asked before every sweep over some tasks.
+        effort: how much work is done; None: `EFFORT`.
 
     Raises:
         Interrupted: `stop` was true.
     """
     if composition.entities != tracks.shape[2]:
         composition = composition.on(tracks.shape[2])
+    effort = effort or EFFORT
     parts = [
-        _infer(composition, tracks[part], seed, coupling, of_tasks(prior, part), shared, stop)
-        for part in portions(composition, len(tracks), shared is not None)
+        _infer(composition, tracks[part], seed, coupling, of_tasks(prior, part), shared, stop, effort)
+        for part in portions(composition, len(tracks), shared is not None, effort)
     ]
     return Inference(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
 
-def portions(composition: GraphComposition, tasks: int, together: bool = False) -> list[slice]:
-    """The tasks that are inferred at once: as many as fit into memory, or all where they share graphs."""
-    count = min(composition.choices ** composition.groups.shape[1], ENUMERATED)
-    at_once = min(max(1, NUMBERS_AT_ONCE // (count * composition.entities)), TASKS_AT_ONCE)
+def portions(
+    composition: Relational, tasks: int, together: bool = False, effort: InferenceEffort | None = None
+) -> list[slice]:
+    """The tasks that are inferred at once: as many as fit into memory, or all if they share graphs."""
+    effort = effort or EFFORT
+    count = min(composition.choices ** composition.groups.shape[1], effort.enumerated)
+    at_once = min(max(1, effort.numbers_at_once // (count * composition.entities)), effort.tasks_at_once)
     at_once = max(1, tasks) if together else at_once
     return [slice(at, min(at + at_once, tasks)) for at in range(0, tasks, at_once)]
 
 
 def _infer(
-    composition: GraphComposition,
+    composition: Relational,
     tracks: Float[Tensor, "B C N D"],
     seed: int,
     coupling: Coupling | None,
     prior: Prior | None,
     shared: Int[Tensor, " B"] | None,
     stop: Callable[[], bool],
+    effort: InferenceEffort,
 ) -> Inference:
     tasks = len(tracks)
     generator = torch.Generator(tracks.device).manual_seed(seed)
     pooled = 1 if shared is None else int(torch.bincount(shared).max())
-    block = min(LARGEST, max(SMALLEST, WORK // (pooled * tracks.shape[1] * composition.entities)))
-    up_to = min(ENUMERATED, (COOLING_SWEEPS + AVERAGED_SWEEPS) * block)  # all at once costs no more than sweeps
+    per_filling = pooled * tracks.shape[1] * composition.entities
+    block = min(effort.largest, max(effort.smallest, effort.work // per_filling))
+    # All fillings at once cost no more than the sweeps over blocks.
+    limits = Enumeration(min(effort.enumerated, effort.sweeps * block), block)
     search = (
-        HeatBath(tasks, 0.0, up_to, block, 1, coupling, prior)
+        HeatBath(tasks, 0.0, limits, 1, coupling, prior)
         if shared is None
-        else SharedGraph(0.0, up_to, block, coupling, prior, shared, shared_noise=1)
+        else SharedGraph(0.0, limits, coupling, prior, shared, noise_rows=1)
     )
     exact = search.exact(composition, generator)
     end = float(composition.temperature)
-    annealer: Annealer = Fixed(end) if exact else Geometric(max(START * pooled, end), end)
-    sweeps = 1 if exact else COOLING_SWEEPS + AVERAGED_SWEEPS
-    averaged = 1 if exact else AVERAGED_SWEEPS
+    annealer: Annealer = Fixed(end) if exact else Geometric(max(effort.start * pooled, end), end)
+    sweeps = 1 if exact else effort.sweeps
+    averaged = 1 if exact else effort.averaged_sweeps
     total = torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64)
 
     def average(clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
@@ -131,7 +168,7 @@ def _infer(
         for sweep in range(sweeps):
             if stop():
                 raise Interrupted
-            yield Clock(sweep, sweep / sweeps, min(sweep / COOLING_SWEEPS, 1.0))
+            yield Clock(sweep, sweep / sweeps, min(sweep / effort.cooling_sweeps, 1.0))
 
     loop.run(clocks(), lambda _: iter([batch]), average)
     probability = (total / averaged).float()

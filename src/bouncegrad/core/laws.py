@@ -1,9 +1,9 @@
-"""What each edge does to its target, as the modules have learned it.
+"""The effect of each edge on its target, as the modules have learned it.
 
     effect(s -> t) = change(Σ_j m_{j->t}, x_t) - change(Σ_{j != s} m_{j->t}, x_t)
 
-A message that is left out is no message at all. What an edge of a type that means "no interaction" sends need not be
-nothing: a constant that every edge sends can be made up for by the node module. Measured, it is small.
+The second term leaves one message out of the sum. An edge of a type that means "no interaction" may still send a
+constant, because the node module can subtract a constant that every edge sends. Measured, this constant is small.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bouncegrad.core.compositions.graph import GraphComposition
 def effects(
     composition: GraphComposition, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
 ) -> Float[Tensor, "B C E D"]:
-    """The target's predicted change in one frame with the message of each edge, less that without it (scaled units).
+    """Returns the target's predicted change in a frame, with minus without the message of each edge (scaled units).
 
     Args:
         composition: trained modules.

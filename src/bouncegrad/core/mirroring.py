@@ -1,9 +1,9 @@
-"""Mirrored copies: the same law seen from another side, drawn anew for every task and visit.
+"""Mirrored copies: tasks are mirrored or turned at random, separately for every task and visit.
 
     x' = R (x - c) + c,  v' = R v,      R one of the symmetries of the square (cube, in three dimensions)
 
-Where tasks are few and the law does not know left from right, each then counts for eight. Positions are mirrored about
-their mean, `c`; features that are neither positions nor velocities stay.
+If tasks are few and the law has no preferred direction, each task then counts as eight. Positions are mirrored about
+their mean, `c`; features that are neither positions nor velocities do not change.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from bouncegrad.data.trajectories import POSITIONS, VELOCITIES
 
 
 class Mirrored:
-    """Batches of which every task is mirrored.
+    """Yields batches in which every task is mirrored.
 
     Args:
-        batches: of scaled states.
-        features: their names; x, y, z and vx, vy, vz are mirrored.
+        batches: batches of scaled states.
+        features: names of the features; x, y, z and vx, vy, vz are mirrored.
         scaling: of the states.
 
     Raises:
-        InputError: there are no positions, or not as many velocities.
+        InputError: there are no positions, or their number differs from that of the velocities.
     """
 
     def __init__(self, batches: RandomFrames, features: Sequence[str], scaling: Scaling) -> None:
@@ -43,13 +43,13 @@ class Mirrored:
 
 
 class Mirror:
-    """Mirrors every task of a batch, one of the ways drawn for each; arguments as of `Mirrored`."""
+    """Mirrors each task of a batch by a random symmetry; arguments as in `Mirrored`."""
 
     def __init__(self, features: Sequence[str], scaling: Scaling) -> None:
         self.matrices, self.shifts = symmetries(features, scaling)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """The same batch, seen from other sides."""
+        """Returns the batch with its tasks mirrored."""
         which = batch.own(torch.randint(len(self.matrices), (batch.whole,), generator=generator))
         matrix, shift = self.matrices[which], self.shifts[which]
         d = matrix.shape[-1]
@@ -64,17 +64,17 @@ class Mirror:
 def symmetries(
     features: Sequence[str], scaling: Scaling
 ) -> tuple[Float[Tensor, "symmetries D D"], Float[Tensor, "symmetries D"]]:
-    """Matrix and shift of each symmetry, for scaled states as columns."""
+    """Returns the matrix and the shift of each symmetry, for scaled states as columns."""
     groups = [[features.index(name) for name in names if name in features] for names in (POSITIONS, VELOCITIES)]
     positions, velocities = groups
     if not positions or len(velocities) not in (0, len(positions)):
         raise InputError(
             f"setting mirror: features {', '.join(features)} have no positions x, y (and velocities vx, vy) to mirror; "
-            "name them so, or leave it out"
+            "rename the features, or leave out mirror"
         )
     d, scale, middle = len(features), np.array(scaling.scale), np.array(scaling.shift)
     still = np.zeros(d)
-    still[velocities] = middle[velocities]  # velocities are mirrored about rest, not about their mean
+    still[velocities] = middle[velocities]  # velocities are mirrored about 0, not about their mean
     matrices, shifts = [], []
     for order in itertools.permutations(range(len(positions))):
         for signs in itertools.product((1.0, -1.0), repeat=len(positions)):

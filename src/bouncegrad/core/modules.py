@@ -1,4 +1,4 @@
-"""Modules: K small networks of one shape whose weights are stacked, called as one with one more argument.
+"""Modules: K small networks of one shape with stacked weights. A call takes rows and the module of each row.
 
 y_r = W_L[k] act(... act(W_1[k] x_r + b_1[k]) ...) + b_L[k],    k = which_r
 """
@@ -24,11 +24,11 @@ class ModulePool(nn.Module):
 
     Args:
         modules: K.
-        sizes: widths from input to output; activations stand between layers, the last layer is linear.
+        sizes: widths from input to output; activations are between layers, the last layer is linear.
         generator: draws the first weights, uniform within 1 / sqrt(inputs) as `nn.Linear` does.
         activation: "silu" or "relu".
         path: how `pool(x, which)` is evaluated. "grouped" sorts the rows by module and multiplies each group once
-            (least work); "dense" evaluates every module on every row and picks (static shapes). The numbers are equal.
+            (least work); "dense" evaluates every module on every row and picks (static shapes). The results are equal.
 
     Example:
         >>> pool = ModulePool(2, (3, 8, 1), torch.Generator().manual_seed(0))
@@ -56,11 +56,11 @@ class ModulePool(nn.Module):
 
     @property
     def modules_count(self) -> int:
-        """K."""
+        """K, the number of modules."""
         return len(self.weights[0])
 
     def forward(self, x: Float[Tensor, "R inputs"], which: Int[Tensor, " R"]) -> Float[Tensor, "R outputs"]:
-        """Row r through module `which[r]`."""
+        """Evaluates module `which[r]` on row r."""
         if self.path == "dense":
             every = self.all(x)
             return every.gather(0, which[None, :, None].expand(1, *every.shape[1:]))[0]
@@ -73,18 +73,18 @@ class ModulePool(nn.Module):
         return Permuted.apply(y, back, order)
 
     def one(self, x: Float[Tensor, "R inputs"], k: int) -> Float[Tensor, "R outputs"]:
-        """Every row through module k."""
+        """Evaluates module k on every row."""
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             x = self.activation(torch.addmm(bias[k], x, weight[k]), inplace=not torch.is_grad_enabled())
         return torch.addmm(self.biases[-1][k], x, self.weights[-1][k])
 
     def all(self, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "K R outputs"]:
-        """Every row through every module."""
+        """Evaluates every module on every row."""
         return self.layers(x.expand(self.modules_count, *x.shape), first=0)
 
     @torch.no_grad()
     def bring_together(self, share: float, optimizer: torch.optim.Optimizer | None = None) -> None:
-        """Modules keep this share of what sets them apart, `W_k <- mean + share (W_k - mean)`; momenta become equal."""
+        """Reduces differences of modules to this share, `W_k <- mean + share (W_k - mean)`; momenta become equal."""
         for parameter in self.parameters():
             mean = parameter.mean(0, keepdim=True)
             parameter.copy_(mean + share * (parameter - mean))
@@ -95,7 +95,7 @@ class ModulePool(nn.Module):
     def layers(
         self, x: Float[Tensor, "K R width"], first: int, only: int | None = None
     ) -> Float[Tensor, "K R outputs"]:
-        """The layers from `first` on; rows of `x[k]` go through module k, those of `x[0]` through the `only` one."""
+        """Evaluates the layers from `first` on: module k on the rows of `x[k]`, or module `only` on those of `x[0]`."""
         chosen = slice(None) if only is None else slice(only, only + 1)
         for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
             weight, bias = weights[chosen], biases[chosen]
@@ -107,20 +107,20 @@ class ModulePool(nn.Module):
 
 
 class Permuted(torch.autograd.Function):
-    """`x[order]`; the gradient is gathered by the inverse, where that of an index would be scattered row by row."""
+    """Computes `x[order]`. The gradient is gathered by the inverse order; autograd would scatter it row by row."""
 
     @staticmethod
     def forward(x: Tensor, order: Tensor, back: Tensor) -> Tensor:
-        """Rows in this order; `back` is its inverse."""
+        """Returns the rows in this order; `back` is its inverse."""
         return x[order]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
-        """Keeps the two orders."""
+        """Keeps both orders for the backward pass."""
         ctx.save_for_backward(*inputs[1:])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        """The gradient's rows, back in their places."""
+        """Returns the rows of the gradient in the original order."""
         order, back = ctx.saved_tensors
         return Permuted.apply(gradient, back, order), None, None

@@ -1,11 +1,11 @@
-"""Moves: which slots of each task a proposal fills anew, and with what it may fill them.
+"""Moves: they select the slots of each task that a proposal changes, and draw modules for them.
 
-    slot    one slot, drawn at random
+    slot    one random slot
     group   all slots of one random group (for a graph the edges into one entity: the paper)
-    flip    one random slot, which gets another module than it has
+    flip    one random slot, which gets a different module
     all     every slot
 
-Modules are drawn from given probabilities, `z'_s ~ p(z_s)`; all other slots stay.
+Modules are drawn from given probabilities, `z'_s ~ p(z_s)`; all other slots keep their modules.
 
 Source: Alet et al. 2019, section 3 and released code.
 """
@@ -23,7 +23,7 @@ def redraw_slot(
     groups: Int[Tensor, "G degree"],
     generator: torch.Generator,
 ) -> Int[Tensor, "B S"]:
-    """One slot of each task."""
+    """Draws a module for one random slot of each task."""
     return torch.where(one_slot(z, generator), drawn(probability, generator), z)
 
 
@@ -33,7 +33,7 @@ def redraw_group(
     groups: Int[Tensor, "G degree"],
     generator: torch.Generator,
 ) -> Int[Tensor, "B S"]:
-    """All slots of one group of each task."""
+    """Draws modules for all slots of one random group of each task."""
     return torch.where(slots_of_one_group(groups, z, generator), drawn(probability, generator), z)
 
 
@@ -43,7 +43,7 @@ def flip_slot(
     groups: Int[Tensor, "G degree"],
     generator: torch.Generator,
 ) -> Int[Tensor, "B S"]:
-    """One slot of each task, the present module excluded."""
+    """Draws a different module for one random slot of each task."""
     others = probability.scatter(2, z[..., None], 0.0)
     return torch.where(one_slot(z, generator), drawn(others, generator), z)
 
@@ -54,19 +54,19 @@ def redraw_all(
     groups: Int[Tensor, "G degree"],
     generator: torch.Generator,
 ) -> Int[Tensor, "B S"]:
-    """Every slot of each task."""
+    """Draws modules for every slot of each task."""
     return drawn(probability, generator)
 
 
 def one_slot(z: Int[Tensor, "B S"], generator: torch.Generator) -> Bool[Tensor, "B S"]:
-    """For every task one slot, drawn at random."""
+    """Selects one random slot of every task."""
     return torch.randint(z.shape[1], (len(z), 1), generator=generator) == torch.arange(z.shape[1])
 
 
 def slots_of_one_group(
     groups: Int[Tensor, "G degree"], z: Int[Tensor, "B S"], generator: torch.Generator
 ) -> Bool[Tensor, "B S"]:
-    """For every task all slots of one group, drawn at random."""
+    """Selects all slots of one random group of every task."""
     batch, slots = z.shape
     member = torch.zeros(len(groups), slots + 1, dtype=torch.bool)
     member.scatter_(1, groups, True)
@@ -74,5 +74,5 @@ def slots_of_one_group(
 
 
 def drawn(probability: Float[Tensor, "B S K"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-    """A module for every slot."""
+    """Draws a module for every slot."""
     return torch.multinomial(probability.flatten(0, 1), 1, generator=generator).view(probability.shape[:2])

@@ -2,9 +2,9 @@
 
     Σ_s (m_s + c) W = Σ_s m_s W + (N - 1) c W
 
-With N entities the two sides fit alike, but on another number of entities only messages without the constant mean the
-same. The constant that is taken out is the mean message, most of all that of types whose messages hardly vary: a type
-that means "no interaction" then sends nothing.
+With N entities both sides give the same changes. With another number of entities they do not, and only messages
+without the constant c keep their meaning. The constant that is removed is a weighted mean message; types whose messages
+hardly vary have the largest weights. So a type that means "no interaction" sends nothing afterwards.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.seams import Composition
 
 TASKS, FRAMES = 100, 16
 SILENT = 0.01
 
 
 @torch.no_grad()
-def move_offsets(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]) -> None:
-    """Changes nothing on as many entities as `tracks` have, each with edges from all others.
+def move_offsets(composition: Composition, tracks: Float[Tensor, "M T N D"]) -> None:
+    """Moves the constant; with the number of entities of `tracks`, and all ordered pairs, predictions stay the same.
+
+    Compositions other than a graph have no such constant and stay as they are.
 
     Args:
         composition: its edge modules' last biases and its node module's first bias are changed.
         tracks: scaled states of training.
     """
-    marked = tracks.shape[-1] > composition.features  # who is not there sends nothing: the number of messages varies
+    if not isinstance(composition, GraphComposition):
+        return
+    marked = tracks.shape[-1] > composition.features  # absent entities send nothing: the number of messages varies
     if marked or composition.pinned or composition.slots != composition.entities * (composition.entities - 1):
         return
     mean, size = message_sizes(composition, tracks)
@@ -55,7 +60,7 @@ def message_sizes(
 
 @torch.no_grad()
 def silent_type(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]) -> int | None:
-    """The type that means "no interaction": the pinned one, or one whose messages hardly vary; None where all do."""
+    """The type that means "no interaction": the pinned one, or one whose messages hardly vary; None: all vary."""
     if composition.pinned:
         return 0
     size = message_sizes(composition, tracks)[1]

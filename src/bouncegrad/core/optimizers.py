@@ -1,11 +1,11 @@
 """Muon: gradient descent in which every direction of a weight matrix moves at the same rate.
 
-    m  <-  β m + (1 - β) g,    u = β m + (1 - β) g                       (momentum, looking ahead)
+    m  <-  β m + (1 - β) g,    u = β m + (1 - β) g                       (Nesterov momentum)
     W  <-  W - 3 rate sqrt(max(1, outputs / inputs)) polar(u),           polar(U S Vᵀ) = U Vᵀ
     biases by Adam at the same rate
 
-A law of interaction spans orders of magnitude, so most directions of a gradient are small beside the few that close
-encounters fill; here they all count. With true structures, 400 steps reach the accuracy of 4,000 steps of Adam.
+A law of interaction spans orders of magnitude, so close encounters dominate a few directions of a gradient, and all
+others are small. Here all directions count. With true structures, 400 steps reach the accuracy of 4,000 steps of Adam.
 `torch.optim.Muon` takes single matrices only; this one takes the stacked weights of a `ModulePool`.
 
 Source: Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
@@ -21,18 +21,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-MOMENTUM, MATRICES = 0.95, 3.0
-BETAS, EPSILON = (0.9, 0.999), 1e-8
-QUINTIC = (3.4445, -4.7750, 2.0315)
-STEPS, NOTHING = 5, 1e-12
+MOMENTUM = 0.95  # as published
+MATRICES = 3.0  # rate of matrices in units of the rate of biases, so that one setting serves both
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # the defaults of Adam
+QUINTIC, STEPS = (3.4445, -4.7750, 2.0315), 5  # a, b, c of `polar` and its number of steps, as published
+NOTHING = 1e-12  # matrices of a smaller norm count as zero
 
 
 class Muon(torch.optim.Optimizer):
-    """For the stacked weights `[K, inputs, outputs]` and biases `[K, 1, outputs]` of module pools.
+    """Muon for the stacked weights `[K, inputs, outputs]` and biases `[K, 1, outputs]` of module pools.
 
     Args:
-        parameters: three axes each; those with a single row are biases.
-        lr: the rate. 0.01 served every system that was tried.
+        parameters: tensors of three axes; those with a single row are biases.
+        lr: the learning rate. 0.01 worked for every system that was tried.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float = 0.01) -> None:
@@ -40,14 +41,14 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
-        """One step along the gradients that are there."""
+        """Takes one step along the gradients; tensors without a gradient stay as they are."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
                     (self.adam if weight.shape[-2] == 1 else self.matrix)(weight, weight.grad, group["lr"])
 
     def matrix(self, weight: nn.Parameter, gradient: Tensor, rate: float) -> None:
-        """Stacked matrices: the polar factor of the momentum."""
+        """Moves stacked matrices along the polar factor of the momentum."""
         state = self.state[weight]
         momentum = state.setdefault("momentum", torch.zeros_like(weight))
         momentum.lerp_(gradient, 1 - MOMENTUM)
@@ -55,7 +56,7 @@ class Muon(torch.optim.Optimizer):
         weight.sub_(polar(gradient.lerp(momentum, MOMENTUM)), alpha=MATRICES * rate * widening)
 
     def adam(self, bias: nn.Parameter, gradient: Tensor, rate: float) -> None:
-        """Biases: Adam (Kingma and Ba 2015)."""
+        """Moves biases by Adam (Kingma and Ba 2015)."""
         state = self.state[bias]
         if not state:
             state.update(step=0, mean=torch.zeros_like(bias), square=torch.zeros_like(bias))
@@ -68,14 +69,14 @@ class Muon(torch.optim.Optimizer):
 
 
 def polar(matrix: Float[Tensor, "K rows columns"]) -> Float[Tensor, "K rows columns"]:
-    """Nearly the orthogonal factor of each matrix: all singular values from 0.7 to 1.2, those of zero stay zero.
+    """Returns nearly the orthogonal factor of each matrix: singular values become 0.7 to 1.2, zeros stay zero.
 
     Five Newton-Schulz steps `X <- a X + b (X Xᵀ) X + c (X Xᵀ)² X` on the smaller side.
     """
     tall = matrix.shape[-2] > matrix.shape[-1]
     x = matrix.mT if tall else matrix
     size = x.norm(dim=(-2, -1), keepdim=True)
-    # What is left of the momentum of a module that is no longer used fades until its squares underflow.
+    # The momentum of a module that is no longer used decays until its squares underflow.
     x = torch.where(size > NOTHING, x / size, 0.0)
     a, b, c = QUINTIC
     for _ in range(STEPS):

@@ -14,22 +14,39 @@ Source: Gordon, Salmond and Smith 1993 (the filter); Doucet, de Freitas, Murphy 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bouncegrad.core.compositions.graph import GraphComposition, gaussian_loss, outer_sum
+from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
-from bouncegrad.core.structures import fillings
+from bouncegrad.core.structures import fillings, outer_sum
 
-PARTICLES = 4000
-FIRST = 32000  # halved in every frame until so many are left: the first frames tell little of velocities
-FILLINGS = 64  # of the edges into one visible entity
-IMPROBABLE = 1e-5  # share of a filling, over all particles, below which it is left out
-IMPOSSIBLE = -1e30
-ROWS_AT_ONCE = 2**15
-NUMBERS = 2**23  # of all tables together: of many entities there are fewer particles
+IMPOSSIBLE = -1e30  # log-weight of a particle that has left all bounds
+
+
+@dataclass(frozen=True)
+class Particles:
+    """How many particles a filter has, and what it keeps of them.
+
+    Args:
+        count: particles of one task.
+        first: particles in the first frame; halved in every frame until `count` are left, because the first frames say
+            little of velocities.
+        fillings: of the edges among visible entities into one visible entity; beyond, fillings are sampled.
+        improbable: a filling with a smaller share, over all particles, is left out from then on.
+        numbers: of all tables together; with many entities there are fewer particles.
+        rows_at_once: rows that stay in the cache of a processor.
+    """
+
+    count: int = 4000
+    first: int = 32000
+    fillings: int = 64
+    improbable: float = 1e-5
+    numbers: int = 2**23
+    rows_at_once: int = 2**15
 
 
 class ParticleFilter:
@@ -39,11 +56,17 @@ class ParticleFilter:
         composition: trained modules on all N = V + H entities, without lags; its slack is that of the law.
         visible: scaled states of the V entities that were recorded.
         generator: of first states and all draws.
+        settings: how many particles there are.
     """
 
     def __init__(
-        self, composition: GraphComposition, visible: Float[Tensor, "T V D"], generator: torch.Generator
+        self,
+        composition: GraphComposition,
+        visible: Float[Tensor, "T V D"],
+        generator: torch.Generator,
+        settings: Particles = Particles(),
     ) -> None:
+        self.settings = settings
         self.composition, self.visible, self.generator = composition, visible, generator
         n, v, k = composition.entities, visible.shape[1], composition.choices
         self.unseen = n - v
@@ -58,8 +81,8 @@ class ParticleFilter:
         self.of_unseen = torch.arange(unknown).repeat(known.shape[1])
         table_shape = (v, len(self.of_visible))
         self.targets, self.fillings = torch.ones(table_shape).nonzero().T  # that are probable still
-        self.most = max(1, NUMBERS // len(self.targets))
-        first = min(FIRST, self.most)
+        self.most = max(1, settings.numbers // len(self.targets))
+        first = min(settings.first, self.most)
         self.states = [torch.randn(first, self.unseen, visible.shape[2], generator=generator)]
         self.ancestors = [torch.arange(first)]
         self.into = torch.randint(k, (first, self.inwards.slots), generator=generator)
@@ -69,7 +92,7 @@ class ParticleFilter:
     def _visible_fillings(self) -> Int[Tensor, "V F V-1"]:
         """What edges among the visible may be, of every target: all fillings, or draws from what these tell alone."""
         v, k = self.visible.shape[1], self.composition.choices
-        count = max(1, FILLINGS // k**self.unseen)
+        count = max(1, self.settings.fillings // k**self.unseen)
         if k ** (v - 1) <= count:
             return fillings(k, v - 1).expand(v, -1, -1)
         alone = self.composition.on(v)
@@ -97,12 +120,13 @@ class ParticleFilter:
         known = self.sums[t][self.targets, self.of_visible[self.fillings]]
         likelihood = [
             self._likelihood(known + part[:, self.targets, self.of_unseen[self.fillings]], t)
-            for part in sent.split(max(1, ROWS_AT_ONCE // len(self.targets)))
+            for part in sent.split(max(1, self.settings.rows_at_once // len(self.targets)))
         ]
         table = torch.full_like(self.table, -torch.inf)
         table[:, self.targets, self.fillings] = self.table[:, self.targets, self.fillings] + torch.cat(likelihood)
         explained = table.logsumexp(2, keepdim=True)
-        chosen = self._drawn(explained.sum((1, 2)), min(self.most, max(PARTICLES, FIRST >> (t + 1))))
+        count = max(self.settings.count, self.settings.first >> (t + 1))
+        chosen = self._drawn(explained.sum((1, 2)), min(self.most, count))
         arriving = self.inwards.projected(self.inwards.all_messages(x[chosen]))
         self.table, self.into = (table - explained)[chosen], self.into[chosen]
         arriving = arriving.gather(2, self.into[..., None, None].expand(*self.into.shape, 1, arriving.shape[-1]))
@@ -115,7 +139,7 @@ class ParticleFilter:
 
     def _likelihood(self, sums: Float[Tensor, "P probable hidden"], t: int) -> Float[Tensor, "P probable"]:
         mean, log_variance = self.composition.from_sums(sums)
-        return -gaussian_loss(self.change[t][self.targets] - mean, log_variance).sum(-1)
+        return -self.composition.head.loss(self.change[t][self.targets] - mean, log_variance).sum(-1)
 
     def _drawn(self, logits: Float[Tensor, " P"], count: int) -> Int[Tensor, " count"]:
         """Systematic: as evenly as the weights allow; a particle that has left all bounds has none."""
@@ -126,7 +150,7 @@ class ParticleFilter:
     def _leave_out(self) -> None:
         """Fillings that are improbable for all particles together."""
         share = torch.softmax(self.table, 2).mean(0)
-        self.targets, self.fillings = (share > IMPROBABLE).nonzero().T
+        self.targets, self.fillings = (share > self.settings.improbable).nonzero().T
 
     def paths(self, count: int) -> tuple[Float[Tensor, "count T H D"], Int[Tensor, "count E"]]:
         """Tracks of some particles through all frames, and their most probable structures."""
@@ -148,17 +172,18 @@ class ParticleFilter:
 def first_explanations(
     composition: GraphComposition,
     visible: Float[Tensor, "M T V D"],
-    starts: int,
+    trials: int,
     seed: int,
+    settings: Particles = Particles(),
     report: Callable[[float], None] = lambda share: None,
-) -> tuple[Float[Tensor, "M*starts T H D"], Int[Tensor, "M*starts E"]]:
+) -> tuple[Float[Tensor, "M*trials T H D"], Int[Tensor, "M*trials E"]]:
     """Tracks of unseen entities and structures to start a search from; each task's do not depend on the others."""
     found = []
     for number, task in enumerate(visible):
-        particles = ParticleFilter(composition, task, torch.Generator(visible.device).manual_seed(seed))
+        particles = ParticleFilter(composition, task, torch.Generator(visible.device).manual_seed(seed), settings)
         for t in range(len(task) - 1):
             particles.step(t)
             report((number + (t + 1) / len(task)) / len(visible))
-        found.append(particles.paths(starts))
+        found.append(particles.paths(trials))
     tracks, z = zip(*found, strict=True)
     return torch.cat(tracks), torch.cat(z)

@@ -1,7 +1,7 @@
-"""What one visit to some regression tasks sees, and a search that is shown less of it.
+"""Regression batches; the search sees the fitted points only.
 
-Structures and adapted weights come from the fitted points alone; the held-out points judge them, and the modules
-learn from that judgement.
+Structures and adapted weights come from the fitted points. The held-out points judge them, and the modules learn from
+the loss at the held-out points.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from bouncegrad.data.regression import RegressionTasks
 
 
 class Points(NamedTuple):
-    """Where functions were looked at, and what they were there."""
+    """Points where functions are known: inputs and outputs."""
 
     x: Float[Tensor, "B P I"]
     y: Float[Tensor, "B P O"]
 
 
 class RegressionBatch(NamedTuple):
-    """B tasks: their numbers, the points that may be fitted, and those that the loss is of."""
+    """B tasks: their numbers, the points that may be fitted, and the points at which the loss is computed."""
 
     tasks: Int[Tensor, " B"]
     fitted: Points
@@ -34,28 +34,28 @@ class RegressionBatch(NamedTuple):
 
     @property
     def seen(self) -> RegressionBatch:
-        """The same visit without its held-out points: fitted points are judged."""
+        """The same batch without its held-out points: the loss is computed at the fitted points."""
         return self._replace(judged=self.fitted)
 
     @property
     def tracks(self) -> Float[Tensor, "B P 1 I+O"]:
-        """What a proposal may look at, fitted points alone: each stands where a frame of one entity would."""
+        """The fitted points, which a proposal may look at; each takes the place of a frame of one entity."""
         return torch.cat(self.fitted, -1)[:, :, None]
 
 
 def every_task(data: RegressionTasks) -> RegressionBatch:
-    """A visit to all tasks, judged by their held-out points; single precision."""
+    """Returns a batch of all tasks, judged by their held-out points, in single precision."""
     x, y = (torch.from_numpy(values).float() for values in (data.x, data.y))
     k = data.fitted
     return RegressionBatch(torch.arange(len(x)), Points(x[:, :k], y[:, :k]), Points(x[:, k:], y[:, k:]))
 
 
 class RandomTasks:
-    """Visits to random batches of tasks; one pass is an epoch.
+    """Yields random batches of tasks; one pass is an epoch.
 
     Args:
-        whole: a visit to all tasks.
-        batch: tasks a batch, at most; batches of one epoch are of nearly equal size.
+        whole: a batch of all tasks.
+        batch: largest number of tasks in a batch; batches of one epoch are of nearly equal size.
     """
 
     def __init__(self, whole: RegressionBatch, batch: int) -> None:
@@ -71,10 +71,10 @@ class RandomTasks:
 
 
 class OnFitted:
-    """Any search, on fitted points only: held-out points must not choose structures, they are what a gradient sees.
+    """Runs a search on fitted points only: held-out points are for the gradient and must not choose structures.
 
     Args:
-        search: what decides.
+        search: the search that decides.
 
     Source: Alet et al. 2018, algorithms 1 to 3: "bounce" on the training split of a task, "grad" on its test split.
     """

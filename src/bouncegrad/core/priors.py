@@ -3,7 +3,7 @@
     sparsity       p(z) = Π_e p_none^[z_e = 0] ((1 - p_none) / (K - 1))^[z_e ≠ 0]
     known edges    p(z_e = the stated type) = 1
 
-Priors that tie edges to each other are in `couplings.py`. The search adds `-log p(filling)` to a filling's loss.
+Constraints between edges are in `couplings.py`. The search adds `-log p(filling)` to a filling's loss.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Prior = Float[Tensor, "M S K"]
 
 
 def sparsity(slots: int, choices: int, none: float) -> Prior:
-    """Type 0, which sends no message, has the probability `none` in (0, 1) before any data; the others share the rest.
+    """Returns a prior: type 0, which sends no message, has the probability `none` in (0, 1); the others share the rest.
 
     Example:
         >>> sparsity(1, 3, 0.5).exp().tolist()
@@ -29,7 +29,7 @@ def sparsity(slots: int, choices: int, none: float) -> Prior:
 
 
 def known_edges(types: Int[Tensor, "M S"], choices: int) -> Prior:
-    """Edges whose type is stated; -1 stands for unknown.
+    """Returns the prior of edges whose type is stated; -1 stands for unknown.
 
     Example:
         >>> known_edges(torch.tensor([[1, -1]]), 2).exp().tolist()
@@ -40,13 +40,13 @@ def known_edges(types: Int[Tensor, "M S"], choices: int) -> Prior:
 
 
 def of_tasks(prior: Prior | None, tasks: slice | Int[Tensor, " B"]) -> Prior | None:
-    """The rows of some tasks; where it is the same for all tasks, that."""
+    """Returns the rows of some tasks; a prior that is the same for all tasks is returned as it is."""
     return prior if prior is None or len(prior) == 1 else prior[tasks]
 
 
 def of_fillings(
     prior: Prior, block: Int[Tensor, "fillings size"], slots: Int[Tensor, "G size"]
 ) -> Float[Tensor, "M G fillings"]:
-    """Log-probability of every filling of some slots of each group; slots that do not exist (number S) add nothing."""
+    """Returns the log-probability of every filling of some slots of each group; padding (slot number S) adds 0."""
     padded = torch.nn.functional.pad(prior, (0, 0, 0, 1))
     return sum((padded[:, slots[:, i]][..., block[:, i]] for i in range(slots.shape[1])), torch.zeros(()))

@@ -1,17 +1,17 @@
-"""Proposals: what suggests structures to a proposing search.
+"""Proposals: they suggest structures to a search that tests them.
 
-    uniform    every module is as likely as any other
+    uniform    all modules have equal probability
     learned    an encoder's probabilities; it learns by cross-entropy on accepted structures
-    truth      the true structures, for the upper end of a comparison (an oracle)
-    in turn    two proposals, each of which learns from its own
+    truth      the true structures, as the upper end of a comparison (an oracle)
+    in turn    two proposals that alternate; each learns from its own moves
 
-All mix a share of the uniform distribution in, `p <- (1 - u) p + u / K`, so that none is ever surer than that: what a
-proposal excludes no search would find. Which slots are filled anew is a move's matter, see `moves.py`.
+All mix in a share u of the uniform distribution, `p <- (1 - u) p + u / K`, because a search cannot find what its
+proposal excludes. A move selects the slots that change, see `moves.py`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -24,19 +24,16 @@ from bouncegrad.core.moves import redraw_group
 from bouncegrad.core.seams import Encoder, Move, Proposal, Redraw
 from bouncegrad.core.structures import one_hot
 
-if TYPE_CHECKING:
-    from bouncegrad.core.seams import Move
-
-UNIFORM = 0.02  # share; with two modules probabilities are from 0.01 to 0.99
+UNIFORM = 0.02  # share; with two modules, probabilities are from 0.01 to 0.99
 
 
 class Uniform:
-    """Every module is as likely as any other in the slots that move.
+    """Gives all modules equal probability in the slots that change.
 
     Args:
         groups: slots that belong together.
         choices: K.
-        move: which slots are filled anew; by default those of one random group.
+        move: selects the slots that change; by default those of one random group.
     """
 
     def __init__(self, groups: Int[Tensor, "G degree"], choices: int, move: Redraw = redraw_group) -> None:
@@ -56,11 +53,11 @@ class Uniform:
 
 
 class Truth:
-    """Proposes the true structures: an oracle, by which other proposals are measured. The test of acceptance stays.
+    """Proposes the true structures: an oracle to compare other proposals with. The acceptance test remains.
 
     Args:
         truth: true structures of all tasks.
-        groups, choices, move: as of `Uniform`.
+        groups, choices, move: as in `Uniform`.
         uniform: share of the uniform distribution, in (0, 1].
     """
 
@@ -91,14 +88,14 @@ class Truth:
 class Learned:
     """Draws from the probabilities of an encoder, which learns by cross-entropy on accepted structures only.
 
-    loss = a / B · mean cross-entropy of the a structures accepted among B, so that each of them counts the same.
+    loss = a / B · mean cross-entropy of the a structures accepted among B, so that each of them has equal weight.
 
     Args:
-        encoder: tracks and present structures to logits `Float[B, S, K]`.
-        groups, move: as of `Uniform`.
+        encoder: maps tracks and present structures to logits `Float[B, S, K]`.
+        groups, move: as in `Uniform`.
         uniform: share of the uniform distribution, in (0, 1].
         optimizer: "sgd", stochastic gradient descent with momentum 0.9 (published), or "adam".
-        learning_rate: of the optimizer (published: 1e-3).
+        learning_rate: learning rate of the optimizer (published: 1e-3).
 
     Source: Alet et al. 2019, section 3.2 and released code.
     """
@@ -125,16 +122,16 @@ class Learned:
 
     @torch.no_grad()
     def probability(self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B S"]) -> Float[Tensor, "B S K"]:
-        """What slots are filled anew from."""
+        """Returns the probabilities from which modules are drawn."""
         return mixed(self.encoder(tracks, z).softmax(-1), self.uniform)
 
     def learn(self, batch: Batch, move: Move) -> None:
-        """One gradient step on the tasks whose proposal was accepted, from the structures that it was made from.
+        """Takes one gradient step on the tasks whose proposal was accepted; the input is the structure before the move.
 
         Raises:
             InputError: the loss or a gradient is not a number.
         """
-        accepted = move.accepted.view(len(move.z), -1).any(1)  # a heat bath tells of every slot
+        accepted = move.accepted.view(len(move.z), -1).any(1)  # a heat bath reports every slot
         if not accepted.any():
             return
         before = move.z if move.before is None else move.before
@@ -153,11 +150,11 @@ class Learned:
 
 
 class InTurn:
-    """Two proposals, visit by visit in turn; each learns from what became of its own.
+    """Two proposals that alternate from visit to visit; each learns from the moves that it proposed.
 
     Args:
-        first: proposes on the first visit.
-        second: on the next.
+        first: proposes on the first visit, the third, and so on.
+        second: proposes on all other visits.
     """
 
     def __init__(self, first: Proposal, second: Proposal) -> None:
@@ -167,7 +164,7 @@ class InTurn:
         return self.proposals[self.turn](batch, z, generator)
 
     def learn(self, batch: Batch, move: Move) -> None:
-        """To the one whose turn it was; then it is the other's."""
+        """Passes the move to the proposal whose turn it was; the other one has the next turn."""
         self.proposals[self.turn].learn(batch, move)
         self.turn = 1 - self.turn
 
@@ -181,7 +178,7 @@ class InTurn:
 
 
 def mixed(probability: Float[Tensor, "B S K"], uniform: float) -> Float[Tensor, "B S K"]:
-    """Probabilities with a share of the uniform distribution mixed in.
+    """Returns probabilities with a share of the uniform distribution mixed in.
 
     Example:
         >>> mixed(torch.tensor([[[0.0, 1.0]]]), 0.5).tolist()

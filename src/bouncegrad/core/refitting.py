@@ -1,12 +1,12 @@
-"""Edges into unseen entities, each filling judged by the track that fits it best.
+"""Edges into unseen entities: each filling is judged with the track that fits it best.
 
-    for every filling of the slots into the unseen (of a block of them, where there are many):
+    for every filling of the slots into the unseen entities (of a block of slots, if there are many):
         track'  <-  Gauss-Newton steps from the present track
         p(filling) ∝ exp(-cost(track', filling))
-    the best replaces edges and track
+    the filling of least cost replaces the edges, and its track replaces the track
 
-A track that was fitted to a wrong edge explains it, so that given the track the edge seems right: both have to change
-together. Edges out of the unseen act on visible entities, whose tracks are given; the heat bath finds those.
+A track that was fitted to a wrong edge explains this edge, so given the track the wrong edge seems right. Both have to
+change together. Edges out of unseen entities act on visible ones, whose tracks are given; the heat bath finds these.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.structures import fillings
 from bouncegrad.core.track_fit import TrackFit
 
-FILLINGS, STEPS, SWEEPS = 32, 6, 2
+FILLINGS = 32  # of one block: every filling needs a track of its own, which takes time
+STEPS, SWEEPS = 6, 2  # Gauss-Newton steps of each track; sweeps, because blocks depend on each other
 
 
 @torch.no_grad()
@@ -30,13 +31,13 @@ def refit(
     z: Int[Tensor, "M E"],
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "M T H D"], Int[Tensor, "M E"], Float[Tensor, "M into K"]]:
-    """Better tracks and edges, and the probability of every type in the slots into the unseen.
+    """Returns better tracks and edges, and the probability of every type in the slots into the unseen entities.
 
     Args:
         composition: trained modules on all N = V + H entities, with the slack of the law.
         visible: scaled states.
-        hidden, z: tracks and structures to begin with.
-        generator: of the blocks.
+        hidden, z: tracks and structures at the start.
+        generator: draws the blocks.
     """
     choices, tasks = composition.choices, torch.arange(len(z))
     into = into_unseen(composition, visible.shape[2])
@@ -61,5 +62,5 @@ def refit(
 
 
 def into_unseen(composition: GraphComposition, visible: int) -> Int[Tensor, " into"]:
-    """Slots of the edges into the entities that stand behind the visible ones."""
+    """Returns the slots of the edges into the unseen entities, which stand behind the visible ones."""
     return (composition.pairs[1] >= visible).nonzero()[:, 0]

@@ -1,10 +1,11 @@
-"""The residual-based annealer: the temperature is what errors of this size and likeness call noise.
+"""The residual-based annealer: it computes the temperature from the size and autocorrelation of the residuals.
 
     T = 2 s / (n (1 - ρ²))
 
 s: mean square of the training residuals, n: numbers of one task, ρ: autocorrelation of residuals from frame to frame.
-With independent normal errors of variance s the log-likelihood of a task is -n loss / (2 s), so at this temperature the
-Metropolis test on the mean squared error is that of the posterior; errors that last count for fewer.
+If errors are independent and normal with variance s, the log-likelihood of a task is -n loss / (2 s). At this
+temperature the Metropolis test on the mean squared error is then the test for the posterior. Autocorrelated errors
+count as fewer numbers.
 
 Source: Alet et al. 2019, released code.
 """
@@ -19,7 +20,7 @@ from bouncegrad.core.seams import Clock, Move
 
 
 class Residual:
-    """Sets the temperature once a pass, from the residuals of the pass before.
+    """Sets the temperature once a pass, from the residuals of the previous pass.
 
     Args:
         start: the temperature of the first pass, on the mean squared error.
@@ -31,23 +32,23 @@ class Residual:
         self.epoch, self.tasks, self.square, self.alike, self.numbers = 0, 0, 0.0, 0.0, 0
 
     def update(self, clock: Clock, move: Move) -> None:
-        """Takes the move in; it has to tell what it leaves unexplained, which is passed over where it is not finite."""
+        """Adds the residuals of a move, which must have them. Residuals that are not finite are ignored."""
         assert move.unexplained is not None
         if clock.epoch != self.epoch:
             self._adjust()
             self.epoch = clock.epoch
-        tasks, left = len(move.z), move.unexplained
-        if not math.isfinite(left.mean_square):
+        tasks, residuals = len(move.z), move.unexplained
+        if not math.isfinite(residuals.mean_square):
             return
         self.tasks += tasks
-        self.square += tasks * left.mean_square
-        self.alike += tasks * left.autocorrelation
-        self.numbers = left.numbers
+        self.square += tasks * residuals.mean_square
+        self.alike += tasks * residuals.autocorrelation
+        self.numbers = residuals.numbers
 
     def _adjust(self) -> None:
         if self.tasks:
             independent = self.numbers * (1 - (self.alike / self.tasks) ** 2)
-            # Errors that are all alike are one number still.
+            # Fully correlated errors still count as one number.
             self.temperature = max(2 * self.square / self.tasks / max(independent, 1.0), self.floor)
         self.tasks, self.square, self.alike = 0, 0.0, 0.0
 

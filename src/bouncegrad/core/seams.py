@@ -1,22 +1,22 @@
-"""The seams: what a part has to do so that it fits, every protocol in one place, and what passes between parts.
+"""The seams: all protocols, which define what a part must do to fit, and the values that pass between parts.
 
     composition   wires modules into a model of each task          `compositions/`
     search        decides on structures                            `search.py`, `heat_bath.py`, `shared_graph.py`
     proposal      suggests structures to a search that tests       `proposals.py`
-    move          says which slots a proposal fills again          `moves.py`
+    move          selects the slots that a proposal changes        `moves.py`
     encoder       the network behind a learned proposal            `encoders/`
-    coupling      ties edges to each other in a draw               `couplings.py`
+    coupling      restricts which edge types go together           `couplings.py`
     annealer      sets the temperature                             `annealing.py`, `residual.py`
     head          the likelihood of a change                       `heads.py`
 
 Any object with the right methods fits; nothing is inherited. A protocol that is checked while the program runs is a
-capability: training and inference use it where a composition or a search has it, and do without it elsewhere.
+capability: training and inference use it if a composition or a search has it, and work without it otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -26,7 +26,7 @@ from bouncegrad.core.batches import Batch, Visit
 
 
 class Clock(NamedTuple):
-    """Where a run stands: passes so far, and the shares of the run and of its cooling that are behind it, 0 to 1."""
+    """The state of a run: passes so far, and the shares of the run and of its cooling that are done, from 0 to 1."""
 
     epoch: int
     progress: float
@@ -34,8 +34,8 @@ class Clock(NamedTuple):
 
 
 class Unexplained(NamedTuple):
-    """What predictions of a batch leave unexplained: the mean square, how many numbers a task has, and how alike the
-    residuals of one frame and the next are (their correlation, in [-1, 1])."""
+    """The residuals of a batch in three numbers: their mean square, how many there are in a task, and the correlation
+    of the residuals of one frame and the next, in [-1, 1]."""
 
     mean_square: float
     numbers: int
@@ -43,11 +43,11 @@ class Unexplained(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What one move did: the structures after it, and which tasks or slots it changed.
+    """The result of one move: the structures after it, and which tasks or slots it changed.
 
-    `loss_before` and `loss_proposed` are mean losses of a proposing search, `before` the structures it proposed from;
-    the heat bath, which has no rejected proposals, leaves them empty and instead tells `probability`, the conditional
-    of every slot's module.
+    A search that tests proposals gives mean losses in `loss_before` and `loss_proposed`, and the structures before the
+    move in `before`. The heat bath rejects nothing: it leaves these empty and gives `probability`, the conditional
+    probability of every slot's module.
     """
 
     z: Int[Tensor, "B S"]
@@ -60,68 +60,121 @@ class Move(NamedTuple):
 
 
 class Joint(NamedTuple):
-    """Groups drawn at once: every allowed state, as the number of the filling that it means for each member."""
+    """Groups that are drawn together, and their allowed states: a state is the filling number of each member."""
 
     members: Int[Tensor, " g"]
     states: Int[Tensor, "states g"]
 
 
 class Plan(NamedTuple):
-    """Which of each group's slots are drawn (by column), and jointly for which groups; no joints: each group apart."""
+    """The columns of each group's slots that are drawn, and the groups drawn together; none: each group separately."""
 
     columns: Int[Tensor, "G block"]
     joints: tuple[Joint, ...] = ()
 
 
 class Composition(Protocol):
-    """Wires modules into one model per task, given a structure `z: Int[B, S]`. Knows nothing of search or annealing."""
+    """Wires modules into one model per task, given structures `z: Int[B, S]`. It does not know search or annealing."""
 
     @property
     def slots(self) -> int:
-        """S."""
+        """S, the number of slots."""
 
     @property
     def choices(self) -> int:
-        """K: how many modules may fill a slot."""
+        """K, the number of modules that may fill a slot."""
 
     @property
     def groups(self) -> Int[Tensor, "G degree"]:
-        """Slots that belong together (for a graph: the edges into one entity), padded with S."""
+        """Groups of slots that belong together (for a graph: the edges into one entity), padded with S."""
 
-    def named_parameters(self) -> Iterable[tuple[str, Tensor]]:
-        """What is learned of the modules, with names for messages."""
+    def named_parameters(self) -> Iterable[tuple[str, nn.Parameter]]:
+        """Returns the learned tensors of the modules, with names for messages."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The modules' weights."""
+        """Returns the weights of the modules."""
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
-        """Takes them up again."""
+        """Restores these weights."""
 
     def loss(self, batch: Visit, z: Int[Tensor, "B S"]) -> Float[Tensor, " B"]:
-        """Mean loss of each task per observed number; differentiable in the modules."""
+        """Returns the mean loss of each task per observed number; differentiable in the modules."""
 
 
 class Enumerable(Composition, Protocol):
-    """A composition that tells the loss of every filling of a group at once: what the heat bath asks for."""
+    """A composition that computes the losses of all fillings of a group at once; the heat bath needs it."""
 
     def conditional_losses(
         self, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "B G fillings"]:
-        """Summed negative log-likelihood of every filling of `groups[g, columns[g]]`, the other slots as in `z`.
+        """Returns the summed negative log-likelihood of each filling of `groups[g, columns[g]]`, other slots as in `z`.
 
-        Exact only where the loss is a sum over groups, each term depending on its own group's slots alone.
+        It is exact only if the loss is a sum over groups, and each term depends only on the slots of its group.
         """
 
 
 class Explained(Composition, Protocol):
-    """A composition that tells what its predictions leave unexplained: what the residual-based annealer asks for."""
+    """A composition that reports the residuals of its predictions; the residual-based annealer needs it."""
 
     def residuals(self, batch: Batch, z: Int[Tensor, "B S"]) -> Float[Tensor, "B C R N D"]:
-        """Predicted less observed frames, R in a row, whose mean square is the loss."""
+        """Returns predicted minus observed frames, R in a row; their mean square is the loss."""
+
+
+class Head(Protocol):
+    """The likelihood of a change, given the output of the node module."""
+
+    def loss(self, error: Tensor, log_variance: Tensor) -> Tensor:
+        """Returns the negative log-density of each element, in nats.
+
+        Args:
+            error: the observed change minus the predicted mean, in units of a typical change.
+            log_variance: logarithm of the squared scale of the error, in the same units.
+        """
+
+
+@runtime_checkable
+class Relational(Enumerable, Protocol):
+    """Capability: the slots are edges between entities, so that a structure is a graph. Inference needs it."""
+
+    entities: int
+    features: int
+    lags: int
+    pinned: bool
+    pairs: Int[Tensor, "2 E"]
+    temperature: Tensor
+    """The calibrated temperature of edge probabilities; 1 before calibration."""
+
+    def on(
+        self, entities: int, pairs: Int[Tensor, "2 E"] | None = None, kinds: Sequence[int] | None = None
+    ) -> Relational:
+        """Returns the same modules (shared, not copied) on other entities or candidate pairs."""
+
+    def eval(self) -> Any:
+        """Sets the modules to evaluation, as `nn.Module.eval` does."""
+
+    def cpu(self) -> Self:
+        """Moves the modules to the CPU, as `nn.Module.cpu` does."""
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """Capability: modules that can take part in the stages of training, see `fitting/stages.py`."""
+
+    def bring_together(self, share: float, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Reduces the differences between modules to this share."""
+
+    def hide(self, steady: Float[Tensor, "D D"]) -> None:
+        """Takes the map to what constant features explain of a state (`steady.py`), which is hidden until `open(1)`."""
+
+    def open(self, share: float) -> None:
+        """Sets how much the modules see of the states themselves, beside their differences, from 0 to 1."""
+
+    def relabel(self, order: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
+        """Gives module k the weights of module `order[k]`, and the optimizer's state that belongs to them."""
 
 
 class Search(Protocol):
-    """One move for every task of a batch, without gradient."""
+    """Makes one move for every task of a batch, without gradient."""
 
     def __call__(
         self,
@@ -132,33 +185,44 @@ class Search(Protocol):
         temperature: float,
         generator: torch.Generator,
     ) -> Move:
-        """The move from `z` at this temperature."""
+        """Returns the move from `z` at this temperature."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Returns what a checkpoint keeps."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it up again."""
+        """Restores what `state_dict` returned."""
+
+
+@runtime_checkable
+class ConditionalSearch(Search, Protocol):
+    """Capability: a search that draws from conditional probabilities, with a coupling and a prior."""
+
+    coupling: Coupling
+    prior: Float[Tensor, "M S K"] | None
+
+    def group_of(self, tasks: Int[Tensor, " B"]) -> Int[Tensor, " B"] | None:
+        """Returns the group of each task; tasks of one group share a graph. None: each task has its own graph."""
 
 
 class Proposal(Protocol):
-    """Suggests new structures, and may learn from what became of them."""
+    """Suggests new structures, and may learn from the moves that follow."""
 
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-        """New structures for the batch."""
+        """Returns new structures for the batch."""
 
     def learn(self, batch: Batch, move: Move) -> None:
-        """Called once after every move."""
+        """Learns from a move; it is called once after every move."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Returns what a checkpoint keeps."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it up again."""
+        """Restores what `state_dict` returned."""
 
 
 class Redraw(Protocol):
-    """One way to fill slots anew."""
+    """Selects slots of each task, and draws new modules for them."""
 
     def __call__(
         self,
@@ -167,49 +231,49 @@ class Redraw(Protocol):
         groups: Int[Tensor, "G degree"],
         generator: torch.Generator,
     ) -> Int[Tensor, "B S"]:
-        """New structures; probabilities are above 0 and need not add up to 1, groups are padded with S."""
+        """Returns new structures; probabilities are above 0 and need not add up to 1, groups are padded with S."""
 
 
 class Encoder(Protocol):
-    """A network behind the learned proposal; `generator` draws what it draws: weights, noise, dropout masks."""
+    """The network of a learned proposal; `generator` draws its weights, noise and dropout masks."""
 
     generator: torch.Generator
 
     def __call__(
         self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B S"], learning: bool = False
     ) -> Float[Tensor, "B S K"]:
-        """Logits of every slot's module, given tracks and present structures; units are dropped while learning."""
+        """Returns logits of the module of every slot; units are dropped while learning."""
 
     def parameters(self) -> Iterable[nn.Parameter]:
-        """What is learned."""
+        """Returns what is learned."""
 
     def named_parameters(self) -> Iterable[tuple[str, Tensor]]:
-        """The same with names."""
+        """Returns what is learned, with names."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Returns what a checkpoint keeps."""
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
-        """Takes it up again."""
+        """Restores what `state_dict` returned."""
 
 
 class Coupling(Protocol):
-    """Plans a draw; `largest` is the most fillings of one group that may be enumerated in a block."""
+    """Plans a draw; `largest` is the largest number of fillings that a block may have."""
 
     def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
-        """A fresh plan for one draw."""
+        """Returns a new plan for one draw."""
 
 
 class Annealer(Protocol):
-    """Holds a temperature and sets it anew from what the moves did."""
+    """Holds a temperature, and changes it after every move."""
 
     temperature: float
 
     def update(self, clock: Clock, move: Move) -> None:
-        """Called once after every move."""
+        """Sets the temperature; it is called once after every move."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Returns what a checkpoint keeps."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes it up again."""
+        """Restores what `state_dict` returned."""

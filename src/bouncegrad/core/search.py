@@ -1,4 +1,4 @@
-"""Search: what decides on structures. It sees losses and groups of slots, never graphs.
+"""Search: it decides on structures. It sees losses and groups of slots, never graphs.
 
 Metropolis (the paper)   propose z'; accept with probability min(1, exp((loss(z) - loss(z')) / T))
 heat bath                draw a group's slots from  p(filling) ∝ exp(-summed loss(filling) / T),  see `heat_bath.py`
@@ -20,7 +20,7 @@ class Metropolis:
     """Propose, test, accept (Alet et al. 2019, algorithm 1): one proposal per task and visit.
 
     Args:
-        explain: tell what the structures after the move leave unexplained; costs one more evaluation.
+        explain: also report the residuals under the structures after the move; this takes one more evaluation.
     """
 
     def __init__(self, explain: bool = False) -> None:
@@ -38,11 +38,11 @@ class Metropolis:
     ) -> Move:
         proposed = proposal(batch, z, generator)
         before, after = composition.loss(batch, z), composition.loss(batch, proposed)
-        # A proposal whose loss is not finite is refused: comparisons with NaN are false.
+        # A proposal whose loss is infinite or NaN is refused: comparisons with NaN are false.
         accepted = torch.rand(len(z), generator=generator) < torch.exp((before - after) / temperature)
         new = torch.where(accepted[:, None], proposed, z)
-        left = unexplained(cast(Explained, composition).residuals(batch, new)) if self.explain else None
-        return Move(new, accepted, before, after, before=z, unexplained=left)
+        residuals = unexplained(cast(Explained, composition).residuals(batch, new)) if self.explain else None
+        return Move(new, accepted, before, after, before=z, unexplained=residuals)
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -52,7 +52,7 @@ class Metropolis:
 
 
 class Kept:
-    """Structures stay as they are: what is learned now takes them as known."""
+    """Keeps structures as they are, for modules that learn from known structures."""
 
     def __call__(
         self,
@@ -73,13 +73,13 @@ class Kept:
 
 
 def unexplained(residuals: Float[Tensor, "B C R N D"]) -> Unexplained:
-    """The three numbers that the residual-based annealer is told.
+    """Returns the three numbers that the residual-based annealer needs.
 
-    Segments stand one after another, as published: where a rollout begins anew, its error is small again. Within
-    rollouts alone errors would seem to be all alike, for they add up.
+    Segments are joined one after another, as published: at the start of a segment the error is small again. Within one
+    rollout errors add up, so their autocorrelation alone would always be near 1.
     """
     frames = residuals.flatten(1, 2)
     before, after = frames[:, :-1] - frames[:, :-1].mean(), frames[:, 1:] - frames[:, 1:].mean()
     size = float(before.norm() * after.norm())
-    alike = float((before * after).sum()) / size if size > 0 else 0.0  # one frame, or no error: nothing to tell
+    alike = float((before * after).sum()) / size if size > 0 else 0.0  # 0 if there is one frame, or no error
     return Unexplained(float(residuals.square().mean()), residuals[0].numel(), alike)

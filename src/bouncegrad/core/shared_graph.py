@@ -2,8 +2,8 @@
 
     p(filling) ∝ exp(-Σ_{tasks of the group} summed loss(filling) / T)
 
-Where recordings are of the same system, each tells something of the one graph, and edges that none of them could tell
-alone are told by all.
+If recordings are of the same system, each holds some evidence on the one graph. Edges that no single recording could
+determine are then determined by all of them together.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.heat_bath import ENUMERATED, HeatBath
+from bouncegrad.core.heat_bath import Enumeration, HeatBath
 from bouncegrad.core.priors import Prior
 from bouncegrad.core.seams import Composition, Coupling, Enumerable, Move, Proposal
 
@@ -25,9 +25,9 @@ TASKS_AT_ONCE = 16
 class SharedGraph(HeatBath):
     """The heat bath for a structure that all tasks of a group share; each visit draws it anew.
 
-    Args: as of `HeatBath`, and
-        group: the group of each task, 0, 1, ...; None: all are one. What is known of single edges of any task is known
-            of its group.
+    Args: those of `HeatBath`, and
+        group: the group of each task, 0, 1, ...; None: all tasks are one group. What is known of single edges of a task
+            holds for its group.
     """
 
     shared = True
@@ -35,18 +35,17 @@ class SharedGraph(HeatBath):
     def __init__(
         self,
         decay: float = 0.7,
-        enumerate_up_to: int = ENUMERATED,
-        block: int | None = None,
+        limits: Enumeration = Enumeration(),
         coupling: Coupling | None = None,
         prior: Prior | None = None,
         group: Int[Tensor, " M"] | None = None,
-        shared_noise: int = 0,
+        noise_rows: int = 0,
     ) -> None:
         self.group, groups = group, 1 if group is None else int(group.max()) + 1
         if prior is not None and len(prior) > 1:
             # The mean of log-probabilities keeps what is impossible in one task impossible.
             prior = mean_by(self.group_of(torch.arange(len(prior))), prior, groups)
-        super().__init__(groups, decay, enumerate_up_to, block, shared_noise, coupling, prior)
+        super().__init__(groups, decay, limits, noise_rows, coupling, prior)
         self.z: Int[Tensor, "groups S"] | None = None  # -1: not drawn yet
 
     def group_of(self, tasks: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
@@ -64,12 +63,12 @@ class SharedGraph(HeatBath):
     ) -> Move:
         here, which = self.group_of(batch.tasks).unique(return_inverse=True)
         pooled = Pooled(cast(Enumerable, composition), batch, which, len(here))
-        told = None if batch.told is None else mean_by(which, batch.told, len(here))
+        observed = None if batch.observed_steps is None else mean_by(which, batch.observed_steps, len(here))
         if self.z is None:
             self.z = z.new_full((self.tasks, z.shape[1]), -1)
         first = which.argsort(stable=True)[torch.bincount(which).cumsum(0) - torch.bincount(which)]
         given = torch.where(self.z[here] < 0, z[first], self.z[here])
-        one = batch._replace(tasks=here, told=told)
+        one = batch._replace(tasks=here, observed_steps=observed)
         move = super().__call__(cast(Composition, pooled), proposal, one, given, temperature, generator)
         self.z[here] = move.z
         new = move.z[which]
@@ -85,7 +84,7 @@ class SharedGraph(HeatBath):
 
 
 class Pooled:
-    """A composition as tasks each of which is a group of tasks of a batch together."""
+    """A composition whose tasks are groups: the tasks of a batch in one group count as one task."""
 
     def __init__(self, composition: Enumerable, batch: Batch, which: Int[Tensor, " B"], groups: int) -> None:
         self.composition, self.batch, self.which, self.count = composition, batch, which, groups
@@ -94,7 +93,7 @@ class Pooled:
     def conditional_losses(
         self, batch: Batch, z: Int[Tensor, "groups S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "groups G fillings"]:
-        """Summed over the tasks of each group, some at a time, since each has a table of its own."""
+        """Losses summed over the tasks of each group; a few tasks at a time, because each has a table of its own."""
         total, whole = None, self.batch
         for part in torch.arange(len(whole.tasks)).split(TASKS_AT_ONCE):
             some = whole._replace(tasks=whole.tasks[part], tracks=whole.tracks[part], segments=whole.segments[part])

@@ -1,10 +1,10 @@
-"""Between which values a forecast lies: sampled futures, widened until they hold what they say.
+"""Intervals of forecasts: sampled futures, widened until the intervals contain 90 % of the true values.
 
     low  = x̂ - f_h (x̂ - q05),     high = x̂ + f_h (q95 - x̂)            q: quantiles of the sampled futures
 
-Samples know the error of one step, drawn anew in every frame; errors of a law last from frame to frame. What they miss
-of a feature at each horizon h is made up by f_h, chosen so that 90 % of the true values of tasks that were not trained
-on lie between. Nothing is assumed of how errors are distributed.
+Samples add an independent error in every frame, but errors of a learned law last from frame to frame. So the intervals
+of samples are too narrow. The factor f_h corrects this for each feature and each horizon h: it is chosen so that 90 %
+of the true values of held-out tasks lie in the interval. This holds for any distribution of the errors.
 
 Source: split conformal prediction (Vovk et al. 2005), with the sampled quantiles as its score.
 """
@@ -20,11 +20,13 @@ from torch import Tensor
 from bouncegrad.core.compositions.forecaster import Forecaster
 from bouncegrad.core.marks import counted
 
-SHARE, SAMPLES = 0.9, 64
-HORIZONS, TASKS_AT_ONCE = 20, 20
-APART = 4  # frames between starts
-LEAST = 0.2
-TINY = 1e-12
+SHARE = 0.9  # of the true values, which an interval should contain
+SAMPLES = 64  # sampled futures, so that three of them lie beyond either end of an interval
+HORIZONS = 20  # frames ahead, as in published tables
+TASKS_AT_ONCE = 20  # limits the memory of samples
+APART = 4  # frames between the starts of judged forecasts; a start at every frame would take three times as long
+LEAST = 0.2  # the point forecast keeps at least this share of the interval's width on either side
+TINY = 1e-12  # avoids division by 0
 
 
 class Futures(NamedTuple):
@@ -44,9 +46,9 @@ def futures(
     steps: int,
     generator: torch.Generator,
 ) -> Futures:
-    """R = `steps` frames from the states `x`: without noise under `best`, and quantiles of samples, each under its `z`.
+    """Returns R = `steps` frames from the states `x`: without noise under `best`, and quantiles of samples under `z`.
 
-    Every task gets the same random numbers, so that its forecast does not depend on the tasks it is made with.
+    Every task gets the same random numbers, so that its forecast does not depend on the other tasks.
     """
     samples, (b, c, n, _) = len(z), x.shape
     point = forecaster.rollout(x, best, steps)
@@ -55,13 +57,13 @@ def futures(
     paths = forecaster.sample(x.expand(samples, *x.shape).flatten(0, 1), z.flatten(0, 1), noise)
     ranked = torch.nan_to_num(paths.view(samples, b, c, steps, n, -1)).sort(0).values
     low, high = (ranked[round(share * (samples - 1))] for share in ((1 - SHARE) / 2, (1 + SHARE) / 2))
-    # The point need not lie between; it keeps a part of the width on either side.
+    # The point forecast may lie outside of the quantiles; the interval is then extended around it.
     least = LEAST * (high - low)
     return Futures(point, torch.minimum(low, point - least), torch.maximum(high, point + least))
 
 
 def widened(found: Futures, widening: Float[Tensor, "horizons D"]) -> Futures:
-    """The same, with what samples miss at each horizon made up; beyond the last horizon as there."""
+    """Returns the futures with widened intervals; beyond the last horizon, the last factors are used."""
     steps = found.x.shape[2]
     factor = widening[torch.arange(steps).clamp(max=len(widening) - 1)][:, None]
     return Futures(found.x, found.x - factor * (found.x - found.low), found.x + factor * (found.high - found.x))
@@ -71,22 +73,22 @@ def widened(found: Futures, widening: Float[Tensor, "horizons D"]) -> Futures:
 def widening(
     forecaster: Forecaster, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], generator: torch.Generator
 ) -> Float[Tensor, "horizons D"]:
-    """f_h of every feature, for each of 20 horizons; those beyond the length of the tracks are as the last.
+    """Returns f_h of every feature, for each of 20 horizons; beyond the length of the tracks the last f_h is repeated.
 
-    Errors drift as a recording goes on, and forecasts begin at its end: each horizon is judged by the two latest of a
-    few starts that it can be seen from.
+    Errors drift as a recording goes on, and forecasts begin at its end. So each horizon is judged by the two latest
+    starts after which the recording is long enough.
 
     Args:
-        tracks: scaled states of tasks that were not trained on, where there are enough.
+        tracks: scaled states of held-out tasks, or of training tasks if there are too few.
         z: their structures.
     """
     lags = forecaster.graph.lags
     steps = min(HORIZONS, tracks.shape[1] - 1 - lags)
-    seen = sorted({*range(1, steps + 1, APART), steps})
-    missed = {ahead: misses(forecaster, tracks[:, -1 - lags - ahead :], z, generator) for ahead in seen}
+    lengths = sorted({*range(1, steps + 1, APART), steps})
+    missed = {ahead: misses(forecaster, tracks[:, -1 - lags - ahead :], z, generator) for ahead in lengths}
     found = []
     for h in range(steps):
-        judges = [ahead for ahead in seen if ahead > h][:2]
+        judges = [ahead for ahead in lengths if ahead > h][:2]
         found.append(torch.cat([missed[ahead][:, h] for ahead in judges]).flatten(0, 1).nanquantile(SHARE, dim=0))
     return torch.stack(found).nan_to_num(1.0).clamp(min=TINY)[torch.arange(HORIZONS).clamp(max=steps - 1)]
 
@@ -94,9 +96,9 @@ def widening(
 def misses(
     forecaster: Forecaster, tracks: Float[Tensor, "M L+R+1 N D"], z: Int[Tensor, "M E"], generator: torch.Generator
 ) -> Float[Tensor, "M R N D"]:
-    """By what factor each of the last R frames lies farther from the forecast than the samples say.
+    """Returns the factor by which each of the last R frames lies farther from the forecast than the samples say.
 
-    NaN where it was not observed, or not observed where the forecast starts.
+    It is NaN if the frame, or the start of the forecast, was not observed.
     """
     graph = forecaster.graph
     states, counts = graph.with_history(tracks), counted(tracks, graph.features, graph.lags, rolled=True)

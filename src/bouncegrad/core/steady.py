@@ -1,7 +1,7 @@
-"""What stays the same within a task: it could name edges, so it is hidden while names are found.
+"""Hides per-task constants until types settle.
 
-A feature that is constant in a task, such as a frequency or a mass, tells one edge from another for as long as the task
-lasts. A law seen through it can have its name swapped for one half of the edges, and the likelihood is the same.
+A feature that is constant in a task, such as a frequency or a mass, identifies edges of the task. With it, modules can
+swap two type labels for one half of the edges, and the likelihood stays the same.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from torch import Tensor
 
 from bouncegrad.core.marks import present, unmarked
 
-TINY = 1e-6
+TINY = 1e-6  # smaller changes of scaled states are rounding errors
 
 
 def steady_part(tracks: Float[Tensor, "M T N D+marks"], features: int) -> Float[Tensor, "D D"]:
-    """The linear map from a state to what the features that are constant in every task tell of it.
+    """Returns the linear map from a state to the part of it that the features constant in every task explain.
 
-    A constant feature is told wholly, any other by linear regression on the constant ones. With no constant features,
-    or nothing else, it is 0.
+    A constant feature is explained completely, any other feature by linear regression on the constant ones. If no
+    feature is constant, or all are, the map is 0.
 
     Args:
         tracks: scaled states.
@@ -31,18 +31,18 @@ def steady_part(tracks: Float[Tensor, "M T N D+marks"], features: int) -> Float[
         >>> steady_part(torch.cat([0.1 * x + 2 * constant, constant], -1), 2).round(decimals=1).tolist()
         [[0.0, 0.0], [2.0, 1.0]]
     """
-    x, there = unmarked(tracks, features), present(tracks, features)
-    gone = torch.zeros(()).bool() if there is None else there[..., None] == 0
-    apart = x.masked_fill(gone, -torch.inf).amax(1) - x.masked_fill(gone, torch.inf).amin(1)
-    constant = apart.amax((0, 1)) < TINY
-    told = tracks.new_zeros(len(constant), len(constant))
+    x, has_state = unmarked(tracks, features), present(tracks, features)
+    absent = torch.zeros(()).bool() if has_state is None else has_state[..., None] == 0
+    extent = x.masked_fill(absent, -torch.inf).amax(1) - x.masked_fill(absent, torch.inf).amin(1)
+    constant = extent.amax((0, 1)) < TINY
+    explained = tracks.new_zeros(len(constant), len(constant))
     if constant.all() or not constant.any():
-        return told
-    x = (x.flatten(0, 2) if there is None else x[there > 0]).double()
+        return explained
+    x = (x.flatten(0, 2) if has_state is None else x[has_state > 0]).double()
     x = x - x.mean(0)
     known, other = x[:, constant], x[:, ~constant]
     slopes = torch.linalg.pinv(known.T @ known) @ (known.T @ other)
     rows = constant.nonzero()
-    told[rows, (~constant).nonzero().T] = slopes.to(told.dtype)
-    told[rows[:, 0], rows[:, 0]] = 1.0
-    return told
+    explained[rows, (~constant).nonzero().T] = slopes.to(explained.dtype)
+    explained[rows[:, 0], rows[:, 0]] = 1.0
+    return explained

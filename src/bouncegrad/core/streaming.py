@@ -1,4 +1,4 @@
-"""Tracks that stay on disk: those of a visit are read and scaled when it comes, so that any number of tasks fits."""
+"""Tracks that stay on disk. The tracks of a visit are read and scaled when needed, so any number of tasks fits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bouncegrad.data.trajectories import Trajectories
 class StreamedTracks:
     """Scaled states `Float[M, T, N, D]` of memory-mapped recordings without gaps; indexed by task.
 
-    `(x - shift) / scale`, computed in double precision, stored in single, as of tracks that are kept in memory.
+    `(x - shift) / scale`, computed in double precision, stored in single, as for tracks that are kept in memory.
 
     Args:
         data: recordings.

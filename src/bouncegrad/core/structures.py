@@ -1,4 +1,4 @@
-"""Edges and structures: the one order of edges, random starts, and adjacency matrices to and from `z`."""
+"""Edges and structures: the order of edges, random structures, and adjacency matrices to and from `z`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def edge_index(n: int) -> Int[Tensor, "2 E"]:
-    """All ordered pairs (source, target) of n entities without self-edges, `E = n (n - 1)`, by target, then source.
+    """Returns the `E = n (n - 1)` ordered pairs (source, target) of different entities, by target, then source.
 
     Example:
         >>> edge_index(3).tolist()
@@ -20,7 +20,7 @@ def edge_index(n: int) -> Int[Tensor, "2 E"]:
 
 
 def incoming_edges(pairs: Int[Tensor, "2 E"], n: int) -> Int[Tensor, "N degree"]:
-    """For each target the indices of its incoming edges, padded with E where a target has fewer than the most."""
+    """Returns the indices of the incoming edges of each target, padded with E to the largest number of them."""
     e = pairs.shape[1]
     degree = torch.bincount(pairs[1], minlength=n)
     rows = torch.full((n, max(int(degree.max()), 1)), e)
@@ -31,29 +31,29 @@ def incoming_edges(pairs: Int[Tensor, "2 E"], n: int) -> Int[Tensor, "N degree"]
 
 
 def random_structure(tasks: int, slots: int, choices: int, generator: torch.Generator) -> Int[Tensor, "M S"]:
-    """Every slot filled with a module drawn uniformly."""
+    """Returns structures in which every slot has a module drawn uniformly."""
     return torch.randint(choices, (tasks, slots), generator=generator)
 
 
 def one_hot(z: Int[Tensor, "B S"], choices: int) -> Float[Tensor, "B S K"]:
-    """1 for the module that fills a slot, 0 for the others."""
+    """Returns 1 for the module that fills a slot, 0 for the others."""
     return (z[..., None] == torch.arange(choices)).float()
 
 
 def structure_to_adjacency(z: Int[Tensor, "M E"], pairs: Int[Tensor, "2 E"], n: int) -> Int[Tensor, "M N N"]:
-    """Edge types as matrices `[source, target]`; the diagonal and pairs that are no candidates hold 0."""
+    """Returns edge types as matrices `[source, target]`, 0 on the diagonal and for pairs that are no candidates."""
     adjacency = z.new_zeros(len(z), n, n)
     adjacency[:, pairs[0], pairs[1]] = z
     return adjacency
 
 
 def adjacency_to_structure(adjacency: Int[Tensor, "M N N"], pairs: Int[Tensor, "2 E"]) -> Int[Tensor, "M E"]:
-    """The types of the candidate pairs, read from matrices `[source, target]`."""
+    """Returns the types of the candidate pairs, read from matrices `[source, target]`."""
     return adjacency[:, pairs[0], pairs[1]]
 
 
 def fillings(choices: int, slots: int) -> Int[Tensor, "choices**slots slots"]:
-    """Every filling of some slots, counting with the last slot fastest.
+    """Returns every filling of some slots; the last slot changes fastest.
 
     Example:
         >>> fillings(2, 2).tolist()
@@ -61,3 +61,16 @@ def fillings(choices: int, slots: int) -> Int[Tensor, "choices**slots slots"]:
     """
     digits = choices ** torch.arange(slots - 1, -1, -1)
     return torch.arange(choices**slots)[:, None] // digits % choices
+
+
+def outer_sum(parts: list[Float[Tensor, "R N K H"]], base: Float[Tensor, "R N H"]) -> Float[Tensor, "R N F H"]:
+    """Returns sums of one choice of each part plus the base, for all F = K^block fillings in the order of `fillings`.
+
+    The halves are summed first and then combined, so that the large result is written once.
+    """
+    if len(parts) == 1:
+        return parts[0] + base[..., None, :]
+    half = len(parts) // 2
+    left = outer_sum(parts[:half], base)
+    right = parts[half] if len(parts) - half == 1 else outer_sum(parts[half:], torch.zeros_like(base))
+    return (left[..., :, None, :] + right[..., None, :, :]).flatten(2, 3)

@@ -11,7 +11,6 @@ Source: Levenberg 1944, Marquardt 1963.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -19,6 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.heads import LOG_2PI, gaussian_loss
 
 NUDGE = 1e-2  # in scaled units
 DAMPING, SHRINK, GROW = 1e-2, 3.0, 5.0
@@ -35,8 +35,7 @@ class Residuals(NamedTuple):
     @property
     def cost(self) -> Float[Tensor, " B"]:
         """Negative log-density, summed, without constants."""
-        square = self.error.square() * torch.exp(-self.log_variance)
-        return ((square + self.log_variance) / 2).sum((1, 2, 3))
+        return gaussian_loss(self.error, self.log_variance, constant=0.0).sum((1, 2, 3))
 
     @property
     def misfit(self) -> Float[Tensor, " B"]:
@@ -50,7 +49,7 @@ class Residuals(NamedTuple):
     @property
     def loss(self) -> Float[Tensor, " B"]:
         """The same per number, with constants, as in training."""
-        return self.cost / self.error[0].numel() + math.log(2 * math.pi) / 2
+        return self.cost / self.error[0].numel() + LOG_2PI / 2
 
 
 class TrackFit:

@@ -1,15 +1,16 @@
 """Unseen entities: the search holds structures, the optimizer holds the tracks of entities that were not recorded.
 
-    starts  <-  particles that went through all frames, see `particle_filter.py`
+    trials  <-  particles that went through all frames, see `particle_filter.py`
     for temperature falling from 5 to 1:
         track  <-  Gauss-Newton step, see `track_fit.py`
-        z      <-  heat bath on all edges, the unseen track taken as seen
-        now and then the worst starts are given up
-    the best start;  then its track as exactly as the law is known, and edges into it anew, see `refitting.py`
-    all of it once more, from other particles, where recordings are explained worse than the law is known
+        z      <-  heat bath on all edges, the track of the unseen entity taken as observed
+        after some sweeps the worst trials are dropped
+    the best trial;  its track is fitted under smaller and smaller slack, then edges into it again, see `refitting.py`
+    all of this once more from other particles, where the recordings are explained worse than the law allows
 
-Variances are widened by `slack`² (in units of the training part's changes) while tracks are far from right: a law that
-is known to a thousandth finds every wrong track impossible, and tells nothing of which is better.
+While tracks are far from right, every variance is widened by `slack`² (in units of the training part's changes).
+Without slack, modules that know a law to a thousandth call every wrong track impossible, and cannot say which one is
+better.
 
 Source: Alet et al. 2019, section 5.2, which optimizes the track by gradient steps under the true edges.
 """
@@ -17,6 +18,7 @@ Source: Alet et al. 2019, section 5.2, which optimizes the track by gradient ste
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
@@ -27,33 +29,57 @@ from torch import Tensor
 from bouncegrad.core.batches import whole_tracks
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import Independent
-from bouncegrad.core.heat_bath import HeatBath
-from bouncegrad.core.inference import ENUMERATED
-from bouncegrad.core.particle_filter import first_explanations
+from bouncegrad.core.heat_bath import Enumeration, HeatBath
+from bouncegrad.core.inference import InferenceEffort
+from bouncegrad.core.particle_filter import Particles, first_explanations
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.refitting import into_unseen, refit
 from bouncegrad.core.seams import Coupling
 from bouncegrad.core.track_fit import Residuals, TrackFit
 
-STARTS, SWEEPS, POLISH = 48, 16, 8
-KEPT = {4: 16, 10: 6}  # of the starts, after so many sweeps those that explain best go on
-FILTERED = 0.5  # share of the time
-REFITS = 2
-SLACK, POLISHED = 0.1, 0.03
-HOTTEST = 5.0
-AS_GOOD = 10.0  # nats, at the calibrated temperature, that a start may be worse than the best and explain as well
-APART = 0.5  # of a feature's spread: starts as good that lie farther apart leave the track undetermined
-MISFIT = 2.0
-UNEXPLAINED = 3.0  # times the misfit that the law's variance alone would leave
-STATES_AT_ONCE = 2**17
+FILTERED = 0.5  # share of the time that the particle filter takes; only the progress bar reads it
+APART = 0.5  # of a feature's spread: if near-ties lie farther apart, the track is undetermined
+MISFIT = 2.0  # a track whose mean square misfit is larger is wrong
+
+
+@dataclass(frozen=True)
+class UnseenEffort:
+    """How much work a search for unseen entities does.
+
+    Args:
+        trials: tracks that are improved side by side, the best one is kept.
+        sweeps: of the heat bath, while the temperature falls.
+        kept: after how many sweeps how many trials go on.
+        polish: Gauss-Newton steps on the best trial, under smaller and smaller slack.
+        refits: rounds in which track and edges into it change together.
+        slack, polished: the first slack and the last one, in typical changes.
+        hottest: the first temperature.
+        near_tie: nats, at the calibrated temperature, by which trials count as equally good.
+        unexplained: if the misfit is so many times what the law's own variance leaves, the search is repeated.
+        states_at_once: states of all trials that fit into memory together.
+        particles: of the filter that finds the first tracks.
+    """
+
+    trials: int = 48
+    sweeps: int = 16
+    kept: tuple[tuple[int, int], ...] = ((4, 16), (10, 6))
+    polish: int = 8
+    refits: int = 2
+    slack: float = 0.1
+    polished: float = 0.03
+    hottest: float = 5.0
+    near_tie: float = 10.0
+    unexplained: float = 3.0
+    states_at_once: int = 2**17
+    particles: Particles = field(default_factory=Particles)
 
 
 class Explanation(NamedTuple):
-    """What was found of H entities that were not recorded, which stand behind the N - H visible ones.
+    """What was found of H entities that were not recorded; they stand behind the N - H visible ones.
 
-    `loss` is the mean loss per number of the visible entities' changes. `apart` is how far the tracks of starts that
-    explain as well lie from each other, in units of the features' spread. `misfit` is the mean square of what is left
-    unexplained in units of its standard deviation: about 1 or less where the track is right.
+    `loss` is the mean loss per number of the visible entities' changes. `apart` is how far the tracks of near-ties lie
+    from each other, in units of the features' spread. `misfit` is the mean square of what is left unexplained in units
+    of its standard deviation: about 1 or less where the track is right.
     """
 
     tracks: Float[Tensor, "M T H D"]
@@ -64,8 +90,16 @@ class Explanation(NamedTuple):
 
     @property
     def determined(self) -> Bool[Tensor, " M"]:
-        """Whether the recordings tell where the unseen ones were."""
+        """Whether the recordings determine where the unseen entities were."""
         return (self.apart < APART) & (self.misfit < MISFIT)
+
+
+class Found(NamedTuple):
+    """An explanation, its cost, and the misfit that the law's own variance would leave."""
+
+    explanation: Explanation
+    cost: Float[Tensor, " M"]
+    allowed: Float[Tensor, " M"]
 
 
 @torch.no_grad()
@@ -74,8 +108,8 @@ def find_unseen(
     visible: Float[Tensor, "M T V D"],
     count: int = 1,
     seed: int = 0,
-    starts: int | None = None,
     coupling: Coupling | None = None,
+    effort: UnseenEffort = UnseenEffort(),
     report: Callable[[float], None] = lambda share: None,
 ) -> Explanation:
     """Tracks and edges of `count` = H unseen entities in every task.
@@ -84,14 +118,14 @@ def find_unseen(
         composition: trained modules, without lags.
         visible: scaled states of the V entities that were recorded.
         count: H.
-        seed: of starts and search.
-        starts: side by side, the best is kept; 48 by default.
+        seed: of particles and search.
         coupling: what ties edges to each other.
+        effort: how much work is done.
         report: called after every sweep with the share that is done.
     """
-    on, starts = composition.on(visible.shape[2] + count), starts or STARTS  # a copy: its slack is its own
-    at_once = max(1, STATES_AT_ONCE // (starts * visible.shape[1] * on.entities))
-    find = partial(_find, on, starts=starts, coupling=coupling)
+    on = composition.on(visible.shape[2] + count)
+    at_once = max(1, effort.states_at_once // (effort.trials * visible.shape[1] * on.entities))
+    find = partial(_find, on, coupling=coupling, effort=effort)
     parts: list[Explanation] = []
     for part in visible.split(at_once):
         before, share = at_once * len(parts) / len(visible), len(part) / len(visible)
@@ -99,24 +133,25 @@ def find_unseen(
         def swept(progress: float, before: float = before, share: float = share) -> None:
             report(before + share * progress)
 
-        parts.append(_twice(find, part, seed, swept))
-    return Explanation(*(torch.cat(field) for field in zip(*parts, strict=True)))
+        parts.append(_twice(find, part, seed, effort.unexplained, swept))
+    return Explanation(*(torch.cat(parts_of) for parts_of in zip(*parts, strict=True)))
 
 
 def _twice(
-    find: Callable[..., tuple[Explanation, Tensor, Tensor]],
+    find: Callable[..., Found],
     visible: Float[Tensor, "M T V D"],
     seed: int,
+    unexplained: float,
     report: Callable[[float], None],
 ) -> Explanation:
-    """Once more, from other starts, where recordings are badly explained; the better explanation is kept."""
+    """Searches again, from other particles, where recordings are badly explained; keeps the better explanation."""
     found, cost, allowed = find(visible, seed=seed, report=lambda share: report(share / 2))
-    rows = (found.misfit > UNEXPLAINED * allowed).nonzero()[:, 0]
+    rows = (found.misfit > unexplained * allowed).nonzero()[:, 0]
     if len(rows):
         other, its_cost, _ = find(visible[rows], seed=seed + 1, report=lambda share: report(0.5 + share / 2))
         better = its_cost < cost[rows]
-        for field, new in zip(found, other, strict=True):
-            field[rows[better]] = new[better]
+        for values, new in zip(found, other, strict=True):
+            values[rows[better]] = new[better]
     report(1.0)
     return found
 
@@ -125,65 +160,63 @@ def _find(
     composition: GraphComposition,
     visible: Float[Tensor, "M T V D"],
     seed: int,
-    starts: int,
     coupling: Coupling | None,
+    effort: UnseenEffort,
     report: Callable[[float], None],
-) -> tuple[Explanation, Float[Tensor, " M"], Float[Tensor, " M"]]:
-    """What is found, its cost, and the misfit that the law's own variance would leave."""
-    tasks = len(visible)
+) -> Found:
+    tasks, v, trials = len(visible), visible.shape[2], effort.trials
     generator = torch.Generator(visible.device).manual_seed(seed)
-    composition.slack, as_good = SLACK, AS_GOOD * composition.temperature
-    first, z = first_explanations(composition, visible, starts, seed, lambda share: report(FILTERED * share))
-    fit = TrackFit(composition, visible.repeat_interleave(starts, 0), first)
+    wide, near_tie = composition.widened(effort.slack), effort.near_tie * composition.temperature
+    first, z = first_explanations(wide, visible, trials, seed, effort.particles, lambda share: report(FILTERED * share))
+    fit = TrackFit(wide, visible.repeat_interleave(trials, 0), first)
     proposal = Uniform(composition.groups, composition.choices)
+    limits = Enumeration(InferenceEffort().enumerated)
 
-    def drawn(z: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-        search = HeatBath(len(z), 0.0, ENUMERATED, shared_noise=len(z) // tasks, coupling=coupling)
-        batch = whole_tracks(fit.tracks, torch.arange(len(z)))
-        move = search(composition, proposal, batch, z, temperature, generator)
+    def drawn(fit: TrackFit, z: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        search = HeatBath(len(z), 0.0, limits, noise_rows=len(z) // tasks, coupling=coupling)
+        batch = whole_tracks(fit.tracks, torch.arange(len(z), device=z.device))
+        move = search(fit.composition, proposal, batch, z, temperature, generator)
         assert move.probability is not None
         return move.z, move.probability
 
-    for sweep in range(SWEEPS):
+    for sweep in range(effort.sweeps):
         fit.step(z)
-        z, _ = drawn(z, 1 + (HOTTEST - 1) * (1 - sweep / (SWEEPS - 1)))
-        report(FILTERED + (1 - FILTERED) * sweep / SWEEPS)
-        if sweep + 1 in KEPT:
-            kept = min(starts, KEPT[sweep + 1])
-            cost = fit.residuals(fit.hidden, z).cost.view(tasks, starts)
-            # Those that explain as well are alike, or all that go on would lie where the last digits are best.
-            rows = best_rows(cost.clamp(min=cost.min(1, keepdim=True).values + as_good), kept)
-            fit, z, starts = fit.only(rows), z[rows], kept
-    loss = fit.residuals(fit.hidden, z).cost.view(tasks, starts)
-    rows = best_rows(loss, 1)
-    paths = fit.hidden.view(tasks, starts, *fit.hidden.shape[1:])
-    alike = loss - loss.min(1, keepdim=True).values < as_good
+        z, _ = drawn(fit, z, 1 + (effort.hottest - 1) * (1 - sweep / (effort.sweeps - 1)))
+        report(FILTERED + (1 - FILTERED) * sweep / effort.sweeps)
+        if kept := dict(effort.kept).get(sweep + 1):
+            kept = min(trials, kept)
+            cost = fit.residuals(fit.hidden, z).cost.view(tasks, trials)
+            # Near-ties count as equal, so that survivors stay diverse.
+            rows = best_rows(cost.clamp(min=cost.min(1, keepdim=True).values + near_tie), kept)
+            fit, z, trials = fit.only(rows), z[rows], kept
+    cost = fit.residuals(fit.hidden, z).cost.view(tasks, trials)
+    rows = best_rows(cost, 1)
+    paths = fit.hidden.view(tasks, trials, *fit.hidden.shape[1:])
+    alike = cost - cost.min(1, keepdim=True).values < near_tie
     square = (paths - fit.hidden[rows][:, None]).square().mean((2, 3, 4))
     apart = torch.where(alike, square, 0.0).amax(1).sqrt()
-    fit, z = TrackFit(composition, visible, fit.hidden[rows]), z[rows]
-    for step in range(POLISH):
-        composition.slack = SLACK * (POLISHED / SLACK) ** ((step + 1) / POLISH)
+    fit, z = TrackFit(wide, visible, fit.hidden[rows]), z[rows]
+    for step in range(effort.polish):
+        slack = effort.slack * (effort.polished / effort.slack) ** ((step + 1) / effort.polish)
+        fit.composition = composition.widened(slack)
         fit.step(z)
-    _, probability = drawn(z, 1.0)
+    sharp = fit.composition
+    _, probability = drawn(fit, z, 1.0)
     if coupling is None or isinstance(coupling, Independent):  # else edges out of the unseen tell of those into it
-        for _ in range(REFITS):
-            fit.hidden, z, of_into = refit(composition, visible, fit.hidden, probability.argmax(-1), generator)
-            _, probability = drawn(z, 1.0)
-            probability[:, into_unseen(composition, visible.shape[2])] = of_into
+        for _ in range(effort.refits):
+            fit.hidden, z, of_into = refit(sharp, visible, fit.hidden, probability.argmax(-1), generator)
+            _, probability = drawn(fit, z, 1.0)
+            probability[:, into_unseen(composition, v)] = of_into
     best_z = probability.argmax(-1)
-    v = visible.shape[2]
     whole = fit.residuals(fit.hidden, best_z)
     loss_of_visible = Residuals(whole.error[:, :, :v], whole.log_variance[:, :, :v]).loss
-    composition.slack = SLACK
-    left = fit.residuals(fit.hidden, best_z)
-    return (
-        Explanation(fit.hidden, probability, loss_of_visible, apart, left.misfit),
-        left.cost,
-        left.allowed(SLACK),
-    )
+    rest = TrackFit(wide, visible, fit.hidden).residuals(fit.hidden, best_z)
+    found = Explanation(fit.hidden, probability, loss_of_visible, apart, rest.misfit)
+    return Found(found, rest.cost, rest.allowed(effort.slack))
 
 
-def best_rows(cost: Float[Tensor, "M starts"], count: int) -> Int[Tensor, " M*count"]:
-    """The starts of least cost of every task, as rows of all."""
-    tasks, starts = cost.shape
-    return (torch.arange(tasks)[:, None] * starts + cost.topk(count, largest=False).indices).flatten()
+def best_rows(cost: Float[Tensor, "M trials"], count: int) -> Int[Tensor, " M*count"]:
+    """The trials of least cost of every task, as rows of all."""
+    tasks, trials = cost.shape
+    best = cost.topk(count, largest=False).indices
+    return (torch.arange(tasks, device=cost.device)[:, None] * trials + best).flatten()

@@ -1,9 +1,10 @@
-"""Angles: features that come back to where they were after a whole turn.
+"""Computes with angles: features that have the same meaning after a full turn.
 
-    wrapped    differences go the shorter way round, -half a turn to half a turn
-    unwrapped  a track in which every step is the shorter way: a spline, or a change, then knows no seam
+    wrapped    differences in [-half a turn, half a turn), the shorter way round
+    unwrapped  tracks in which every step is the shorter way round, so that splines and changes see no jump
 
-An angle is named as one, `phase` in radians or `heading:deg` in degrees; nothing is guessed from names or values.
+Users state which features are angles, `phase` in radians or `heading:deg` in degrees. Nothing is guessed from names or
+values.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ TURNS = {"rad": 2 * math.pi, "deg": 360.0}
 def periods_of(
     angles: Sequence[str], features: Sequence[str], units: Sequence[str], source: str
 ) -> Float[np.ndarray, " D"]:
-    """A whole turn of each feature in its own unit; 0 for features that are no angles.
+    """Returns the period of each feature in its own unit: a full turn for angles, 0 for other features.
 
     Raises:
-        InputError: no such feature, no such unit, or another unit than the feature has.
+        InputError: there is no such feature or unit, or the feature has another unit.
 
     Example:
         >>> periods_of(("heading:deg",), ("x", "heading"), ("m", ""), "array").tolist()
@@ -46,27 +47,30 @@ def periods_of(
 
 
 def wrapped(difference: Float[np.ndarray, "*S D"], periods: Float[np.ndarray, " D"]) -> Float[np.ndarray, "*S D"]:
-    """Differences of angles the shorter way round, in [-half a turn, half a turn); of other features as they are."""
+    """Returns differences of angles the shorter way round, in [-half a turn, half a turn); others are unchanged."""
     return from_start(difference, periods, -periods / 2)
 
 
 def from_start(
     x: Float[np.ndarray, "*S D"], periods: Float[np.ndarray, " D"], start: Float[np.ndarray, " D"]
 ) -> Float[np.ndarray, "*S D"]:
-    """Angles as numbers from `start` to a turn further; other features as they are."""
+    """Returns angles as numbers in [start, start + a full turn); other features are unchanged."""
     if not periods.any():
         return x
     turn = np.where(periods > 0, periods, 1.0)
     x = np.asarray(x, np.float64)
     around = np.mod(x - start, turn)
-    # The remainder of a tiny negative number is rounded up to a whole turn.
+    # The remainder of a tiny negative number is rounded up to a full turn.
     return np.where(periods > 0, start + np.where(around < turn, around, 0.0), x)
 
 
 def unwrapped(
     track: Float[np.ndarray, "T *rest D"], periods: Float[np.ndarray, " D"]
 ) -> Float[np.ndarray, "T *rest D"]:
-    """Tracks along the first axis, angles from the first, within half a turn of 0, on by the shorter way each step."""
+    """Returns tracks along the first axis in which angles do not jump.
+
+    The first angle is in [-half a turn, half a turn). Each next one is reached by the shorter way round.
+    """
     if not periods.any():
         return track
     first = wrapped(track[:1], periods)
@@ -76,7 +80,7 @@ def unwrapped(
 def with_breaks(
     time: Float[np.ndarray, " T"], values: Float[np.ndarray, " T"], period: float
 ) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
-    """A line to draw, with a NaN wherever an angle passes its seam; as it is where `period` is 0.
+    """Returns a line to draw, with a NaN wherever an angle jumps by a full turn; unchanged if `period` is 0.
 
     Example:
         >>> with_breaks(np.arange(3.0), np.array([170.0, -170.0, -150.0]), 360.0)[1].tolist()
@@ -84,12 +88,12 @@ def with_breaks(
     """
     if not period:
         return time, values
-    seams = np.flatnonzero(np.abs(np.diff(values)) > period / 2) + 1
-    return np.insert(time, seams, time[seams]), np.insert(values, seams, np.nan)
+    jumps = np.flatnonzero(np.abs(np.diff(values)) > period / 2) + 1
+    return np.insert(time, jumps, time[jumps]), np.insert(values, jumps, np.nan)
 
 
 def as_sines(x: Float[np.ndarray, "*S D"], periods: Float[np.ndarray, " D"]) -> Float[np.ndarray, "*S D+angles"]:
-    """States with the sine of every angle in its place, and the cosines behind all features."""
+    """Returns states in which every angle is replaced by its sine; the cosines follow after all features."""
     at = np.flatnonzero(periods)
     if not at.size:
         return x
@@ -100,13 +104,16 @@ def as_sines(x: Float[np.ndarray, "*S D"], periods: Float[np.ndarray, " D"]) -> 
 
 
 def without_seams(
-    x: Float[np.ndarray, "M T N D"], there: Bool[np.ndarray, "M T N"] | None, periods: Float[np.ndarray, " D"]
+    x: Float[np.ndarray, "M T N D"], present: Bool[np.ndarray, "M T N"] | None, periods: Float[np.ndarray, " D"]
 ) -> Float[np.ndarray, "M T N D"]:
-    """Tracks in which angles are unwrapped; where nobody is, what stands there is left out."""
+    """Returns tracks in which angles are unwrapped. States where `present` is false are not used.
+
+    There the last present state of the entity is repeated; before its first one, states are 0.
+    """
     if not periods.any():
         return x
-    if there is not None:  # the last state that there is stands for those that are not
-        frame = np.maximum.accumulate(np.where(there, np.arange(x.shape[1])[:, None], 0), axis=1)
+    if present is not None:
+        frame = np.maximum.accumulate(np.where(present, np.arange(x.shape[1])[:, None], 0), axis=1)
         x = np.take_along_axis(x, frame[..., None], axis=1)
-        x = np.where(np.logical_or.accumulate(there, axis=1)[..., None], x, 0.0)
+        x = np.where(np.logical_or.accumulate(present, axis=1)[..., None], x, 0.0)
     return unwrapped(x.swapaxes(0, 1), periods).swapaxes(0, 1)

@@ -1,21 +1,26 @@
-"""From one format to another: everything is written aside, read back, compared, and only then put in its place."""
+"""Converts recordings from one format to another.
+
+All files are first written to a temporary folder, read back and compared. Only then are they moved to their places.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
+from bouncegrad.data.arguments import require_keywords
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats import Format, load, parts, save, written_format
+from bouncegrad.data.files import cannot_write
+from bouncegrad.data.formats import Format, Reading, load, parts, save, written_format
 from bouncegrad.data.formats.cells import listed
-from bouncegrad.data.resampling import Step
+from bouncegrad.data.formats.format import READ_AS_TRUTH
+from bouncegrad.data.formats.reading import OPTIONS
 from bouncegrad.data.trajectories import Trajectories
 
 PART, TASK = "{part}", "{task}"
@@ -26,10 +31,10 @@ class Converted:
     """One data set that was written.
 
     Args:
-        path: where it is.
-        part: which part of the folder it is; None for a file.
-        data: what was to be written.
-        lost: what is not as it was when the file is read back, one line for each thing, by its name.
+        path: the file or folder.
+        part: the part of the folder; None for a file.
+        data: the recordings that were to be written.
+        lost: for each field that the file does not give back unchanged, its name and one line of explanation.
     """
 
     path: Path
@@ -44,49 +49,37 @@ def convert(
     *,
     part: str | None = None,
     format: str | None = None,
-    edges: str | Path | None = None,
-    edges_order: str | None = None,
-    velocities: bool = False,
-    time_step: float | None = None,
-    resample: Step | None = None,
-    angles: Sequence[str] = (),
-    groups: str | Path | None = None,
-    kinds: str | Path | None = None,
     force: bool = False,
+    **reading: Unpack[Reading],
 ) -> list[Converted]:
     """Reads recordings of any known format and writes them in another.
 
-    Values, names, units, edges, mask and time step are kept where the target can hold them. What would be read back as
-    something else, such as unobserved cells in a table, is refused. All files appear at the end, or none.
+    Values, names, units, edges, mask and time step are kept if the target can hold them. Values that would be read back
+    as something else, such as unobserved cells in a Kipf folder, are refused. At the end either all files are there or
+    none.
 
     Args:
-        source: what `load` reads.
-        target: what `save` writes. `{part}` and `{task}` in it stand for the names of parts and tasks: a file for each.
-        part: the part to read, and to write where the target has parts. By default all, if the target has a place for
-            them.
-        format: the format to write, where the name does not decide it.
-        edges: as in `load`.
-        edges_order: as in `load`.
-        velocities: as in `load`.
-        time_step: as in `load`.
-        resample: as in `load`.
-        angles: as in `load`.
-        groups: as in `load`.
-        kinds: as in `load`.
-        force: replace files that exist.
+        source: a path that `load` reads.
+        target: a path that `save` writes. `{part}` and `{task}` in it stand for the names of parts and tasks; each of
+            them then has its own file.
+        part: the part to read, and to write if the target has parts. By default these are all parts, if the target has
+            a place for them.
+        format: the format to write, if the name does not decide it.
+        force: whether to replace files that exist.
+        reading: the options of reading, as in `load`: `edges`, `edges_order`, `velocities`, `time_step`, `resample`,
+            `angles`, `groups`, `kinds`. `Reading` describes them.
 
     Raises:
-        InputError: the source cannot be read, the target cannot hold it or exists.
+        InputError: the source cannot be read, or the target cannot hold it or exists already.
+        TypeError: an option is not known.
     """
+    require_keywords("convert", reading, OPTIONS)
     source, target = Path(source), Path(target)
     form = written_format(target, format)
     pieces: list[tuple[Path, str | None, Trajectories]] = []
     for name in _parts_to_read(source, target, form, part):
         # A file without parts may become the part of a folder.
-        read = None if not form.suffix and not parts(source) else name
-        times: dict[str, Any] = {"time_step": time_step, "resample": resample, "angles": angles}
-        times |= {"groups": groups, "kinds": kinds}
-        data = load(source, part=read, edges=edges, edges_order=edges_order, velocities=velocities, **times)
+        data = load(source, part=None if not form.suffix and not parts(source) else name, **reading)
         place = _filled(target, PART, name)
         whole = TASK not in str(place)
         for i, task in enumerate(data.tasks[:1] if whole else data.tasks):
@@ -104,7 +97,7 @@ def convert(
 
 
 def _parts_to_read(source: Path, target: Path, form: Format, part: str | None) -> list[str | None]:
-    """The parts, by name; None where the source has none or says itself which."""
+    """Returns the names of the parts; None if the source has no parts, or is a file that names its part."""
     found = parts(source)
     if part is not None:
         return [part]
@@ -120,28 +113,28 @@ def _parts_to_read(source: Path, target: Path, form: Format, part: str | None) -
 
 
 def _filled(place: Path, gap: str, name: str | None) -> Path:
-    """The path with a name in its gap."""
+    """Returns the path with a name in place of `{part}` or `{task}`."""
     if gap not in str(place):
-        # Folders are named after themselves, which `.` is not.
+        # Files in a folder are named after the folder; `.` and `..` are not its name.
         return place if place.name not in ("", "..") else place.resolve()
     if name is None:
         raise InputError(f"{place}: there is no name for {gap}; leave it out, or give the part")
     if name in ("", ".", "..") or "/" in name or os.sep in name or "\0" in name:
-        raise InputError(f"{place}: {name!r} in place of {gap} makes no file name; rename it, or leave {gap} out")
+        raise InputError(f"{place}: {name!r} in place of {gap} is not a file name; rename it, or leave {gap} out")
     return Path(str(place).replace(gap, name))
 
 
 def _aside(folder: Path) -> tempfile.TemporaryDirectory[str]:
-    """A folder on the same disk as `folder`, for what may yet be refused."""
-    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    """Makes a temporary folder on the same disk as `folder`, for files that may still be refused."""
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     try:
-        return tempfile.TemporaryDirectory(prefix=".bouncegrad-", dir=there)
+        return tempfile.TemporaryDirectory(prefix=".bouncegrad-", dir=existing)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror}); choose a folder you may write to") from None
+        raise cannot_write(folder, error) from None
 
 
 def _try(data: Trajectories, aside: Path, place: Path, part: str | None, form: Format) -> dict[str, str]:
-    """Writes one data set aside and says what is missing when it is read back."""
+    """Writes one data set to the temporary folder and returns what is lost when it is read back."""
     staged = aside / place.name
     try:
         save(data, staged, part, format=form.name)
@@ -151,7 +144,7 @@ def _try(data: Trajectories, aside: Path, place: Path, part: str | None, form: F
 
 
 def _lost(data: Trajectories, again: Trajectories) -> dict[str, str]:
-    """What differs between recordings and what a file gives back of them, in words."""
+    """Returns, for each field that a file does not give back unchanged, a line that says so."""
     lost = {}
     for field in ("features", "units", "angles", "entities", "tasks", "groups", "kinds"):
         before, after = getattr(data, field), getattr(again, field)
@@ -168,7 +161,7 @@ def _lost(data: Trajectories, again: Trajectories) -> dict[str, str]:
 
 
 def _put(asides: dict[Path, Path], expected: list[Path], force: bool) -> None:
-    """Moves all files to their places, once nothing stands in the way."""
+    """Moves all files to their places, if none of these is taken."""
     moves = {
         folder / file.relative_to(aside): file
         for folder, aside in asides.items()
@@ -181,12 +174,10 @@ def _put(asides: dict[Path, Path], expected: list[Path], force: bool) -> None:
         if file.exists() and not force:
             raise InputError(f"{file}: exists already; choose another name or add --force")
         if file.exists() and file not in moves:
-            raise InputError(f"{file}: would be read as the truth of the recordings; remove it or choose another name")
+            raise InputError(f"{file}: {READ_AS_TRUTH}")
     for place, file in moves.items():
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             file.replace(place)
         except OSError as error:
-            raise InputError(
-                f"{place}: cannot be written ({error.strerror}); choose a folder you may write to"
-            ) from None
+            raise cannot_write(place, error) from None

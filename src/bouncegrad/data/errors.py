@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """What a user gave cannot be used; the message is one line: what, where, the value, the remedy.
+    """The user's input cannot be used; the message is one line: what, where, the value, the remedy.
 
-    The command line prints it on stderr and exits with status 2; from Python it is an ordinary `ValueError`.
+    The command line prints the message on stderr and exits with status 2. In Python it is an ordinary `ValueError`.
     """

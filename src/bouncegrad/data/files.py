@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writes files so that a reader never sees an incomplete one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bouncegrad.data.errors import InputError
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place when the block ends without an error.
+    """Yields a temporary path beside `path`, and renames it to `path` if the block ends without an error.
 
-    Parent folders are made. On an error the old file stays as it was and the temporary one is removed. What was written
-    is on the disk before the name is given, so that the machine may fail at any moment, too.
+    Parent folders are made. On an error the old file stays as it was and the temporary file is removed. The content is
+    on the disk before the file is renamed, so `path` is complete even if the machine fails at any moment.
 
     Raises:
         InputError: the folder cannot be made or written.
@@ -38,7 +38,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         Path(name).chmod(0o666 & ~umask)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to") from None
+        raise cannot_write(path, error) from None
     temporary = Path(name)
     try:
         yield temporary
@@ -52,6 +52,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """Returns the refusal of a path that the system does not let us write."""
+    return InputError(f"{path}: cannot be written ({error.strerror}); choose a folder you may write to")
+
+
 def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDWR)
     try:
@@ -61,20 +66,23 @@ def _sync(path: Path) -> None:
 
 
 def is_remains(path: Path) -> bool:
-    """Whether this is the temporary file of a process that was killed while it was `replacing` another."""
+    """Returns whether this is the temporary file of a process that was killed inside `replacing`."""
     match = re.fullmatch(r"\.(.+)\.[a-z0-9_]{8}(\.[^.]*)?", path.name)
     return match is not None and Path(match[1]).suffix == (match[2] or "")
 
 
 def remove_remains(folder: Path) -> None:
-    """Removes the temporary files that killed processes left in a folder in which no other process writes."""
+    """Removes the temporary files that killed processes left in a folder; no other process may be writing in it."""
     for path in folder.iterdir():
         if is_remains(path):
             path.unlink(missing_ok=True)
 
 
 def save_arrays(path: str | Path, parts: Mapping[str, Any]) -> None:
-    """Writes one compressed `.npz` file, replacing an older one only when complete; tuples of names become strings."""
+    """Writes one compressed `.npz` file; an older file is replaced only when the new one is complete.
+
+    Tuples of names are stored as arrays of strings.
+    """
     import numpy as np
 
     arrays: dict[str, Any] = {

@@ -1,10 +1,10 @@
-"""The regression tasks of the 2018 paper: sines of random amplitude and phase, and sums of two out of 16 functions.
+"""Makes the regression tasks of the 2018 paper: sines of random amplitude and phase, and sums of two of 16 functions.
 
     sines        y = A sin(x - φ),              A in [0.1, 5], φ in [0, π], x in [-5, 5]
     functions    y = (f_a(x) + f_b(x)) / 2,     a < b, x in [-1, 1]
 
-Every task has its own points. Sources: Finn et al. 2017, section 5.1 (sines); Alet et al. 2018, section 5 and the
-released generator for the functions, whose scale c = 4 keeps all of them within [-1, 1].
+Every task has its own points. Sources: Finn et al. 2017, section 5.1 (sines); Alet et al. 2018, section 5, and the
+released generator (functions). The scale c = 4 of that generator keeps all functions within [-1, 1].
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float
 
-from bouncegrad.data.errors import InputError
+from bouncegrad.data.arguments import require_whole
 from bouncegrad.data.regression import RegressionTasks
 
-SCALE = 4.0
+SCALE = 4.0  # as in the released generator
 AMPLITUDES, PHASES = (0.1, 5.0), (0.0, np.pi)
 
 Function = Callable[[Float[np.ndarray, "*shape"]], Float[np.ndarray, "*shape"]]
@@ -45,22 +45,22 @@ FUNCTIONS: dict[str, Function] = {
 
 
 def sines(tasks: int, *, seed: int = 0, fitted: int = 10, held_out: int = 10) -> RegressionTasks:
-    """M sines; the first ones do not depend on how many follow.
+    """Returns M sines; the first ones do not depend on M.
 
     Args:
         tasks: M >= 1.
-        seed: >= 0; each seed draws other tasks.
-        fitted: points of each task that may be fitted.
-        held_out: the others.
+        seed: an integer >= 0. Different seeds give different tasks.
+        fitted: the number of points of each task that may be fitted.
+        held_out: the number of held-out points of each task.
 
     Raises:
-        InputError: a number that is too small.
+        InputError: a number is too small.
 
     Example:
         >>> print(sines(3).summary())
         3 tasks, 10 fitted and 10 held-out points, 1 inputs, 1 outputs
     """
-    require("sines", tasks=(tasks, 1), seed=(seed, 0), fitted=(fitted, 1), held_out=(held_out, 1))
+    require_whole("sines", tasks=(tasks, 1), seed=(seed, 0), fitted=(fitted, 1), held_out=(held_out, 1))
     curves, points = streams(seed)
     (least, most), drawn = np.array([AMPLITUDES, PHASES]).T, curves.random((tasks, 2))
     amplitude, phase = (least + (most - least) * drawn).T
@@ -71,21 +71,21 @@ def sines(tasks: int, *, seed: int = 0, fitted: int = 10, held_out: int = 10) ->
 
 
 def functions(*, seed: int = 0, fitted: int = 16, held_out: int = 16) -> RegressionTasks:
-    """All 120 sums of two different functions, one task each, so that new tasks are sums never seen before.
+    """Returns all 120 sums of two different functions, one task each, so that held-out tasks are new sums.
 
     Args:
-        seed: >= 0; each seed draws other points.
-        fitted: points of each task that may be fitted.
-        held_out: the others.
+        seed: an integer >= 0. Different seeds give different points.
+        fitted: the number of points of each task that may be fitted.
+        held_out: the number of held-out points of each task.
 
     Raises:
-        InputError: a number that is too small.
+        InputError: a number is too small.
 
     Example:
         >>> functions().names[:2]
         ('abs_arcsinh', 'abs_arctan')
     """
-    require("functions", seed=(seed, 0), fitted=(fitted, 1), held_out=(held_out, 1))
+    require_whole("functions", seed=(seed, 0), fitted=(fitted, 1), held_out=(held_out, 1))
     pairs = list(combinations(FUNCTIONS, 2))
     _, points = streams(seed)
     x = 2 * points.random((len(pairs), fitted + held_out, 1)) - 1
@@ -94,13 +94,6 @@ def functions(*, seed: int = 0, fitted: int = 16, held_out: int = 16) -> Regress
 
 
 def streams(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """Independent random streams for curves and for points."""
+    """Returns independent random generators for the curves and for the points."""
     curves, points = (np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(2))
     return curves, points
-
-
-def require(where: str, **numbers: tuple[int, int]) -> None:
-    """Refuses what is not a whole number of at least so much."""
-    for name, (value, least) in numbers.items():
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InputError(f"{where}: {name} is {value!r}; give a whole number of {least} or more")

@@ -1,7 +1,7 @@
-"""Regression tasks in HDF5, in the layout of the published modular meta-learning code.
+"""Reads and writes regression tasks in HDF5, in the layout of the published modular meta-learning code.
 
-For each function two data sets in the root, `NAME-IN` with shape [points, inputs] and `NAME-OUT` with shape
-[points, outputs]. The layout does not say which points are fitted: a reader draws them.
+The root holds two data sets for each function: `NAME-IN` with shape [points, inputs] and `NAME-OUT` with shape
+[points, outputs]. The layout does not state which points are fitted, so the reader draws them at random.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from bouncegrad.data.regression import RegressionTasks
 
 INPUT, OUTPUT = "-IN", "-OUT"
 VERSION = 1
-# What h5py raises on files that are foreign, cut short or have a byte flipped.
+# The errors that h5py raises on files of another kind, cut short, or with a wrong byte.
 UNREADABLE = (OSError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def library() -> ModuleType:
-    """The package that reads and writes HDF5.
+    """Returns the package that reads and writes HDF5.
 
     Raises:
         InputError: it is not installed.
@@ -37,10 +37,10 @@ def library() -> ModuleType:
 
 
 def read_hdf5(path: str | Path, *, fitted: int, held_out: int, seed: int = 0) -> RegressionTasks:
-    """One task for each function in the file, at `fitted` + `held_out` of its points, drawn from the seed.
+    """Returns one task for each function in the file, at `fitted` + `held_out` of its points, drawn with the seed.
 
     Raises:
-        InputError: h5py is missing, or the file is not of this layout or has too few points.
+        InputError: h5py is missing, the file has another layout, or it has too few points.
     """
     h5py, path = library(), Path(path)
     try:
@@ -66,10 +66,10 @@ def read_hdf5(path: str | Path, *, fitted: int, held_out: int, seed: int = 0) ->
 
 
 def _table(file: Any, name: str, path: Path) -> Any:
-    """One data set of the file; not read yet.
+    """Returns one data set of the file without reading its numbers.
 
     Raises:
-        InputError: it is none, holds no numbers, or its numbers stand in another file.
+        InputError: it is not a data set, does not hold numbers, or its numbers are in another file.
     """
     h5py = library()
     table = file[name] if isinstance(file.get(name, getlink=True), h5py.HardLink) else None
@@ -79,7 +79,7 @@ def _table(file: Any, name: str, path: Path) -> Any:
 
 
 def write_hdf5(tasks: RegressionTasks, path: str | Path) -> None:
-    """All points of every task, under its name.
+    """Writes all points of every task, under its name.
 
     Raises:
         InputError: h5py is missing, or the path cannot be written.

@@ -1,4 +1,4 @@
-"""What is in a set of recordings, and what looks wrong with it: pure data, for others to print."""
+"""Describes what is in a set of recordings and what looks wrong. Nothing is printed here."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bouncegrad.data.suspicions import not_finite, place, seen, suspicions
+from bouncegrad.data.suspicions import location, not_finite, observed_values, suspicions
 from bouncegrad.data.trajectories import Trajectories
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `inspect` found.
+    """The result of `inspect`.
 
     Args:
-        summary: one line, as loaders print it.
+        summary: the line of `Trajectories.summary`.
         facts: (name, value) rows.
-        warnings: one line each, with the place and a remedy; empty when nothing looks wrong.
+        warnings: one line each, with the place and a remedy; empty if nothing looks wrong.
     """
 
     summary: str
@@ -26,7 +26,7 @@ class Inspection:
     warnings: tuple[str, ...]
 
     def lines(self) -> tuple[str, ...]:
-        """Everything as plain text lines, the values of the facts in one column."""
+        """Returns everything as plain text lines, with the values of the facts in one column."""
         width = max(len(name) for name, _ in self.facts)
         rows = (f"{name:<{width}}  {value}" for name, value in self.facts)
         return (self.summary, *rows, *(f"warning: {line}" for line in self.warnings))
@@ -35,12 +35,12 @@ class Inspection:
 def inspect(
     data: Trajectories, *, format: str | None = None, parts: Mapping[str, Trajectories] | None = None
 ) -> Inspection:
-    """Facts and warnings about recordings, which may hold anything.
+    """Returns facts and warnings about recordings, whatever values they hold.
 
     Args:
         data: the recordings to describe.
-        format: the layout that they came in, when they came from disk.
-        parts: all parts of their data set by name, `data` among them, to count and to compare with each other.
+        format: the name of their format, if they were read from disk.
+        parts: all parts of their data set by name, including `data`. They are counted and compared with each other.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(3, 49, 5, 2))
@@ -51,7 +51,7 @@ def inspect(
     facts = [("source", data.source)]
     facts += [("format", format)] if format else []
     facts += [(f"part {name}", part.summary()) for name, part in parts.items()]
-    with np.errstate(all="ignore"):  # squares of what is absurdly large are infinite, and shown so
+    with np.errstate(all="ignore"):  # squares of very large numbers are infinite, and are shown like that
         facts += [*_sizes(data), *_features(data), *_gaps(data), *_truth(data)]
         return Inspection(data.summary(), tuple(facts), tuple(suspicions(data, parts)))
 
@@ -68,7 +68,7 @@ def _sizes(data: Trajectories) -> Iterator[tuple[str, str]]:
 
 def _features(data: Trajectories) -> Iterator[tuple[str, str]]:
     for i, (name, unit) in enumerate(zip(data.features, data.units, strict=True)):
-        values = seen(data, i)
+        values = observed_values(data, i)
         values = values[np.isfinite(values)]
         spread = "no finite value"
         if values.size:
@@ -81,7 +81,7 @@ def _gaps(data: Trajectories) -> Iterator[tuple[str, str]]:
     missing = 0 if data.mask is None else int((~data.mask).sum())
     yield "missing", f"{missing / (m * t * n):.1%} ({missing:,} of {m * t * n:,} observations)"
     bad = not_finite(data)
-    yield "not finite", f"{bad.sum():,}" + (f", first at {place(data, *np.argwhere(bad)[0])}" if bad.any() else "")
+    yield "not finite", f"{bad.sum():,}" + (f", first at {location(data, *np.argwhere(bad)[0])}" if bad.any() else "")
 
 
 def _truth(data: Trajectories) -> Iterator[tuple[str, str]]:

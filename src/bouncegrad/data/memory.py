@@ -1,4 +1,4 @@
-"""How much memory is free, and the refusal of files that claim more: before anything is allocated for them."""
+"""Measures how much memory is free, and refuses files that need more before memory is allocated for them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from pathlib import Path
 
 from bouncegrad.data.errors import InputError
 
-# No recording packs so well. A file of a few kilobytes that unpacks to gigabytes is a mistake or a trap.
+# No recording can be compressed by more than this factor. A small file that unpacks to gigabytes is a mistake or an
+# attack. Contents of at most `SMALL` bytes are always read.
 BEST_PACKING, SMALL = 100, 2.5e8
-GROUPS = Path("/sys/fs/cgroup")  # in a container its own group is the root
+GROUPS = Path("/sys/fs/cgroup")  # in a container this folder is the control group of the container
 
 
 class TooLargeError(InputError):
-    """A file claims more than can be loaded."""
+    """The contents of a file are larger than can be loaded."""
 
 
 def free_bytes() -> float | None:
-    """Memory that may be used without swapping, by the machine, container and process; None where none of them says."""
-    told = [left for left in (of_machine(), of_container(), of_process()) if left is not None]
-    return min(told, default=None)
+    """Returns the memory that is free within the limits of machine, container and process; None if none is known."""
+    known = [left for left in (of_machine(), of_container(), of_process()) if left is not None]
+    return min(known, default=None)
 
 
 def of_machine() -> float | None:
-    """What is left of the machine's memory."""
+    """Returns the memory of the machine that can be used without swapping, or None."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         return next(1024.0 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
@@ -31,17 +32,17 @@ def of_machine() -> float | None:
 
 
 def of_container(folder: Path = GROUPS) -> float | None:
-    """What is left of the limit of a control group, such as a container or a job of a cluster has."""
+    """Returns the memory that the limit of a control group leaves, as for a container or a cluster job, or None."""
     try:
         limit, used = (float((folder / name).read_text()) for name in ("memory.max", "memory.current"))
         kept = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        return max(limit - used + float(kept["inactive_file"]), 0.0)  # pages of files go when others need the room
-    except (OSError, ValueError, LookupError):  # no limit, which is the word max, or none of this kind
+        return max(limit - used + float(kept["inactive_file"]), 0.0)  # the system can free cached pages of files
+    except (OSError, ValueError, LookupError):  # the limit is the word max, or there is no such control group
         return None
 
 
 def of_process() -> float | None:
-    """What is left of the limit that `ulimit -v` sets."""
+    """Returns the memory that the limit of `ulimit -v` leaves, or None."""
     try:
         import resource
 
@@ -53,11 +54,11 @@ def of_process() -> float | None:
 
 
 def require_loadable(needed: float, stored: float, where: str) -> None:
-    """Refuses contents that take more memory than is free, or far more than a file of this size can honestly hold.
+    """Refuses contents that need more memory than is free, or far more than a file of this size can plausibly hold.
 
     Args:
         needed: bytes in memory.
-        stored: bytes of the file; infinite where any packing is honest.
+        stored: bytes of the file; infinite if any compression ratio is allowed.
         where: the file, for the message.
 
     Raises:
@@ -77,7 +78,7 @@ def require_loadable(needed: float, stored: float, where: str) -> None:
 
 
 def in_gigabytes(size: float) -> str:
-    """A size for people.
+    """Returns a number of bytes in gigabytes, for messages.
 
     Example:
         >>> in_gigabytes(4e10)

@@ -1,4 +1,4 @@
-"""Mean and variance of more rows than are held in memory."""
+"""Computes mean and variance of more rows than fit in memory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from jaxtyping import Float
 
 
 class Moments:
-    """Count, mean and variance of rows of numbers, taken up some at a time (Chan et al. 1983)."""
+    """Count, mean and variance of rows of numbers that are added in blocks (Chan et al. 1983)."""
 
     def __init__(self) -> None:
         self.count = 0
         self.mean = self.variance = np.zeros(0)
 
     def add(self, rows: Float[np.ndarray, "rows D"]) -> None:
-        """Takes up more rows."""
+        """Adds a block of rows."""
         if not len(rows):
             return
         mean = rows.mean(0)

@@ -1,4 +1,4 @@
-"""Regression tasks: each is one unknown function, known at a few points that may be fitted and at held-out ones."""
+"""Holds regression tasks: each is one unknown function, given at points that may be fitted and at held-out points."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class RegressionTasks:
     """M functions, each at P points; the first `fitted` points may be fitted, the others are held out.
 
     Args:
-        x: `Float[M, P, I]`, where each function was looked at.
-        y: `Float[M, P, O]`, what it was there.
-        fitted: how many points of each task may be fitted; the order of points is the data set's.
-        names: one name a task.
-        source: where the tasks come from, for messages.
+        x: `Float[M, P, I]`, the inputs of each function.
+        y: `Float[M, P, O]`, its outputs.
+        fitted: the number of points of each task that may be fitted. The data set fixes the order of points.
+        names: one name for each task.
+        source: the file or function that the tasks come from, for messages.
 
     Raises:
-        InputError: arrays that do not fit together or hold values that are not finite, no fitted or no held-out point,
-            or two tasks of one name.
+        InputError: arrays do not fit together or have values that are not finite, there is no fitted or no held-out
+            point, or two tasks have the same name.
     """
 
     x: Float[np.ndarray, "M P I"]
@@ -52,7 +52,7 @@ class RegressionTasks:
                 "at least one"
             )
         if len(self.names) != len(self.x):
-            raise InputError(f"{self.source}: {len(self.names)} names for {len(self.x)} tasks; give one name a task")
+            raise InputError(f"{self.source}: {len(self.names)} names for {len(self.x)} tasks; give one name each")
         if len(set(self.names)) < len(self.names):
             twice = next(name for name, found in Counter(self.names).items() if found > 1)
             raise InputError(f"{self.source}: two tasks are called {twice!r}; give each its own name")
@@ -68,18 +68,20 @@ class RegressionTasks:
         names: Sequence[str] | None = None,
         source: str = "pairs",
     ) -> RegressionTasks:
-        """One task for each pair (x, y) at `fitted` + `held_out` of its points, drawn from the seed.
+        """Returns one task for each pair (x, y), at `fitted` + `held_out` of its points, drawn at random with the seed.
 
         Args:
-            pairs: `Float[points, inputs]` and `Float[points, outputs]`, or `Float[points]` for single numbers; pairs
+            pairs: `Float[points, inputs]` and `Float[points, outputs]`, or `Float[points]` for single numbers. Pairs
                 may have different numbers of points.
-            fitted, held_out: how many points of each task.
-            seed: of the draw.
-            names: one a pair, by default 0, 1, ...
-            source: where the pairs come from, for messages.
+            fitted: the number of points of each task that may be fitted.
+            held_out: the number of held-out points of each task.
+            seed: the seed of the draw.
+            names: one name for each pair, by default 0, 1, ...
+            source: the file or function that the pairs come from, for messages.
 
         Raises:
-            InputError: an x and its y differ in length, a pair has too few points or other widths than the first.
+            InputError: an x and its y differ in length, or a pair has too few points, or other numbers of inputs or
+                outputs than the first.
 
         Example:
             >>> x = np.linspace(0, 1, 9)
@@ -95,7 +97,9 @@ class RegressionTasks:
         chosen = []
         for name, (x, y) in zip(names, tables, strict=True):
             if len(x) != len(y):
-                raise InputError(f"{source}: task {name} has {len(x)} inputs and {len(y)} outputs; give one for one")
+                raise InputError(
+                    f"{source}: task {name} has {len(x)} inputs and {len(y)} outputs; give one output for each input"
+                )
             if len(x) < fitted + held_out:
                 raise InputError(
                     f"{source}: task {name} has {len(x)} points, {fitted + held_out} points are asked for; add points, "
@@ -109,13 +113,13 @@ class RegressionTasks:
         return cls(x, y, fitted, names, source)
 
     def select(self, tasks: Sequence[int] | np.ndarray) -> RegressionTasks:
-        """Some of the tasks, in this order."""
+        """Returns the tasks of these indices, in this order."""
         index = np.asarray(tasks)
         names = tuple(self.names[i] for i in index)
         return RegressionTasks(self.x[index], self.y[index], self.fitted, names, self.source)
 
     def split(self, share: float, seed: int) -> tuple[RegressionTasks, RegressionTasks]:
-        """Training tasks and new ones, of which there are this share; drawn from the seed.
+        """Returns training tasks and new tasks, drawn at random with the seed; `share` is the fraction of new tasks.
 
         Raises:
             InputError: one of the two would be empty.
@@ -130,7 +134,7 @@ class RegressionTasks:
         return self.select(np.sort(order[new:])), self.select(np.sort(order[:new]))
 
     def summary(self) -> str:
-        """One line for people."""
+        """Returns one line that describes the tasks."""
         m, p, i = self.x.shape
         return (
             f"{m} tasks, {self.fitted} fitted and {p - self.fitted} held-out points, {i} inputs, "
@@ -139,6 +143,6 @@ class RegressionTasks:
 
 
 def rows(values: np.ndarray) -> np.ndarray:
-    """One row a point, all else in one axis; a single number a point may come without an axis of its own."""
+    """Returns an array with one row for each point; all further axes become one. A vector has one number per point."""
     array = np.atleast_1d(np.asarray(values, dtype=np.float64))
     return array.reshape(len(array), int(np.prod(array.shape[1:])))

@@ -1,4 +1,4 @@
-"""What recordings must be so that modules can learn from them; each check refuses with one line and a remedy."""
+"""Checks that modules can learn from recordings; each check refuses with one line and a remedy."""
 
 from __future__ import annotations
 
@@ -8,49 +8,50 @@ import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.scaling import Scaling
-from bouncegrad.data.suspicions import codes, place
+from bouncegrad.data.suspicions import codes, location
 from bouncegrad.data.trajectories import Trajectories
 
-LARGEST, FARTHEST = 1e30, 1e12
+LARGEST = 1e30  # before scaling; a single-precision number is at most 3e38
+FARTHEST = 1e12  # after scaling; squares, and sums of them, stay far below 3e38
 
 
 def require_moderate(data: Trajectories, scaling: Scaling | None = None) -> None:
-    """Refuses states whose squares single precision cannot hold, which would end as NaN.
+    """Refuses states whose squares are too large for single precision, which would lead to NaN.
 
     Args:
         data: finite recordings.
-        scaling: of the training part; without one, only what no scaling could mend is refused.
+        scaling: the scaling of the training part. If it is None, only numbers too large for any scaling are refused.
 
     Raises:
         InputError: names the first task, frame, entity and feature.
     """
-    for part in data.blocks():
-        _require_moderate(part, scaling)
+    for block in data.blocks():
+        _require_moderate(block, scaling)
 
 
 def _require_moderate(data: Trajectories, scaling: Scaling | None) -> None:
-    away = np.abs(data.x) if scaling is None else np.abs((data.x - np.array(scaling.shift)) / np.array(scaling.scale))
-    bad = away > (LARGEST if scaling is None else FARTHEST)
+    size = np.abs(data.x) if scaling is None else np.abs((data.x - np.array(scaling.shift)) / np.array(scaling.scale))
+    bad = size > (LARGEST if scaling is None else FARTHEST)
     if data.mask is not None:
         bad &= data.mask[..., None]
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
-        what = "too large a number" if scaling is None else f"{away[at]:.3g} times the spread of the training data away"
+        what = "too large a number" if scaling is None else f"{size[at]:.3g} times the spread of the training data away"
         raise InputError(
-            f"{data.source}: {data.x[at]:.4g} at {place(data, *at)} is {what}; use "
+            f"{data.source}: {data.x[at]:.4g} at {location(data, *at)} is {what}; use "
             f"{'other units' if scaling is None else 'the units of the training data'}, or cut these frames"
         )
 
 
 def require_quantities(data: Trajectories, stated: Sequence[str] = ()) -> None:
-    """Refuses codes of categories, whose numbering would decide what is an error.
+    """Refuses features that are codes of categories, since errors would depend on how categories are numbered.
 
     Args:
         data: the training part.
-        stated: features that are quantities though they take few whole values.
+        stated: features that are quantities although they have few whole values.
 
     Raises:
-        InputError: names the first such feature; or a stated one is not there.
+        InputError: names the first such feature, or a stated feature that the data does not have.
     """
     if unknown := [name for name in stated if name not in data.features]:
         raise InputError(

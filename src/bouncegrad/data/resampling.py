@@ -1,7 +1,7 @@
-"""Even frames from states recorded at any times: cubic splines between records that lie close together.
+"""Resamples states recorded at any times to evenly spaced frames, by cubic splines.
 
-Nothing is interpolated across a gap: a frame between two records more than 1.5 usual steps of their task apart, and
-more than one new step, was not observed.
+Nothing is interpolated across a gap. There is a gap between two records if the time between them is longer than 1.5
+usual steps of their task and longer than one new step. Frames in a gap were not observed.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories, plural
 
 USUAL = "usual"
-LATE = 1.5  # usual steps; twice the step is a frame that was left out, which `gaps.py` knows
-SAME = 1e-6  # steps; a frame this close to a record is that record, to the bit
-SPARSEST, FEW = 50, 10_000  # cells for each record, and cells that always may be
+LATE = 1.5  # usual steps; at two usual steps a frame is missing, which `gaps.py` treats
+SAME = 1e-6  # steps; a frame this close to a record is an exact copy of that record
+# A grid may have this many cells for each record, so that memory follows the size of the file. Small grids are allowed.
+SPARSEST, FEW = 50, 10_000
 
 Step = float | str
 
 
 class Evenly(NamedTuple):
-    """How a reader is to resample: the time between frames, or `usual`, and the features that are angles."""
+    """The resampling that is asked for: the time between frames, or `usual`, and the features that are angles."""
 
     step: Step
     angles: tuple[str, ...] = ()
@@ -37,12 +38,12 @@ class Records:
     """States recorded at any times, of all tasks and entities together.
 
     Args:
-        task: which task each is of.
-        entity: of which entity.
-        time: when.
-        values: D features, all finite.
-        source: for messages.
-        periods: a whole turn of each feature that is an angle, 0 of others.
+        task: the number of the task of each state.
+        entity: the number of the entity of each state.
+        time: the time of each state.
+        values: the D features of each state, all finite.
+        source: the file or command that the states came from, for messages.
+        periods: the period of each feature that is an angle; 0 for other features.
     """
 
     task: Int[np.ndarray, " rows"]
@@ -53,7 +54,7 @@ class Records:
     periods: Float[np.ndarray, " D"]
 
     def tracks(self) -> Iterator[tuple[int, int, Float[np.ndarray, " S"], Float[np.ndarray, "S D"]]]:
-        """Task, entity, times and states of each entity of each task, by time."""
+        """Yields task, entity, times and states for each entity of each task, sorted by time."""
         order = np.lexsort((self.time, self.entity, self.task))
         cuts = np.flatnonzero(np.diff(self.task[order]) | np.diff(self.entity[order])) + 1
         for rows in np.split(order, cuts):
@@ -61,7 +62,7 @@ class Records:
 
 
 class EvenFrames(NamedTuple):
-    """States on even frames, true where they were observed, the step between frames, and in words what was done."""
+    """States at even frames, their mask (true: observed), the time step, and a description of the resampling."""
 
     x: Float[np.ndarray, "M T N D"]
     mask: Bool[np.ndarray, "M T N"] | None
@@ -70,19 +71,20 @@ class EvenFrames(NamedTuple):
 
 
 def resample(data: Trajectories, step: Step = USUAL, times: Float[np.ndarray, "*M T"] | None = None) -> Trajectories:
-    """The same recordings at evenly spaced frames, interpolated by cubic splines where records lie close together.
+    """Returns the same recordings at evenly spaced frames, interpolated by cubic splines.
 
-    Every task begins at its first record. A frame between two records of an entity that are further apart than 1.5 of
-    the task's usual steps, and further than the new step, was not observed. All features are interpolated alike, stated
-    velocities among them; derived ones are derived anew.
+    Every task begins at its first record. Where two records of an entity are further apart than 1.5 usual steps of the
+    task and further than the new step, the frames between them were not observed. All features are interpolated in the
+    same way, including stated velocities. Derived velocities are derived again from the new positions.
 
     Args:
-        data: the recordings; what their mask hides is not read.
-        step: time between the new frames; `usual`: the median time from one record of an entity to the next.
-        times: when each frame was recorded, of all tasks or of each; None: every `data.dt`.
+        data: the recordings; values that their mask hides are not used.
+        step: the time between the new frames, or `usual` for the median time between two records of an entity.
+        times: the times of the frames, `[frame]` for all tasks or `[task, frame]`. If it is None, frames are `data.dt`
+            apart.
 
     Raises:
-        InputError: no such step, times that do not rise, or an observed value that is not finite.
+        InputError: the step cannot be used, times do not rise, or an observed value is not finite.
 
     Example:
         >>> times = np.array([0.0, 1.0, 2.1, 3.0, 4.0])
@@ -95,11 +97,11 @@ def resample(data: Trajectories, step: Step = USUAL, times: Float[np.ndarray, "*
     if when.shape not in ((t,), (m, t)):
         raise InputError(f"{data.source}: times have shape {when.shape}; give {(t,)} for all tasks, or {(m, t)}")
     when = np.broadcast_to(when, (m, t))
-    seen = np.ones((m, t, n), bool) if data.mask is None else data.mask
-    for name, moments, used in zip(data.tasks, when, np.asarray(seen.any(2)), strict=True):
+    observed = np.ones((m, t, n), bool) if data.mask is None else data.mask
+    for name, moments, used in zip(data.tasks, when, np.asarray(observed.any(2)), strict=True):
         if not (np.isfinite(moments[used]).all() and (np.diff(moments[used]) > 0).all()):
             raise InputError(f"{data.source}: times of task {name} do not rise from frame to frame; sort its frames")
-    task, frame, entity = np.nonzero(seen)
+    task, frame, entity = np.nonzero(observed)
     values = data.x[task, frame, entity].astype(np.float64)
     records = Records(task, entity, when[task, frame], values, data.source, data.periods)
     even = even_frames(records, m, n, step)
@@ -108,10 +110,16 @@ def resample(data: Trajectories, step: Step = USUAL, times: Float[np.ndarray, "*
 
 
 def even_frames(records: Records, tasks: int, entities: int, step: Step) -> EvenFrames:
-    """The records of so many tasks and entities on one grid of frames, all tasks as long as the longest.
+    """Returns the records on one grid of frames, with all tasks as long as the longest.
+
+    Args:
+        records: the recorded states.
+        tasks: the number of tasks.
+        entities: the number of entities.
+        step: the time between the new frames, or `usual`.
 
     Raises:
-        InputError: no such step, or a step that makes far more frames than were recorded.
+        InputError: the step cannot be used, or makes far more frames than were recorded.
     """
     tracks = list(records.tracks()) if len(records.time) else []
     steps = [np.diff(times) for _, _, times, _ in tracks]
@@ -143,8 +151,11 @@ def on_grid(
     apart: float,
     same: float,
 ) -> Float[np.ndarray, "T D"]:
-    """One track at the times of a grid: splines between records at most `apart`, NaN elsewhere."""
-    from scipy.interpolate import CubicSpline  # here, so that help does not load scipy
+    """Returns one track at the times of a grid: splines between records at most `apart` from each other, NaN elsewhere.
+
+    A time of the grid within `same` of a record gets the values of that record.
+    """
+    from scipy.interpolate import CubicSpline  # imported here, so that `--help` does not load scipy
 
     made = np.full((len(grid), values.shape[1]), np.nan)
     for piece in np.split(np.arange(len(times)), np.flatnonzero(np.diff(times) > apart * (1 + SAME)) + 1):
@@ -159,10 +170,10 @@ def on_grid(
 
 
 def chosen_step(step: Step, usual: float) -> float:
-    """The step that was asked for.
+    """Returns the step that is asked for.
 
     Raises:
-        InputError: it is no number above 0, and not `usual`.
+        InputError: it is neither a number above 0 nor `usual`.
     """
     if step == USUAL:
         return usual
@@ -176,7 +187,7 @@ def chosen_step(step: Step, usual: float) -> float:
 
 
 def require_dense(frames: int, dt: float, tracks: int, rows: int, source: str) -> None:
-    """Refuses a grid of which hardly any cell lies near a record."""
+    """Refuses a grid in which hardly any cell is close to a record."""
     if frames * tracks > max(SPARSEST * rows, FEW):
         raise InputError(
             f"{source}: steps of {dt:g} make up to {frames:,} frames of {tracks:,} {plural('entity', tracks)} in all "
@@ -185,6 +196,6 @@ def require_dense(frames: int, dt: float, tracks: int, rows: int, source: str) -
 
 
 def low_median(steps: Float[np.ndarray, " some"], otherwise: Float[np.ndarray, " more"]) -> float:
-    """The median, of two middle ones the lower; where there is none, that of others."""
+    """Returns the median, or the lower one of two middle values. If there are no steps, it is that of `otherwise`."""
     steps = steps if len(steps) else otherwise
     return float(np.sort(steps)[(len(steps) - 1) // 2])

@@ -1,4 +1,4 @@
-"""The scaling of states and changes, fitted on the training part and stored with the model."""
+"""Defines the scaling of states and changes, which is fitted on the training part and stored with the model."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories
 class Scaling:
     """Shift and scale of each feature, and the size of changes and differences; fitted on the training part.
 
-    `scaled = (x - shift) / scale`; one-step changes are measured in units of `change`, differences between two entities
-    at one instant in units of `difference`, all `Float[D]`.
-    `low` and `high` are the training minimum and maximum of each feature's group (positions together, velocities
-    together, any other alone): the published errors are normalised to [-1, 1] with them. Angles are not centred: scaled
-    they are radians, and low and high are a whole turn apart, from 0 where no angle of training is negative.
+    All fields are `Float[D]`. States are scaled by `(x - shift) / scale`. One-step changes are measured in units of
+    `change`, and differences between two entities in the same frame in units of `difference`. `low` and `high` are the
+    training minimum and maximum of each feature's group: positions form one group, velocities another, and any other
+    feature its own. The published errors are normalised to [-1, 1] with them. Angles are not centred: their scaled
+    values are radians. Their `low` and `high` are a full turn apart: `low` is 0 if no angle in the training part is
+    negative, else minus half a turn.
     """
 
     shift: tuple[float, ...]
@@ -34,7 +35,7 @@ class Scaling:
 
     @classmethod
     def fit(cls, data: Trajectories) -> Scaling:
-        """From every observed frame of `data`. A constant feature gets scale 1, so nothing is divided by zero.
+        """Returns the scaling of the observed states. A constant feature has scale 1, so nothing is divided by zero.
 
         Raises:
             InputError: nothing was observed.
@@ -45,15 +46,15 @@ class Scaling:
             x = np.asarray(part.x, dtype=np.float64)
             rows, moves, frames = x, np.diff(x, axis=1), x.reshape(-1, *x.shape[2:])
             if part.mask is not None:
-                seen, together = part.mask, part.mask.sum(2) >= 2
-                rows, moves = x[seen], moves[seen[:, 1:] & seen[:, :-1]]
-                frames = np.where(seen[..., None], x, np.nan)[together]
+                observed, together = part.mask, part.mask.sum(2) >= 2
+                rows, moves = x[observed], moves[observed[:, 1:] & observed[:, :-1]]
+                frames = np.where(observed[..., None], x, np.nan)[together]
             rows, moves = rows.reshape(-1, x.shape[-1]), moves.reshape(-1, x.shape[-1])
             state.add(rows)
             move.add(wrapped(moves, data.periods))
             if len(rows):
                 low, high = np.minimum(low, rows.min(0)), np.maximum(high, rows.max(0))
-            # Two independent entities differ by twice the variance found within a frame.
+            # The difference of two independent entities has twice the variance within a frame.
             if len(frames):
                 within.add(frames.var(1) if part.mask is None else np.nanvar(frames, axis=1))
         if not state.count:
@@ -67,7 +68,7 @@ class Scaling:
         if angles.any():
             low = np.where(angles, np.where(low >= 0, 0.0, -data.periods / 2), low)
             high = np.where(angles, low + data.periods, high)
-        tiny = 1e-12 * largest  # what rounding leaves of a constant, in any unit
+        tiny = 1e-12 * largest  # the rounding error of a constant feature, in any unit
         scale = np.where(angles, data.periods / (2 * np.pi), np.where(scale > tiny, scale, 1.0))
         change = np.where(change > tiny, change, scale)
         apart = np.sqrt(2 * within.mean) if within.count else none
@@ -76,13 +77,13 @@ class Scaling:
         return cls(*(tuple(map(float, v)) for v in (shift, scale, change, difference, low, high)))
 
     def published(self) -> Float[np.ndarray, " D"]:
-        """Factors that turn differences in user units into the published normalisation, `2 / (high - low)`."""
+        """Returns factors that convert differences in user units to the published normalisation, `2 / (high - low)`."""
         width = np.subtract(self.high, self.low)
         return 2.0 / np.where(width > 0, width, 2.0)
 
 
 def feature_groups(features: Sequence[str]) -> list[list[int]]:
-    """Indices of features that share one range: x, y, z together, vx, vy, vz together, every other alone."""
+    """Returns groups of features with a common range, as indices: x, y, z; vx, vy, vz; each other feature alone."""
     position = [i for i, name in enumerate(features) if name in POSITIONS]
     velocity = [i for i, name in enumerate(features) if name in VELOCITIES]
     alone = [[i] for i in range(len(features)) if i not in position + velocity]

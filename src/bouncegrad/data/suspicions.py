@@ -1,4 +1,4 @@
-"""What often goes wrong in recordings, one check each; every check yields lines that name the place and a remedy."""
+"""Checks for frequent mistakes in recordings. Every check yields lines that name the place and a remedy."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt64
 
 from bouncegrad.data.derivatives import derivative
-from bouncegrad.data.trajectories import POSITIONS, Trajectories, plural
+from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories, plural
 
-FEW_FRAMES = 10
-JUMP = 20.0
-MISMATCH = 0.2
-CATEGORIES = 10
-RUN = 5
+FEW_FRAMES = 10  # fewer changes rarely suffice to fit a law
+JUMP = 20.0  # standard deviations, which smooth motion hardly ever reaches in one step
+MISMATCH = 0.2  # relative error; far above that of finite differences at usual time steps
+CATEGORIES = 10  # most categories; quantities that are counted usually take more values
+RUN = 5  # frames; fewer equal frames in a row may be a coincidence, for example at rest
 
 
 def suspicions(data: Trajectories, parts: Mapping[str, Trajectories]) -> Iterator[str]:
-    """The lines of all checks; repeated frames are sought in all parts together."""
+    """Yields the lines of all checks. Repeated frames are searched for in all parts together."""
     for check in (few_frames, unusable_values, never_recorded, unusual_features, jumps, velocity_mismatch):
         yield from check(data)
     yield from repeated_frames(parts or {"": data})
 
 
 def few_frames(data: Trajectories) -> Iterator[str]:
-    """Fewer frames than `FEW_FRAMES`, or than entities."""
+    """Warns of fewer frames than `FEW_FRAMES`, and of fewer frames than entities."""
     _, t, n, _ = data.shape
     if t < FEW_FRAMES:
-        yield f"only {t} frames; laws of interaction can hardly be told apart, record more"
+        yield f"only {t} frames; laws of interaction can hardly be distinguished, record more"
     if n > t:
         yield f"more entities ({n}) than frames ({t}); if the table is transposed, exchange its axes"
 
 
 def unusable_values(data: Trajectories) -> Iterator[str]:
-    """Observed values that are not finite."""
+    """Warns of observed values that are not finite."""
     bad = not_finite(data)
     if bad.any():
         count = int(bad.sum())
-        first = place(data, *np.argwhere(bad)[0])
+        first = location(data, *np.argwhere(bad)[0])
         yield (
             f"{count:,} {plural('value', count)} not finite, first at {first}; put NaN where nothing was recorded or "
             "cut these frames"
@@ -46,7 +46,7 @@ def unusable_values(data: Trajectories) -> Iterator[str]:
 
 
 def never_recorded(data: Trajectories) -> Iterator[str]:
-    """Features that an entity never has though it has others: without them none of its frames counts."""
+    """Warns of an entity that has some features but never this one, so that none of its frames is used."""
     never = np.isnan(data.x).all(1)
     for entity, feature in np.argwhere((never & ~never.all(-1, keepdims=True)).any(0))[:1]:
         yield (
@@ -56,17 +56,17 @@ def never_recorded(data: Trajectories) -> Iterator[str]:
 
 
 def unusual_features(data: Trajectories) -> Iterator[str]:
-    """Features that never change, and whole numbers of at most `CATEGORIES` kinds."""
+    """Warns of features that never change, and of features with at most `CATEGORIES` different whole values."""
     for i, name in enumerate(data.features):
-        values = seen(data, i)
+        values = observed_values(data, i)
         values = values[np.isfinite(values)]
         if not values.size:
             continue
         if np.ptp(values) <= 1e-12 * np.abs(values).max():
-            yield f"feature {name} is always {values[0]:.4g}; it tells nothing, leave it out"
+            yield f"feature {name} is always {values[0]:.4g}; it has no information, leave it out"
         elif (values == np.round(values)).all():
             kinds = len(np.unique(values))
-            # Among few values, few kinds mean nothing.
+            # With few values in all, any feature has few different ones.
             if kinds <= CATEGORIES and 10 * kinds <= values.size:
                 yield (
                     f"feature {name} takes only {kinds} whole values; if they are codes of categories, give one 0/1 "
@@ -75,51 +75,55 @@ def unusual_features(data: Trajectories) -> Iterator[str]:
 
 
 def codes(data: Trajectories) -> list[str]:
-    """Features that look like codes of categories: 3 to `CATEGORIES` whole values, and entities change theirs.
+    """Returns the features that look like codes of categories.
 
-    An error between codes would depend on how they are numbered. Two values are no matter, since all their codes are
-    the same up to origin and unit, nor are codes that stay, which are not predicted, nor positions and velocities.
+    These have 3 to `CATEGORIES` different whole values, and change in time for some entity. The error between two codes
+    would depend on how categories are numbered. Features with two values are not returned, since all codes of two
+    values are equal up to shift and scale. Codes that never change are not predicted, so they are not returned either,
+    nor are positions and velocities.
     """
-    known = {*POSITIONS, *(f"v{axis}" for axis in POSITIONS)}
-    return [name for i, name in enumerate(data.features) if name not in known and _coded(seen(data, i))]
+    known = {*POSITIONS, *VELOCITIES}
+    return [name for i, name in enumerate(data.features) if name not in known and _coded(observed_values(data, i))]
 
 
 def _coded(values: Float[np.ndarray, "M T N"]) -> bool:
-    there = np.isfinite(values)
-    kinds = np.unique(values[there])
-    few = 3 <= len(kinds) <= CATEGORIES and 10 * len(kinds) <= there.sum()
+    """Returns whether the values of one feature look like codes of categories."""
+    finite = np.isfinite(values)
+    kinds = np.unique(values[finite])
+    few = 3 <= len(kinds) <= CATEGORIES and 10 * len(kinds) <= finite.sum()
     if not few or (kinds != np.round(kinds)).any():
         return False
-    first = np.where(there, values, np.inf).min(1, keepdims=True)
-    return bool((values != first)[there].any())
+    lowest = np.where(finite, values, np.inf).min(1, keepdims=True)
+    return bool((values != lowest)[finite].any())
 
 
 def jumps(data: Trajectories) -> Iterator[str]:
-    """For each feature its largest one-step change, if above `JUMP` standard deviations of all its other changes."""
+    """Warns of the largest one-step change of a feature, if above `JUMP` standard deviations of its other changes."""
     for i, name in enumerate(data.features):
-        change = np.diff(seen(data, i), axis=1)
+        change = np.diff(observed_values(data, i), axis=1)
         if np.isfinite(change).sum() < 3:
             continue
         task, frame, entity = np.unravel_index(int(np.nanargmax(np.abs(change))), change.shape)
         largest = change[task, frame, entity]
-        # A single outlier among few changes would widen its own measure.
+        # The outlier itself is left out, since among few changes it would raise the standard deviation.
         change[task, frame, entity] = np.nan
         sd = np.nanstd(change)
         if abs(largest) > JUMP * sd > 0:
-            where = place(data, int(task), int(frame) + 1, int(entity), i)
+            where = location(data, int(task), int(frame) + 1, int(entity), i)
             yield (
                 f"feature {name} jumps by {largest:.4g}, {abs(largest) / sd:.0f} standard deviations of its other "
-                f"changes, up to {where}; look for a wall, a gap or exchanged entities"
+                f"changes, at {where}; look for a wall, a gap or exchanged entities"
             )
 
 
 def velocity_mismatch(data: Trajectories) -> Iterator[str]:
-    """Velocities further than `MISMATCH`, in the median, from the derivative of the positions."""
+    """Warns if velocities differ from the derivative of the positions by more than `MISMATCH` in the median."""
     axes = [axis for axis in POSITIONS if axis in data.features and f"v{axis}" in data.features]
     if not axes:
         return
     position, stated = (
-        np.stack([seen(data, data.features.index(name + axis)) for axis in axes], axis=-1) for name in ("", "v")
+        np.stack([observed_values(data, data.features.index(name + axis)) for axis in axes], axis=-1)
+        for name in ("", "v")
     )
     derived = derivative(position, data.dt)
     error, speed, moved = (np.linalg.norm(v, axis=-1) for v in (stated - derived, stated, derived))
@@ -134,44 +138,45 @@ def velocity_mismatch(data: Trajectories) -> Iterator[str]:
 
 
 def repeated_frames(parts: Mapping[str, Trajectories]) -> Iterator[str]:
-    """Tasks that repeat `RUN` frames in a row of an earlier task, of the same part or of another."""
+    """Warns of tasks that repeat `RUN` frames in a row of an earlier task, in the same part or in another."""
     names = [f"{task} of {part}" if part else task for part, data in parts.items() for task in data.tasks]
     runs = [_fingerprints(data) for data in parts.values()]
     task = np.repeat(np.arange(len(names)), [rows.shape[1] for rows in runs for _ in rows])
     prints = np.concatenate([rows.ravel() for rows in runs])
-    # Frames in which nobody was seen are padding, and all alike.
+    # Frames in which no entity was observed are padding, and are all equal.
     task, prints = task[prints != 0], prints[prints != 0]
     _, first, number = np.unique(prints, return_index=True, return_inverse=True)
-    origin = task[first][number]
-    repeats = np.unique(task[origin != task])
+    earliest = task[first][number]
+    repeats = np.unique(task[earliest != task])
     if repeats.size:
-        original = origin[(task == repeats[0]) & (origin != task)][0]
+        original = earliest[(task == repeats[0]) & (earliest != task)][0]
         yield (
-            f"{repeats.size} {plural('task', repeats.size)} with frames of earlier ones, first task "
+            f"{repeats.size} {plural('task', repeats.size)} with frames of earlier tasks, first task "
             f"{names[repeats[0]]}, which repeats {RUN} frames or more of task {names[original]}; "
             "remove copies and overlapping clips"
         )
 
 
 def _fingerprints(data: Trajectories) -> UInt64[np.ndarray, "M R"]:
-    """A number for each run of frames: 0 if nobody was seen in one of them, else equal for equal runs only.
+    """Returns a hash of each run of `RUN` frames; 0 if no entity was observed in one of them.
 
-    (Different runs collide with a chance of 2^-64.)
+    Equal runs have equal hashes. Two different runs have equal hashes with a probability of 2^-64.
     """
     x = data.x.astype(np.float64)
-    there = np.logical_and.reduce(np.isfinite(x), axis=-1)
+    observed = np.logical_and.reduce(np.isfinite(x), axis=-1)
     if data.mask is not None:
-        there &= data.mask
-    x[~there] = 0.0
+        observed &= data.mask
+    x[~observed] = 0.0
     frames = _hashed(x.reshape(*x.shape[:2], -1).view(np.uint64), seed=0)
-    frames[~there.any(2)] = 0
+    frames[~observed.any(2)] = 0
     runs = np.lib.stride_tricks.sliding_window_view(frames, min(RUN, frames.shape[1]), axis=1)
     return np.where((runs != 0).all(-1), _hashed(runs.copy(), seed=1), np.uint64(0))
 
 
 def _hashed(bits: UInt64[np.ndarray, "... width"], seed: int) -> UInt64[np.ndarray, " ..."]:
+    """Returns a hash of each row; `bits` is overwritten."""
     factors = np.random.default_rng(seed).integers(2**63, size=bits.shape[-1], dtype=np.uint64) * 2 + 1
-    # Round numbers end in zero bits, which a product keeps: fold the upper bits down before and after.
+    # Round numbers end in zero bits, and products keep these. So upper bits are mixed into lower ones before and after.
     bits ^= bits >> np.uint64(32)
     bits *= factors
     bits ^= bits >> np.uint64(29)
@@ -179,13 +184,13 @@ def _hashed(bits: UInt64[np.ndarray, "... width"], seed: int) -> UInt64[np.ndarr
 
 
 def not_finite(data: Trajectories) -> Bool[np.ndarray, "M T N D"]:
-    """Where an observed value is NaN or infinite."""
+    """Returns where an observed value is NaN or infinite."""
     bad = ~np.isfinite(data.x)
     return bad if data.mask is None else bad & data.mask[..., None]
 
 
-def seen(data: Trajectories, feature: int) -> Float[np.ndarray, "M T N"]:
-    """A copy of one feature, NaN wherever it was not observed or is not finite."""
+def observed_values(data: Trajectories, feature: int) -> Float[np.ndarray, "M T N"]:
+    """Returns a copy of one feature, with NaN where it was not observed or is not finite."""
     values = data.x[..., feature].astype(np.float64)
     values[~np.isfinite(values)] = np.nan
     if data.mask is not None:
@@ -193,6 +198,6 @@ def seen(data: Trajectories, feature: int) -> Float[np.ndarray, "M T N"]:
     return values
 
 
-def place(data: Trajectories, task: int, frame: int, entity: int, feature: int) -> str:
-    """A place in words."""
+def location(data: Trajectories, task: int, frame: int, entity: int, feature: int) -> str:
+    """Returns the names of a task, frame, entity and feature, for messages."""
     return f"task {data.tasks[task]}, frame {frame}, entity {data.entities[entity]}, feature {data.features[feature]}"

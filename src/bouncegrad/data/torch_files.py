@@ -1,4 +1,4 @@
-"""Files of torch: nothing but numbers, texts and containers of these is read, and no more than the file holds."""
+"""Reads and writes files of torch. Only numbers, texts and containers of these are read, and nothing compressed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bouncegrad.data.files import replacing
 
 
 def write_torch(found: Any, path: Path) -> None:
-    """Saves for `read_torch`, replacing an older file only when complete.
+    """Saves a file for `read_torch`; an older file is replaced only when the new one is complete.
 
-    Given a path in place of a stream, torch does not say that a disk is full.
+    The file is given to torch as a stream, since with a path torch does not report that the disk is full.
 
     Raises:
         InputError: the file cannot be written.
@@ -23,24 +23,24 @@ def write_torch(found: Any, path: Path) -> None:
     with replacing(path) as temporary, temporary.open("wb") as stream:
         try:
             torch.save(found, stream)
-        except RuntimeError as error:  # torch counts what it wrote, after the system has said why it did not
+        except RuntimeError as error:  # torch replaces the error of the system, which states the reason, by its own
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
 
 def read_torch(path: Path) -> Any:
-    """What `torch.save` wrote: tensors, numbers, texts and containers of these, on the device of the moment.
+    """Returns what `torch.save` wrote: tensors, numbers, texts and containers of these, on torch's default device.
 
     Raises:
-        ValueError: an entry is packed, which torch never does: it might unpack to any size.
-        Exception: of nearly any kind, from damaged bytes and from Python objects, none of which are run.
+        ValueError: an entry is compressed. Torch never does that, and the entry might unpack to any size.
+        Exception: damaged bytes and Python objects raise errors of nearly any type. No Python object is run.
     """
     import torch
 
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if any(item.compress_type != zipfile.ZIP_STORED for item in archive.infolist()):
-                raise ValueError("entries are packed")
-    with warnings.catch_warnings(action="ignore"):  # torch wonders about foreign pickles before it refuses
+                raise ValueError("entries are compressed")
+    with warnings.catch_warnings(action="ignore"):  # torch warns about unknown pickles before it refuses them
         return torch.load(path, weights_only=True, map_location=torch.get_default_device())

@@ -1,4 +1,4 @@
-"""The one container for recorded systems: `Trajectories`."""
+"""Defines `Trajectories`, the container for recorded systems."""
 
 from __future__ import annotations
 
@@ -14,38 +14,41 @@ from bouncegrad.data.angles import periods_of
 from bouncegrad.data.derivatives import velocities
 from bouncegrad.data.errors import InputError
 
-BLOCK = 2**22  # numbers looked at together
+BLOCK = 2**22  # numbers that are processed together
 POSITIONS, VELOCITIES = ("x", "y", "z"), ("vx", "vy", "vz")  # names of features
-MOST_TYPES = 1000  # true edge types; whatever counts them makes a table of this size
+MOST_TYPES = 1000  # true edge types; functions that count types allocate tables of this size
 
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """M tasks, each T evenly spaced frames of N entities with D features.
+    """M tasks, each with T evenly spaced frames of N entities with D features.
 
-    NaN means missing: where a feature of an entity is NaN, the entity was not observed in that frame. Beside that only
-    shapes are checked, since frames after the context may hold anything; `require_finite` refuses infinities.
+    NaN means missing: if a feature of an entity is NaN in a frame, the entity was not observed in that frame.
+    Infinities are allowed here, since frames after the context may hold anything; `require_finite` refuses them.
 
     Args:
-        x: states, `Float[M, T, N, D]`, in the user's units; what a masked array of NumPy masks counts as NaN.
-        mask: `Bool[M, T, N]`, true where an entity was observed; None when every cell was. Where a state is NaN it
-            becomes false.
-        edges: the true edge types, `Int[M, N, N]`, `[source, target]`, zero diagonal, -1 where one is not known, as of
-            entities that a task does not have; None when nothing is known. Only metrics read it.
-        dt: seconds (or the user's unit of time) from one frame to the next.
+        x: states, `Float[M, T, N, D]`, in the user's units. Masked values of a NumPy masked array become NaN.
+        mask: `Bool[M, T, N]`, true where an entity was observed; None if every cell was observed. It becomes false
+            where a state is NaN.
+        edges: the true edge types, `Int[M, N, N]`, `[source, target]`. The diagonal is 0. Unknown types are -1, for
+            example of entities that a task does not have. It is None if nothing is known. Only metrics use it.
+        dt: time from one frame to the next, in seconds or the user's unit of time.
         features: D names, by default x, y, vx, vy for D = 4 and x0, x1, ... otherwise.
         entities: N names, by default 0, 1, ...
-        units: D units, empty where unknown.
+        units: D units; empty strings if unknown.
         tasks: M names, by default 0, 1, ...
         source: the file or command that the data came from, for messages.
         derived: features that were derived from positions; see `with_velocities`.
-        angles: features that are angles, named `phase` (radians) or `heading:deg` (degrees), see `angles.py`.
-        groups: M names of groups of tasks that have a graph in common, for `shared_graph`; empty: all are one.
-        kinds: N names of kinds of entities, each of which moves by a node module of its own; empty: all are of one.
-        resampling: what `resample` did, in words; empty for frames as they were recorded.
+        angles: features that are angles, as `phase` (radians) or `heading:deg` (degrees), see `angles.py`.
+        groups: the group of each of the M tasks. With `shared_graph`, tasks of one group have one graph in common. If
+            it is empty, all tasks are one group.
+        kinds: the kind of each of the N entities. Every kind has a node module of its own. If it is empty, all entities
+            are of one kind.
+        resampling: a description of what `resample` did; empty for frames as they were recorded.
 
     Raises:
-        InputError: a wrong number of axes, no task, fewer than 2 frames or entities, or parts that do not fit.
+        InputError: there is a wrong number of axes, no task, or fewer than 2 frames or entities; or arrays and names do
+            not fit together.
 
     Example:
         >>> t = Trajectories(np.zeros((3, 49, 5, 4)), dt=0.1)
@@ -87,7 +90,7 @@ class Trajectories:
         ):
             if size < least:
                 raise InputError(f"{self.source}: {size} {plural(word, size)} in shape {x.shape}; {remedy}")
-        # Foreign byte orders and half or extended precision would trip later, in torch.
+        # Torch does not accept other byte orders, and modules do not accept half or extended precision.
         x = x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
         x = x if hidden is None else np.where(hidden, np.nan, x)
         object.__setattr__(self, "x", x)
@@ -113,8 +116,8 @@ class Trajectories:
                     f"found {mask.dtype} {mask.shape}; save True where an entity was observed"
                 )
             object.__setattr__(self, "mask", mask)
-        there = ~np.isnan(x).any(-1) & (True if self.mask is None else self.mask)
-        object.__setattr__(self, "mask", None if there.all() else there)
+        observed = ~np.isnan(x).any(-1) & (True if self.mask is None else self.mask)
+        object.__setattr__(self, "mask", None if observed.all() else observed)
         if self.edges is not None:
             object.__setattr__(self, "edges", self._checked_edges(np.asarray(self.edges), m, n))
 
@@ -133,7 +136,7 @@ class Trajectories:
         if edges.shape != (m, n, n):
             raise InputError(
                 f"{self.source}: edges must have shape {(m, n, n)} (task, source, target), found {edges.shape}; "
-                "save one matrix a task"
+                "save one matrix for each task"
             )
         if edges.dtype.kind not in "iu":
             whole = edges.dtype.kind in "fb" and np.array_equal(edges, np.round(edges.astype(float)))
@@ -155,19 +158,19 @@ class Trajectories:
                 f"{self.source}: task {task} has an edge from entity {entity} to itself; set the diagonal to 0"
             )
         if self.mask is not None:
-            here = np.asarray(self.mask.any(1))
-            edges = np.where((here[:, :, None] & here[:, None, :]) | np.eye(n, dtype=bool), edges, -1)
+            present = np.asarray(self.mask.any(1))
+            edges = np.where((present[:, :, None] & present[:, None, :]) | np.eye(n, dtype=bool), edges, -1)
         return edges
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """(M, T, N, D)."""
+        """The sizes (M, T, N, D)."""
         m, t, n, d = self.x.shape
         return m, t, n, d
 
     @property
     def periods(self) -> Float[np.ndarray, " D"]:
-        """A whole turn of each feature that is an angle, in its unit; 0 for others."""
+        """The period of each feature that is an angle, in its unit; 0 for other features."""
         return periods_of(self.angles, self.features, self.units, self.source)
 
     @property
@@ -178,20 +181,20 @@ class Trajectories:
 
     @property
     def mapped(self) -> bool:
-        """Whether the states lie on disk and are read when looked at."""
+        """Whether the states are on disk and are read when they are used."""
         base: object = self.x
         while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
             base = base.base
         return isinstance(base, np.memmap)
 
     def blocks(self) -> Iterator[Trajectories]:
-        """Some tasks at a time, in order, so that no copy of all states is made."""
+        """Yields some tasks at a time, in order, so that no copy of all states is made."""
         size = max(1, BLOCK // self.x[0].size)
         for start in range(0, len(self.x), size):
             yield self if len(self.x) <= size else self.select(np.arange(start, min(start + size, len(self.x))))
 
     def summary(self) -> str:
-        """One line: counts, feature names, whether the truth is known, and the notes."""
+        """Returns one line: sizes, feature names, whether the true edges are known, and `notes`."""
         m, t, n, d = self.shape
         truth = "truth unknown" if self.edges is None else f"truth for {n * (n - 1)} edges"
         count = [f"{k} {plural(w, k)}" for k, w in ((m, "task"), (t, "frame"), (n, "entity"), (d, "feature"))]
@@ -199,16 +202,16 @@ class Trajectories:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """In words, what is not as in complete, even recordings: how they were resampled, how much was not observed."""
+        """Descriptions of how the recordings were resampled and how much was not observed; empty if neither applies."""
         missing = "" if self.mask is None else f"{1 - self.mask.mean():.1%} not observed"
         return tuple(note for note in (self.resampling, missing) if note)
 
     def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
-        """The tasks of these indices, in this order."""
+        """Returns the tasks of these indices, in this order."""
         index = np.arange(len(self.tasks))[tasks]
         rows: Any = index
         if self.mapped and len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
-            rows = slice(index[0], index[0] + len(index))  # a view, which reads nothing
+            rows = slice(index[0], index[0] + len(index))  # a slice makes a view, which reads nothing from disk
         return replace(
             self,
             x=self.x[rows],
@@ -219,7 +222,7 @@ class Trajectories:
         )
 
     def frames(self, start: int, stop: int | None = None) -> Trajectories:
-        """Frames `start` to `stop` (exclusive) of every task; velocities that were derived know these frames alone."""
+        """Returns frames `start` to `stop` (exclusive) of every task; derived velocities use only these frames."""
         x, mask = self.x[:, start:stop], None if self.mask is None else self.mask[:, start:stop]
         if self.derived:
             axes = [self.features.index(name.removeprefix("v")) for name in self.derived]
@@ -229,7 +232,10 @@ class Trajectories:
         return replace(self, x=x, mask=mask)
 
     def split(self, share: float, seed: int) -> tuple[Trajectories, Trajectories]:
-        """Two parts in file order, the rest and `round(share * M)` tasks held out: random ones, of mapped the last."""
+        """Returns two parts, the tasks to train on and `round(share * M)` held-out tasks, both in file order.
+
+        Held-out tasks are drawn at random with the seed; of mapped recordings they are the last ones.
+        """
         m = len(self.tasks)
         held = round(share * m)
         if not 0 < held < m:
@@ -237,14 +243,15 @@ class Trajectories:
                 f"{self.source}: a share of {share} of {m} {plural('task', m)} leaves {m - held} to train "
                 f"and {held} to hold out; change the share"
             )
-        order = np.arange(m)[::-1] if self.mapped else np.random.default_rng(seed).permutation(m)  # slices stay mapped
+        # Only slices of mapped recordings stay on disk.
+        order = np.arange(m)[::-1] if self.mapped else np.random.default_rng(seed).permutation(m)
         return self.select(np.sort(order[held:])), self.select(np.sort(order[:held]))
 
     def require_finite(self) -> Trajectories:
-        """Itself, if every observed number is finite.
+        """Returns itself if every observed number is finite.
 
         Raises:
-            InputError: names the first task, frame, entity and feature that is not.
+            InputError: names the first task, frame, entity and feature with a number that is not finite.
         """
         first, count = "", 0
         for part in self.blocks():
@@ -262,10 +269,10 @@ class Trajectories:
         return self
 
     def require_complete(self) -> Trajectories:
-        """Itself, if every entity was observed in every frame.
+        """Returns itself if every entity was observed in every frame.
 
         Raises:
-            InputError: names the first task, frame and entity that was not.
+            InputError: names the first task, frame and entity without an observation.
         """
         if self.mask is not None and not self.mask.all():
             task, frame, entity = np.argwhere(~self.mask)[0]
@@ -275,35 +282,36 @@ class Trajectories:
             )
         return self
 
-    def require_told(self, frames: int) -> Trajectories:
-        """Itself, if every task has an entity that was observed in so many frames in a row.
+    def require_observed(self, frames: int) -> Trajectories:
+        """Returns itself if every task has an entity that was observed in this many frames in a row.
 
         Raises:
-            InputError: names the first task that has none.
+            InputError: names the first task without such an entity.
         """
         if self.mask is None:
             return self
         run = np.lib.stride_tricks.sliding_window_view(self.mask, min(frames, self.mask.shape[1]), axis=1)
-        told = np.asarray(run.all(-1)).any((1, 2)) & (frames <= self.mask.shape[1])
-        if not told.all():
+        missing = ~(np.asarray(run.all(-1)).any((1, 2)) & (frames <= self.mask.shape[1]))
+        if missing.any():
+            count = int(missing.sum())
             raise InputError(
-                f"{self.source}: in task {self.tasks[int((~told).argmax())]} nobody was observed in {frames} frames in "
-                f"a row ({int((~told).sum())} such {plural('task', int((~told).sum()))}); leave such tasks out"
+                f"{self.source}: in task {self.tasks[int(missing.argmax())]} nobody was observed in {frames} frames in "
+                f"a row ({count} such {plural('task', count)}); leave such tasks out"
             )
         return self
 
     def without_edges(self) -> Trajectories:
-        """The same recordings, the truth removed: what training and search are given."""
+        """Returns the same recordings without the true edges, which training and search must not see."""
         return replace(self, edges=None)
 
 
 def writable(name: str) -> bool:
-    """Whether a name is text, which halves of characters and NUL are not."""
+    """Returns whether a name can be written as text: it has no NUL and no surrogate, which is half of a character."""
     return "\0" not in name and (name.isascii() or not any("\ud800" <= c <= "\udfff" for c in name))
 
 
 def plural(word: str, count: int) -> str:
-    """The word for a count: `plural("entity", 5)` is entities."""
+    """Returns the word in the form for a count: `plural("entity", 5)` is entities."""
     if count == 1:
         return word
     return word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou" else word + "s"

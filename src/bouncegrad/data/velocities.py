@@ -1,4 +1,4 @@
-"""Velocities derived from positions."""
+"""Adds velocities that are derived from positions."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bouncegrad.data.trajectories import POSITIONS, Trajectories
 
 
 def with_velocities(data: Trajectories) -> Trajectories:
-    """The same recordings with features vx, vy (vz) behind the others, one for each of x, y, z.
+    """Returns the same recordings with the features vx, vy (vz) after the others, one for each of x, y, z.
 
-    `vx(t) = (x(t + dt) - x(t - dt)) / (2 dt)` inside; at the first frame
-    `vx(t) = (-3 x(t) + 4 x(t + dt) - x(t + 2 dt)) / (2 dt)`, mirrored at the last; with two frames only, their
-    difference over dt. A frame beside an unobserved one counts as an end, and a frame between two unobserved ones has
-    no velocity: it becomes unobserved too.
+    Inside a recording `vx(t) = (x(t + dt) - x(t - dt)) / (2 dt)`. At the first frame
+    `vx(t) = (-3 x(t) + 4 x(t + dt) - x(t + 2 dt)) / (2 dt)`, and mirrored in time at the last frame. With only two
+    frames, it is their difference divided by dt. A frame beside an unobserved one is treated as an end. A frame between
+    two unobserved ones has no velocity, so it becomes unobserved too.
 
-    Units of time are not recorded, so positions in `m` give velocities in `m/time`, time being in the unit of dt.
+    The unit of time is not known, so positions in `m` give velocities in `m/time`, where time has the unit of dt.
 
     Raises:
         InputError: there is no feature x, or there are velocities already.
@@ -34,8 +34,9 @@ def with_velocities(data: Trajectories) -> Trajectories:
         raise InputError(
             f"{data.source}: velocities come from the features x, y, z, found {', '.join(data.features)}; rename them"
         )
-    if there := [f"v{axis}" for axis in POSITIONS if f"v{axis}" in data.features]:
-        raise InputError(f"{data.source}: has {' and '.join(there)} already; do not ask for velocities, or remove them")
+    if present := [f"v{axis}" for axis in POSITIONS if f"v{axis}" in data.features]:
+        found = " and ".join(present)
+        raise InputError(f"{data.source}: has {found} already; do not ask for velocities, or remove them")
     index = [data.features.index(axis) for axis in axes]
     velocity, mask = velocities(data.x[..., index], data.mask, data.dt)
     return replace(

@@ -1,4 +1,4 @@
-"""Windows of time: every recording cut into pieces, each a task of its own, for graphs that change."""
+"""Cuts recordings into windows of time, each of which becomes a task, for graphs that change in time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bouncegrad.data.trajectories import Trajectories
 
 
 def windows(data: Trajectories, frames: int) -> Trajectories:
-    """Every task cut into windows of this many changes, in order; the last may be shorter.
+    """Returns the windows of every task, in order. A window has W changes; the last one may have fewer.
 
-    Window w has the frames `w W ... (w + 1) W`: it begins with the last frame of the one before, so that no change is
-    lost. Its name says from which frame to which. What is known of a task's edges holds in all its windows.
+    Window w has the frames `w W ... (w + 1) W`. It begins with the last frame of the previous window, so that no change
+    is lost. Its name states the first and last frame. The known edges of a task hold in all its windows.
 
     Args:
         data: M tasks.
         frames: W, from 1 to T - 1.
 
     Raises:
-        InputError: W is none of these.
+        InputError: W is not in this range.
 
     Example:
         >>> windows(Trajectories(np.zeros((1, 7, 2, 1))), 3).tasks

@@ -5,23 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from bouncegrad.core.batches import RandomFrames
-from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.fitting.delayed_coupling import DelayedCoupling
-from bouncegrad.fitting.restarts import Restarts
-from bouncegrad.fitting.schedule import Schedule
+from bouncegrad.fitting.parts import Parts
 from bouncegrad.runs.counts import Counts
 from bouncegrad.runs.folder import Run
-
-
-class Parts(NamedTuple):
-    """The parts of a run that change while it trains."""
-
-    loop: BounceGrad
-    frames: RandomFrames
-    schedule: Schedule
-    restarts: Restarts
-    coupling: DelayedCoupling
 
 
 class Restored(NamedTuple):
@@ -47,8 +33,8 @@ def state_of(parts: Parts, counts: Counts, within_pass: Counts) -> dict[str, Any
     return parts.loop.state_dict() | {
         "counts": asdict(counts),
         "schedule": parts.schedule.state_dict(),
-        "starts": parts.restarts.state_dict(),
-        "tying": parts.coupling.state_dict(),
+        "restarts": parts.restarts.state_dict(),
+        "coupling": parts.coupling.state_dict(),
         "pass": parts.frames.state_dict() | {"counts": asdict(within_pass)},
     }
 
@@ -62,8 +48,9 @@ def restore(run: Run, parts: Parts) -> Restored:
     state = run.state()
     with run.consistent():
         parts.loop.load_state_dict(state)
-        parts.restarts.load_state_dict(state["starts"])
-        parts.coupling.load_state_dict(state["tying"])
+        # Older runs call these parts starts and tying.
+        parts.restarts.load_state_dict(state["restarts"] if "restarts" in state else state["starts"])
+        parts.coupling.load_state_dict(state["coupling"] if "coupling" in state else state["tying"])
         for key, value in state["schedule"].items():
             setattr(parts.schedule, key, value)
         counts = Counts(**state["counts"])

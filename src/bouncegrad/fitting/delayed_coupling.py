@@ -1,7 +1,7 @@
-"""DelayedCoupling: what ties edges to each other acts once names have formed.
+"""Delayed coupling: what ties edges to each other begins to act once type labels have settled.
 
-Drawn jointly from the first, edges freeze together, and entities may get types for where they are: the laws then have
-their names swapped in a part of the space. So edges are drawn apart while structures cool, and are tied after that.
+If edges are drawn jointly from the first, they freeze together, and entities may get types for where they are: labels
+are then swapped in a part of the space. So edges are drawn apart while structures cool, and are tied after that.
 """
 
 from __future__ import annotations
@@ -14,75 +14,69 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.couplings import EntityTypes, Independent
-from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import infer
+from bouncegrad.core.seams import ConditionalSearch, Coupling, Relational, Staged
 
-TASKS, MOST_TYPES = 16, 4
+TASKS = 16  # by which type labels are matched; more change no match
+MOST_TYPES = 4  # beyond, too many permutations to try
 
 
 class DelayedCoupling:
-    """Takes the coupling from the search of a loop, and gives it back when told.
+    """Takes the coupling from the search of a loop, and gives it back later.
 
     Args:
         loop: what is trained.
-        tracks: scaled states of tasks by which the names of types are matched.
+        composition: of the loop.
+        tracks: scaled states of tasks by which type labels are matched.
         tasks: their numbers.
     """
 
-    def __init__(self, loop: BounceGrad, tracks: Float[Tensor, "M T N D"], tasks: Int[Tensor, " M"]) -> None:
-        self.loop, self.tracks, self.tasks = loop, tracks[:TASKS], tasks[:TASKS]
-        self.coupling = loop.search.coupling if isinstance(loop.search, HeatBath) else Independent()
-        self.tied = True
-        self.tie(False)
+    def __init__(
+        self, loop: BounceGrad, composition: Relational, tracks: Float[Tensor, "M T N D"], tasks: Int[Tensor, " M"]
+    ) -> None:
+        self.loop, self.composition, self.tracks, self.tasks = loop, composition, tracks[:TASKS], tasks[:TASKS]
+        self.search = loop.search if isinstance(loop.search, ConditionalSearch) else None
+        self.coupling: Coupling = self.search.coupling if self.search else Independent()
+        self.coupled = True
+        self.couple(False)
 
-    def tie(self, tied: bool) -> None:
-        """Edges are tied from now on, or not; where nothing ties them this changes nothing."""
-        search = self.loop.search
-        if not isinstance(search, HeatBath) or isinstance(self.coupling, Independent) or tied == self.tied:
+    def couple(self, coupled: bool) -> None:
+        """Edges are tied from now on, or not; changes nothing if no coupling is stated."""
+        if self.search is None or isinstance(self.coupling, Independent) or coupled == self.coupled:
             return
-        self.tied = tied
-        search.coupling = self.coupling if tied else Independent()
-        if tied and isinstance(self.coupling, EntityTypes):
-            self.match_names()
+        self.coupled = coupled
+        self.search.coupling = self.coupling if coupled else Independent()
+        if coupled and isinstance(self.coupling, EntityTypes):
+            self.match_labels()
 
-    def match_names(self) -> None:
-        """Renames types so that they mean what the table of entity types says: the renaming of least loss."""
-        composition = self.loop.composition
-        assert isinstance(composition, GraphComposition)
-        pinned, count = composition.pinned, composition.edge.modules_count
-        shared = self.loop.search.group_of(self.tasks) if isinstance(self.loop.search, HeatBath) else None
+    def match_labels(self) -> None:
+        """Relabels types so that they mean what the table of entity types says: the relabelling of least loss."""
+        composition, search, optimizer = self.composition, self.search, self.loop.optimizer
+        assert search is not None
+        assert optimizer is not None
+        if not isinstance(composition, Staged):
+            return
+        pinned, count = composition.pinned, composition.choices - composition.pinned
+        shared = search.group_of(self.tasks)
         orders = list(permutations(range(count))) if count <= MOST_TYPES else [tuple(range(count))]
 
         def loss(order: tuple[int, ...]) -> float:
-            self.rename(order)
+            composition.relabel(order, optimizer)
             found = float(infer(composition, self.tracks, coupling=self.coupling, shared=shared).loss.mean())
-            self.rename(tuple(sorted(range(count), key=order.__getitem__)))
+            composition.relabel(sorted(range(count), key=order.__getitem__), optimizer)
             return float(self.loop.processes.as_first(torch.tensor(found)))
 
         best = min(orders, key=loss)
-        self.rename(best)
-        names = [0] * pinned + [best.index(k) + pinned for k in range(count)]
-        self.loop.z.copy_(torch.tensor(names)[self.loop.z])
-        self.loop.search.load_state_dict({"evidence": None})
-
-    @torch.no_grad()
-    def rename(self, order: tuple[int, ...]) -> None:
-        """Edge module k becomes what module `order[k]` was, the optimizer's memory with it."""
-        composition, optimizer = self.loop.composition, self.loop.optimizer
-        assert isinstance(composition, GraphComposition)
-        assert optimizer is not None
-        for parameter in composition.edge.parameters():
-            parameter.copy_(parameter[list(order)])
-            for value in optimizer.state[parameter].values():
-                if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    value.copy_(value[list(order)])
+        composition.relabel(best, optimizer)
+        labels = [0] * pinned + [best.index(k) + pinned for k in range(count)]
+        self.loop.z.copy_(torch.tensor(labels)[self.loop.z])
+        search.load_state_dict({"evidence": None})
 
     def state_dict(self) -> dict[str, Any]:
-        return {"tied": self.tied}
+        return {"tied": self.coupled}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.tied = state["tied"]
-        if isinstance(self.loop.search, HeatBath):
-            self.loop.search.coupling = self.coupling if self.tied else Independent()
+        self.coupled = state["tied"]
+        if self.search is not None:
+            self.search.coupling = self.coupling if self.coupled else Independent()

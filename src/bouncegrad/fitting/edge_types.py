@@ -1,13 +1,13 @@
-"""How many edge types there are, chosen without labels: `--edge_types auto`.
+"""The number of edge types, chosen without labels: `--edge_types auto`.
 
-Some tasks are held out. For each K modules are learned from the others, in an equal share of the first half of the run;
-structures of the held-out tasks are inferred from the first half of their frames, and
+Some tasks are held out. For each K, modules are learned from the other tasks, in an equal share of the first half of
+the run. Structures of the held-out tasks are inferred from the first half of their frames, and
 
-    loss(K) = mean negative log-likelihood of the later frames, a twentieth of a typical change as resolution.
+    loss(K) = mean negative log-likelihood of the later frames, every variance widened by (0.05 typical changes)²
 
-Chosen is the smallest K with  loss(K) <= best + a tenth of what the best gains on the smallest K  (0.05 to 0.25 nats).
-More types than there are fit no later frame better; fewer leave forces unexplained. Errors below the resolution tell
-how long modules were trained, not how many there should be.
+The choice is the smallest K with  loss(K) <= best + margin.  The margin is a tenth of what the best K gains on the
+smallest one, at least 0.05 and at most 0.25 nats. Too many types do not predict later frames better, and too few leave
+forces unexplained. Errors below a twentieth of a typical change depend on the length of training rather than on K.
 """
 
 from __future__ import annotations
@@ -24,23 +24,27 @@ import torch
 from jaxtyping import Int
 
 from bouncegrad.core.batches import scaled_tracks, whole_tracks
+from bouncegrad.core.compositions.forecaster import as_graph
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.windows import windows
-from bouncegrad.fitting.stages import Row, train
+from bouncegrad.fitting.environment import Environment, Row
+from bouncegrad.fitting.stages import train
 from bouncegrad.models.model import Model
-from bouncegrad.settings.config import MINUTES, Config
+from bouncegrad.settings.config import Config
 from bouncegrad.settings.devices import computing
+from bouncegrad.settings.resolved import MINUTES
 
-MOST, FEWEST_TASKS = 4, 4
-HELD_OUT, SHARE = 0.25, 0.5  # of the tasks; of the run
-RESOLUTION = 0.05  # of a typical change
-MARGIN, WIDEST, GAIN = 0.05, 0.25, 0.1  # nats, nats; share of what the best gains
+MOST = 4  # edge types that are tried
+FEWEST_TASKS = 4  # of which one is held out
+HELD_OUT, SHARE = 0.25, 0.5  # share of the tasks that is held out, and of the run that the choice takes
+RESOLUTION = 0.05  # of a typical change; smaller errors do not count
+MARGIN, WIDEST, GAIN = 0.05, 0.25, 0.1  # nats, nats, and share of what the best K gains
 
 
 class Choice(NamedTuple):
-    """The settings to go on with, and the held-out loss of each K."""
+    """The settings of the run, and the held-out loss of each K."""
 
     config: Config
     losses: dict[int, float]
@@ -48,8 +52,8 @@ class Choice(NamedTuple):
     def lines(self) -> list[str]:
         """The losses as a small table, and what was chosen."""
         rows = [f"{k:>10}  {loss:.4f}" for k, loss in self.losses.items()]
-        k, margin = self.config.types, margin_of(self.losses)
-        said = f"{k} edge type{'s' if k > 1 else ''}: the fewest within {margin:.2g} nats of the best"
+        k, margin = self.config.edge_types, margin_of(self.losses)
+        said = f"{k} edge type{'' if k == 1 else 's'}: the fewest within {margin:.2g} nats of the best"
         return ["edge types  held-out loss", *rows, said]
 
 
@@ -59,7 +63,7 @@ def settle_edge_types(
     known: Int[np.ndarray, "M N N"] | None = None,
     report: Callable[[int, Row, float], None] = lambda types, row, progress: None,
 ) -> Choice:
-    """K as the held-out likelihood has it, and what is left of the run's time; nothing happens where K is given.
+    """Chooses K by the held-out likelihood, and leaves the rest of the time to the run; a given K is kept.
 
     Args:
         config: settings.
@@ -88,7 +92,7 @@ def settle_edge_types(
             replace(each, edge_types=k, forecast=0.0),
             rest,
             known=None if known is None else known[kept],
-            report=partial(report, k),
+            environment=Environment(report=partial(report, k)),
         )
         with computing("cpu", config.threads):
             losses[k] = held_out_loss(model, held if config.window is None else windows(held, config.window))
@@ -99,13 +103,13 @@ def settle_edge_types(
 
 
 def fewest(config: Config, known: Int[np.ndarray, "M N N"] | None) -> int:
-    """The smallest K that what is stated beforehand allows."""
+    """The smallest K that is possible under what is stated beforehand."""
     stated = 1 if known is None else int(known.max()) + 1
     return max(stated, 2 if config.pinned or config.candidates is not None else 1)
 
 
 def shared_out(config: Config, candidates: int) -> tuple[Config, Config]:
-    """The settings with the epochs or minutes that the run of each candidate has, and the run after them."""
+    """The settings of the run for each candidate K, and of the run after them, with their shares of the time."""
     if config.epochs is None:
         minutes = config.minutes or MINUTES
         return replace(config, minutes=SHARE * minutes / candidates), replace(config, minutes=(1 - SHARE) * minutes)
@@ -115,11 +119,10 @@ def shared_out(config: Config, candidates: int) -> tuple[Config, Config]:
 
 @torch.no_grad()
 def held_out_loss(model: Model, held: Trajectories) -> float:
-    """Mean loss of the later half of tasks whose structures are inferred from the first."""
+    """Mean loss in the later half of the frames, with structures inferred from the first half."""
     half, lags = held.shape[1] // 2, model.config.lags
     past = held.frames(0, half)
-    composition = model.on(past)
-    composition.slack = RESOLUTION
+    composition = as_graph(model.on(past), "setting edge_types: auto").widened(RESOLUTION)
     z = adjacency_to_structure(torch.as_tensor(model.infer(held, half).edges), composition.pairs)
     later = scaled_tracks(held, model.scaling)[:, half - 1 - lags :]
     loss = composition.loss(whole_tracks(later, torch.arange(len(z)), lags), z)
@@ -127,12 +130,12 @@ def held_out_loss(model: Model, held: Trajectories) -> float:
 
 
 def margin_of(losses: Mapping[int, float]) -> float:
-    """How far from the best loss a smaller K may be."""
+    """How much more than the best loss a smaller K may have."""
     return min(max(MARGIN, GAIN * (losses[min(losses)] - min(losses.values()))), WIDEST)
 
 
 def chosen(losses: Mapping[int, float]) -> int:
-    """The smallest K whose loss is within the margin of the best; a loss that is no number is none.
+    """The smallest K whose loss is within the margin of the best; losses that are not finite do not count.
 
     Example:
         >>> chosen({1: 0.4, 2: -1.90, 3: -1.95, 4: -1.93})

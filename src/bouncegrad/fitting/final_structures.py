@@ -1,8 +1,8 @@
-"""Structures that the forecasting stage learns from: the most probable ones given all frames, found part by part.
+"""Final structures: the most probable ones given all frames, from which the forecasting stage learns; part by part.
 
-Many tasks take long, so inference can be left between two sweeps; the parts that were found are kept. By minutes it has
-at most half of the time of the stage, which then learns from the tasks that were reached. Parts come in random order,
-for recordings often lie in that of their conditions.
+Many tasks take long, so inference can be stopped between two sweeps, and parts that were found are kept. By minutes it
+takes at most half of the time of the forecasting stage, which then learns from the tasks that were reached. Parts come
+in random order, because recordings are often stored in the order of their conditions.
 """
 
 from __future__ import annotations
@@ -15,61 +15,58 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.inference import Interrupted, infer, portions
 from bouncegrad.core.priors import of_tasks
-from bouncegrad.fitting.schedule import Schedule
+from bouncegrad.core.seams import ConditionalSearch
+from bouncegrad.fitting.parts import Parts
 
-LONGEST_SHARE = 0.5  # of the time of the stage
+TIME_SHARE = 0.5  # of the time of the forecasting stage; the other half has to be left to learn in
 
 
-class MostProbable:
-    """Finds the structures of the training tasks; the paper's search, which knows no probabilities, has its last ones.
+class FinalStructures:
+    """Finds the final structures of the training tasks; a search without probabilities keeps its last structures.
 
     Args:
-        loop: of the first stage, at its end.
-        schedule: of the first stage, at its end.
+        parts: of the run, at the end of its first stages.
         tracks: scaled states of the training tasks.
-        stop: asked between sweeps; true leaves the part that is being inferred.
-        state: where it stood, if it had begun.
+        stop: asked between sweeps; if true, the present part is left.
+        state: where the search stood, if it had begun.
 
     Attributes:
-        z: `Int[M, E]`, in parts not reached those of training.
+        z: `Int[M, E]`; of tasks that were not reached, the structures of training.
         done: parts so far.
         seconds: so far.
     """
 
     def __init__(
         self,
-        loop: BounceGrad,
-        schedule: Schedule,
+        parts: Parts,
         tracks: Float[Tensor, "M T N D"],
         stop: Callable[[], bool],
         state: dict[str, Any] | None = None,
     ) -> None:
-        assert isinstance(loop.composition, GraphComposition)
-        self.composition, self.search, self.schedule, self.tracks = loop.composition, loop.search, schedule, tracks
-        self.stop, self.stopped, self.start = stop, False, 0.0  # of the part under way, in seconds
+        loop, self.schedule, self.composition, self.tracks = parts.loop, parts.schedule, parts.composition, tracks
+        self.search = loop.search if isinstance(loop.search, ConditionalSearch) else None
+        self.stop, self.stopped = stop, False
+        self.start = 0.0  # of the present part
         self.z, self.done, self.seconds = loop.z.clone(), 0, 0.0
-        self.shared, parts = None, []
-        if isinstance(loop.search, HeatBath):
-            self.shared = loop.search.group_of(torch.arange(len(tracks)))
-            parts = portions(self.composition, len(tracks), self.shared is not None)
-        generator = torch.Generator().manual_seed(schedule.config.seed)
-        order = torch.randperm(len(parts), generator=generator, device="cpu").tolist()
-        self.parts = [parts[i] for i in order]
+        self.shared, slices = None, []
+        if self.search is not None:
+            self.shared = self.search.group_of(torch.arange(len(tracks)))
+            slices = portions(self.composition, len(tracks), self.shared is not None)
+        generator = torch.Generator().manual_seed(self.schedule.config.seed)
+        order = torch.randperm(len(slices), generator=generator, device="cpu").tolist()
+        self.slices = [slices[i] for i in order]
         if state is not None:
             self.z.copy_(state["z"])
-            self.done, self.seconds = min(state["done"], len(self.parts)), state["seconds"]
+            self.done, self.seconds = min(state["done"], len(self.slices)), state["seconds"]
 
     def find(self, save: Callable[[], None]) -> bool:
-        """Infers part by part, `save` is called after each; false where it was stopped before its end."""
-        while self.done < len(self.parts) and not self.late:
+        """Infers part by part; `save` is called after each; false if it was stopped before its end."""
+        while self.done < len(self.slices) and not self.late:
             self.start = time.perf_counter()
             try:
-                self.find_part(self.parts[self.done])
+                self.find_part(self.slices[self.done])
             except Interrupted:
                 if self.stopped:
                     return False
@@ -81,35 +78,35 @@ class MostProbable:
         return True
 
     def find_part(self, part: slice) -> None:
-        """The structures of some tasks."""
-        assert isinstance(self.search, HeatBath)
-        tasks = part if self.shared is None else self.shared  # of shared graphs there is a row for each group
+        """Finds the structures of some tasks."""
+        assert self.search is not None
+        tasks = part if self.shared is None else self.shared  # the prior of a shared graph has a row for each group
         prior, seed = of_tasks(self.search.prior, tasks), self.schedule.config.seed
         found = infer(self.composition, self.tracks[part], seed, self.search.coupling, prior, self.shared, self.leave)
         self.z[part] = found.z
 
     def leave(self) -> bool:
-        """Whether inference ends here, asked before every sweep."""
+        """Whether inference ends here; asked before every sweep."""
         self.stopped = self.stop()
         return self.stopped or self.late
 
     @property
     def late(self) -> bool:
-        """Whether the share of the time is over, or would be with one more part, where something was found by then."""
+        """Whether the time is over, or would be after one more part; the first part always has time."""
         config = self.schedule.config
         if config.minutes is None or not self.done:
             return False
         took = self.seconds + (time.perf_counter() - self.start if self.start else self.seconds / self.done)
-        return took >= LONGEST_SHARE * (60 * config.minutes - self.schedule.seconds)
+        return took >= TIME_SHARE * (config.seconds - self.schedule.seconds)
 
     @property
     def reached(self) -> tuple[Float[Tensor, "some T N D"], Int[Tensor, "some E"]]:
-        """Tracks and structures of the tasks that inference came to, or of all."""
-        if self.done == len(self.parts):
+        """Tracks and structures of the tasks that were reached, or of all."""
+        if self.done == len(self.slices):
             return self.tracks, self.z
-        tasks = torch.cat([torch.arange(part.start, part.stop) for part in self.parts[: self.done]]).sort().values
+        tasks = torch.cat([torch.arange(part.start, part.stop) for part in self.slices[: self.done]]).sort().values
         return self.tracks[tasks], self.z[tasks]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes; holds the tensors themselves."""
+        """All that changes; the tensors are shared, not copied."""
         return {"z": self.z, "done": self.done, "seconds": self.seconds}

@@ -2,15 +2,13 @@
 
     R = 1 for the first third of the stage, then longer and longer, up to `horizon` steps
 
-The structures are the most probable ones given all frames, see `final_structures.py`; they stay, and so do the modules
-that found them.
+The structures are the most probable ones given all frames, see `final_structures.py`. They stay as they are, and so do
+the modules that found them.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from statistics import fmean
 from typing import Any
@@ -22,82 +20,80 @@ from torch import Tensor
 from bouncegrad.core.annealing import Fixed
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.compositions.forecaster import as_graph
+from bouncegrad.core.compositions.graph_settings import Place
 from bouncegrad.core.hard_segments import PASS, PASSES, HardSegments
 from bouncegrad.core.mirroring import Mirror
 from bouncegrad.core.offsets import move_offsets, silent_type
 from bouncegrad.core.optimizers import Muon
+from bouncegrad.core.pace import Pace, advanced, cosine
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.seams import Clock, Move
 from bouncegrad.core.search import Kept
 from bouncegrad.core.spread import widening
-from bouncegrad.data.scaling import Scaling
-from bouncegrad.fitting.schedule import Schedule
-from bouncegrad.settings.build import build_forecaster
-from bouncegrad.settings.config import Config
+from bouncegrad.fitting.environment import Row
+from bouncegrad.fitting.parts import Parts
+from bouncegrad.fitting.prepare import Prepared
+from bouncegrad.settings.build import CompositionSetup, build_forecaster
 
-RATE, CLIP = 0.006, 1.0
-FEWEST, STEPS_A_BATCH = 128, 1024  # segments and forecast frames of a batch
-ONE_STEP, GROWN = 0.3, 0.7  # of the stage
-ENOUGH = 100_000  # gradient steps
+RATE, CLIP = 0.006, 1.0  # first learning rate, and the norm that gradients are scaled down to
+LAST = 0.01  # share of the learning rate at the end
+FEWEST, STEPS_A_BATCH = 128, 1024  # segments of a batch at least, and its forecast frames
+ONE_STEP, GROWN = 0.3, 0.7  # shares of the stage until which R = 1, and from which R is the horizon
+ENOUGH = 100_000  # gradient steps; more bring hardly anything
 PASSES_A_ROW = 10
 HELD = 200  # tasks that the spread is checked on, at most a tenth of all
-Row = dict[str, Any]
+REMEMBERED = 10  # passes whose mean time is taken
 
 
 class ForecastStage:
     """Trains the forecaster of a run whose structures are found.
 
     Args:
-        config: resolved settings.
-        loop: of the first stage, at its end.
-        schedule: of the first stage, at its end.
+        prepared: what the run started from.
+        parts: of the run, at the end of its first stages.
         tracks: scaled states of the tasks to learn from.
         z: their structures.
-        scaling, features: of the training tasks.
-        stop: asked between passes; true ends the stage early.
+        stop: asked between passes; if true, the stage ends early.
         state: where the stage stood, if it had begun.
+
+    Raises:
+        InputError: the composition has no forecaster.
     """
 
     def __init__(
         self,
-        config: Config,
-        loop: BounceGrad,
-        schedule: Schedule,
+        prepared: Prepared,
+        parts: Parts,
         tracks: Float[Tensor, "M T N D"],
         z: Int[Tensor, "M E"],
-        scaling: Scaling,
-        features: tuple[str, ...],
         stop: Callable[[], bool],
         state: dict[str, Any] | None = None,
-        angles: tuple[str, ...] = (),
     ) -> None:
-        composition = loop.composition
-        assert isinstance(composition, GraphComposition)
         begin = time.perf_counter()
-        self.config, self.schedule, self.stop, self.tracks, self.z = config, schedule, stop, tracks, z
+        config, data, composition = prepared.config, prepared.data, parts.composition
+        self.config, self.schedule, self.stop, self.tracks, self.z = config, parts.schedule, stop, tracks, z
         self.horizon = min(config.horizon, tracks.shape[1] - 1 - config.lags)
         self.generator = torch.Generator(tracks.device).manual_seed(config.seed)
-        silent = silent_type(composition, tracks)
-        entities, generator = composition.entities, self.generator
-        kinds = composition.kinds
-        forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles, kinds)
-        self.forecaster = forecaster.on(composition.entities, composition.pairs)
-        self.forecaster.begin_from(composition)
-        self.silent = silent
+        graph = as_graph(composition, "setting forecast")
+        self.silent = silent_type(graph, tracks)
+        place = Place(graph.entities, None, graph.kinds)
+        setup = CompositionSetup(place, data.features, prepared.scaling, self.generator, config, data.angles)
+        self.forecaster = build_forecaster(setup, self.silent).on(graph.entities, graph.pairs)
+        self.forecaster.begin_from(graph)
         held = min(HELD, len(tracks) // 10)
         order = torch.randperm(len(tracks), generator=self.generator)
         self.held, kept = (order[:held], order[held:]) if held else (order, order)
         self.segments = HardSegments(tracks[kept], z[kept], self.forecaster)
-        self.mirror = Mirror(features, scaling) if config.mirror else None
+        self.mirror = Mirror(data.features, prepared.scaling) if config.mirror else None
         self.optimizer = Muon(self.forecaster.parameters(), lr=RATE)
         self.steps, self.progress, self.finished = 0, 0.0, False
-        self.recent: deque[float] = deque(maxlen=10)
+        self.pace = Pace(REMEMBERED)
         self.losses: list[float] = []
         self.loop = BounceGrad(
             self.forecaster,
             Kept(),
-            Uniform(composition.groups, composition.choices),
+            Uniform(graph.groups, graph.choices),
             Fixed(1.0),
             z[kept],
             self.generator,
@@ -109,7 +105,7 @@ class ForecastStage:
             self.load_state_dict(state)
 
     def run(self, row: Callable[[Row], None], save: Callable[[], None]) -> None:
-        """Trains to the end or until stopped; `row` takes metrics, `save` is called before each new pool."""
+        """Trains to the end, or until it is stopped; `row` takes metrics, `save` is called before each new pool."""
         if self.finished:
             return
 
@@ -141,18 +137,18 @@ class ForecastStage:
             self.finished = True
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """One pass, mirrored where that is asked for."""
+        """The batches of one pass, mirrored if the settings say so."""
         for batch in self.segments(generator):
             yield self.mirror(batch, generator) if self.mirror else batch
 
     @property
     def passes(self) -> int:
-        """So far."""
+        """Passes so far."""
         return self.segments.passes
 
     @property
     def enough(self) -> int:
-        """Gradient steps after which the stage ends, however much time is left."""
+        """Gradient steps after which the stage ends, even if time is left."""
         if self.config.epochs is None:
             return ENOUGH
         share = self.config.forecast
@@ -160,24 +156,22 @@ class ForecastStage:
 
     @property
     def steps_ahead(self) -> int:
-        """R of the next pass."""
+        """R, the number of steps of a segment in the next pass."""
         grown = (self.progress - ONE_STEP) / (GROWN - ONE_STEP)
         return min(max(1, 1 + int(grown * self.horizon)), self.horizon)
 
     @property
     def rate(self) -> float:
         """Cosine from the first rate to 1 % of it."""
-        return RATE * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        return RATE * cosine(self.progress, LAST)
 
     def after_a_pass(self, took: float) -> None:
-        """Moves progress on, by steps or by the time that is left."""
+        """Moves progress on, by steps or by the time left."""
         self.steps += self.segments.batches
         share = self.segments.batches / max(1, self.enough - self.steps + self.segments.batches)
         if self.config.minutes is not None:
-            left = 60 * self.config.minutes - self.schedule.seconds - self.seconds
-            self.recent.append(took)
-            share = max(share, fmean(self.recent) / left if took < left else 1.0)
-        self.progress += (1 - self.progress) * min(share, 1.0)
+            share = max(share, self.pace.share(took, self.config.seconds - self.schedule.seconds - self.seconds))
+        self.progress = advanced(self.progress, share)
         self.progress = 1.0 if self.steps >= self.enough else self.progress
         self.seconds += took
 
@@ -197,7 +191,7 @@ class ForecastStage:
         return row
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes; holds the tensors themselves."""
+        """All that changes; the tensors are shared, not copied."""
         return {
             "silent": self.silent,
             "loop": self.loop.state_dict(),
@@ -207,7 +201,7 @@ class ForecastStage:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there."""
+        """Continues from there."""
         self.loop.load_state_dict(state["loop"])
         self.segments.load_state_dict(state["segments"])
         for name in ("steps", "progress", "seconds", "finished", "losses"):

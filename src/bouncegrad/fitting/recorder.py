@@ -1,124 +1,161 @@
-"""What hangs on the loop of a run: rows of metrics, checkpoints, and the end of a pass that is cut short."""
+"""Records what the loop does: rows of metrics and checkpoints. It decides nothing about training."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from dataclasses import replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from bouncegrad.core.batches import Batch, RandomFrames
-from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.calibration import calibrated_temperature
-from bouncegrad.core.compositions.forecaster import Forecaster
-from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.distributed import ALONE
-from bouncegrad.core.offsets import move_offsets
+from bouncegrad.core.batches import Batch
 from bouncegrad.core.seams import Clock, Move
 from bouncegrad.core.structures import adjacency_to_structure, structure_to_adjacency
-from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.fitting.checkpoint import Parts, restore, state_of
-from bouncegrad.fitting.delayed_coupling import DelayedCoupling
-from bouncegrad.fitting.final_structures import MostProbable
+from bouncegrad.fitting.checkpoint import restore, state_of
+from bouncegrad.fitting.environment import Environment, Row
+from bouncegrad.fitting.final_structures import FinalStructures
 from bouncegrad.fitting.forecasting import ForecastStage
-from bouncegrad.fitting.restarts import Restarts
-from bouncegrad.fitting.schedule import Schedule
+from bouncegrad.fitting.parts import Parts
+from bouncegrad.fitting.prepare import Prepared
+from bouncegrad.fitting.time_estimate import TimeEstimate
 from bouncegrad.fitting.validation import Validation, proposal_accuracy, some
 from bouncegrad.results.metrics import edge_accuracy, relabelling
 from bouncegrad.runs.counts import Counts
 from bouncegrad.runs.folder import Run
-from bouncegrad.settings.build import ALIKE
-from bouncegrad.settings.config import FEW
 
-VISITS_A_ROW = 64  # batches between two lines of metrics
-SECONDS_A_CHECKPOINT = 30.0
-Row = dict[str, Any]
+
+@dataclass(frozen=True)
+class Recording:
+    """How often a run is recorded.
+
+    Args:
+        visits_a_row: batches between two rows of metrics, so that their means are not noise.
+        seconds_a_checkpoint: seconds of training between two checkpoints, which a killed run loses at most.
+    """
+
+    visits_a_row: int = 64
+    seconds_a_checkpoint: float = 30.0
+
+
+RECORDING = Recording()
 
 
 class Recorder:
-    """Turns what the loop reports into rows and checkpoints; before each pass sets what changes with the schedule."""
+    """Turns what the loop reports into rows of metrics and checkpoints.
+
+    Args:
+        prepared: what the run started from; only metrics read the true edges of its data.
+        parts: of the run.
+        run: the folder to write; None writes nothing.
+        environment: who listens.
+        validation: measures new tasks now and then; None: there are none.
+
+    Attributes:
+        rows: of metrics so far.
+        counts, within_pass: sums since the last row, and what this process adds in the present pass.
+        final, stage: the search for final structures and the forecasting stage, once they have begun.
+        resumed: the states in which a checkpoint left these two.
+        ran: whether a pass was begun.
+    """
 
     def __init__(
         self,
-        loop: BounceGrad,
-        frames: RandomFrames,
-        few: Int[Tensor, " few"] | None,
-        schedule: Schedule,
-        starts: Restarts,
-        tying: DelayedCoupling,
-        data: Trajectories,
+        prepared: Prepared,
+        parts: Parts,
         run: Run | None,
-        report: Callable[[Row, float], None],
-        foretell: Callable[[], None],
-        validation: Validation | None = None,
+        environment: Environment,
+        validation: Validation | None,
     ) -> None:
-        self.loop, self.schedule, self.data, self.run, self.report = loop, schedule, data, run, report
-        self.frames, self.few, self.starts, self.tying = frames, few, starts, tying
-        self.foretell = foretell
-        self.validation, self.sample = validation, some(len(data.tasks), schedule.config.seed)
+        self.prepared, self.parts, self.run, self.report = prepared, parts, run, environment.report
+        self.loop, self.schedule, self.processes = parts.loop, parts.schedule, environment.processes
+        self.estimate = TimeEstimate(parts.schedule, environment.print_line)
+        self.validation = validation
+        self.sample = some(len(prepared.data.tasks), prepared.config.seed)
         self.rows: list[Row] = []
         self.saved = 0.0
-        self.counts, self.part = Counts(), Counts()  # of whole passes, and what this process adds in the present one
-        self.found: MostProbable | None = None
+        self.counts, self.within_pass = Counts(), Counts()
+        self.final: FinalStructures | None = None
         self.stage: ForecastStage | None = None
-        self.resumed: tuple[dict[str, Any] | None, dict[str, Any] | None] = None, None  # of these two
+        self.resumed: tuple[dict[str, Any] | None, dict[str, Any] | None] = None, None
         self.ran = False
 
-    @property
-    def composition(self) -> GraphComposition:
-        """What is trained."""
-        assert isinstance(self.loop.composition, GraphComposition)
-        return self.loop.composition
+    def begin(self, about: Callable[[], dict[str, Any]], whole: Trajectories, resume: bool) -> None:
+        """Creates the run folder, or puts the parts back to where its checkpoint left them.
 
-    def clocks(self) -> Iterator[Clock]:
-        """The clocks of the schedule; between passes a row is written when due, and a checkpoint every half minute."""
-        for clock in self.schedule.clocks():
-            # Before anything below, which a run that goes on from here does once more.
-            self.save_when_due()
-            self.ran = True
-            if self.schedule.to_be_judged and not self.starts.settled:
-                clock = self.judged(clock)
-            for group in self.loop.optimizer.param_groups if self.loop.optimizer else ():
-                group["lr"] = self.schedule.learning_rate
-            self.composition.view.opening.fill_(self.schedule.opening)
-            self.frames.few = self.few if self.schedule.cooling else None
-            if math.isinf(self.loop.annealer.temperature) and clock.cooled >= self.schedule.config.hot:
-                self.composition.edge.bring_together(ALIKE, self.loop.optimizer)
-            self.tying.tie(self.schedule.formed)
-            if self.counts.visits >= VISITS_A_ROW:
-                self.write_row()
-            yield clock
-            if self.part.visits and not self.schedule.halted:
-                self.sum_up()
+        Args:
+            about: makes what data.json keeps of the data.
+            whole: the data set that the training part was taken from.
+            resume: continue from the checkpoint; a run that was killed before its first one begins.
+
+        Raises:
+            InputError: the folder is not empty, or holds a run on other data or with other known edges.
+        """
+        run = self.run
+        assert run is not None
+        if resume:
+            run.require_same(whole)
+            run.require_known(self.prepared.known)
+        if not resume or run.killed_early:
+            create = run.require_free if resume else lambda: run.create(self.prepared.config, about())
+            self.processes.by_first(create)
+            self.save()  # from here on, whatever happens, the run can be resumed
+            return
+        found = restore(run, self.parts)
+        self.counts, self.within_pass = found.counts, found.within_pass
+        self.resumed = found.final_structures, found.forecast
+        self.saved = self.schedule.seconds + self.schedule.within
+        if not self.processes.first:  # what all processes had added counts once
+            self.within_pass = Counts(self.within_pass.visits, self.within_pass.tasks)
+        self.processes.by_first(lambda: run.cut_rows(found.end))
+        self.rows = run.rows()
+        if self.validation is not None:
+            spent = (row.get("validation_seconds", 0.0) for row in self.rows)
+            self.validation.spent = max(spent, default=0.0)
+
+    def consistent(self, restored: object) -> AbstractContextManager[None]:
+        """The block reads this state of a checkpoint; what does not fit is an error of the user's files."""
+        return self.run.consistent() if self.run is not None and restored else nullcontext()
+
+    def __call__(self, clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
+        """Counts one batch."""
+        assert loss is not None
+        self.ran = True
+        self.estimate()
+        count = self.within_pass
+        count.visits += 1
+        count.tasks += batch.whole
+        count.loss += float(loss.sum()) / batch.whole
+        count.acceptance += float(move.accepted.float().sum()) / (batch.whole * move.accepted[:1].numel() or 1)
 
     def sum_up(self) -> None:
-        """Adds a pass of all processes to the counts."""
-        part = self.in_all()
-        self.counts.visits += part.visits
-        self.counts.tasks += part.tasks
-        self.counts.loss += part.loss
-        self.counts.acceptance += part.acceptance
-        self.schedule.note(part.loss / part.visits)
-        self.part = Counts()
+        """Adds a whole pass of all processes to the counts; a pass that was interrupted is continued first."""
+        if not self.within_pass.visits or self.schedule.halted:
+            return
+        added = self.in_all()
+        self.counts.visits += added.visits
+        self.counts.tasks += added.tasks
+        self.counts.loss += added.loss
+        self.counts.acceptance += added.acceptance
+        self.schedule.note(added.loss / added.visits)
+        self.within_pass = Counts()
 
     def in_all(self) -> Counts:
         """What all processes add in the present pass."""
-        loss, acceptance = self.loop.processes.total([self.part.loss, self.part.acceptance])
-        return replace(self.part, loss=loss, acceptance=acceptance)
+        loss, acceptance = self.loop.processes.total([self.within_pass.loss, self.within_pass.acceptance])
+        return replace(self.within_pass, loss=loss, acceptance=acceptance)
 
-    def whole_or_cut(self, batches: Callable[[torch.Generator], Iterator[Batch]]) -> Callable[..., Iterator[Batch]]:
-        """The same passes, each up to where the run is stopped or its time is over; a checkpoint every half minute."""
+    def until_stopped(self, batches: Callable[[torch.Generator], Iterator[Batch]]) -> Callable[..., Iterator[Batch]]:
+        """The same passes, each until the run is stopped or its time is over; checkpoints are written meanwhile."""
 
         def passes(generator: torch.Generator) -> Iterator[Batch]:
             for batch in batches(generator):
                 yield batch
-                if self.frames.done == self.frames.count:
+                if self.parts.frames.done == self.parts.frames.count:
                     continue
                 if self.schedule.cut_short():
                     return
@@ -126,41 +163,13 @@ class Recorder:
 
         return passes
 
-    def judged(self, clock: Clock) -> Clock:
-        """Has the start looked at whose structures have cooled; where a new one begins, it begins at this clock."""
-        if self.starts.judge(self.schedule.may_start_again):
-            self.schedule.start_again()
-            return clock._replace(cooled=self.schedule.cooled)
-        return clock
-
-    def __call__(self, clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
-        assert loss is not None
-        self.foretell()
-        self.part.visits += 1
-        self.part.tasks += batch.whole
-        self.part.loss += float(loss.sum()) / batch.whole
-        self.part.acceptance += float(move.accepted.float().sum()) / (batch.whole * move.accepted[:1].numel() or 1)
-
-    def restore(self) -> float:
-        """Puts all where the checkpoint left it; returns the epoch from which on rows are not yet known to it."""
-        assert self.run is not None
-        parts = Parts(self.loop, self.frames, self.schedule, self.starts, self.tying)
-        found = restore(self.run, parts)
-        self.counts, self.part = found.counts, found.within_pass
-        self.resumed = found.final_structures, found.forecast
-        self.saved = self.schedule.seconds + self.schedule.within
-        if not self.loop.processes.first:
-            self.part = Counts(self.part.visits, self.part.tasks)  # what all had added counts once
-        return found.end
-
-    def go_on(self, rows: list[Row]) -> None:
-        """After the rows that were written before."""
-        self.rows = rows
-        if self.validation is not None:
-            self.validation.spent = max((row.get("validation_seconds", 0.0) for row in rows), default=0.0)
+    def write_row_when_due(self) -> None:
+        """Writes a row after so many batches."""
+        if self.counts.visits >= RECORDING.visits_a_row:
+            self.write_row()
 
     def write_row(self, last: bool = False) -> None:
-        """One row of metrics; where a look at new tasks is due, and in the last row, with what it shows."""
+        """Writes a row of metrics; now and then, and in the last row, with the validation on new tasks."""
         loop, schedule, counts = self.loop, self.schedule, self.counts
         loop.processes.gather(loop.z)
         if not loop.processes.first:
@@ -180,73 +189,36 @@ class Recorder:
             "learning_rate": schedule.learning_rate,
             "tasks_per_second": counts.tasks / took if took else None,
             "skipped_steps": loop.skipped,
-            "names": self.starts.verdict,
+            "labels": self.parts.restarts.verdict,
         }
         if self.validation is not None and (last or self.validation.due(schedule.seconds)):
             row |= self.validation.look()
         self.add_row(row)
         self.counts = Counts(since=schedule.seconds)
 
-    @property
-    def visited(self) -> Int[Tensor, " some"] | None:
-        """Tasks whose structures go with the modules, where that may not be all: in the cooling, and in a pass cut."""
-        so_far = self.frames.visited
-        if self.frames.few is not None or self.few is None or so_far is None:
-            return self.frames.few
-        return torch.cat([self.few, so_far]).unique()
-
     def accuracies(self) -> Row:
-        """Of the structures of the tasks in training as they stand, up to one global relabelling, and of proposals."""
-        if self.data.edges is None:
+        """Of the structures in training as they stand, after one relabelling for all tasks, and of the proposal."""
+        data, few = self.prepared.data, self.sample
+        if data.edges is None:
             return {"edge_accuracy": None, "proposal_accuracy": None}
-        composition, few = self.composition, self.sample
+        composition, truth = self.parts.composition, data.edges
         edges = structure_to_adjacency(self.loop.z, composition.pairs, composition.entities).cpu().numpy()
-        truth = self.data.edges
-        if (visited := self.visited) is not None:
+        if (visited := self.parts.visited) is not None:
             truth, edges = truth[visited.cpu().numpy()], edges[visited.cpu().numpy()]
         perm = relabelling(truth, edges, composition.choices, pinned=composition.pinned)
-        true = adjacency_to_structure(torch.as_tensor(self.data.edges[few]), composition.pairs)
-        proposed = proposal_accuracy(self.loop.proposal, self.frames.tracks[few], self.loop.z[few], true, perm)
+        true: Int[Tensor, "few E"] = adjacency_to_structure(torch.as_tensor(data.edges[few]), composition.pairs)
+        tracks = self.parts.frames.tracks[few]
+        proposed = proposal_accuracy(self.loop.proposal, tracks, self.loop.z[few], true, perm)
         return {"edge_accuracy": edge_accuracy(truth, edges, perm), "proposal_accuracy": proposed}
 
     def finish(self) -> None:
-        """The last row and what is done to trained modules, unless the run was stopped, and the last checkpoint."""
-        if self.ran and self.schedule.progress >= 1:
-            self.loop.processes.gather(self.loop.z)
-            visited = self.visited
-            which = slice(FEW) if visited is None else visited[:FEW]
-            first, z = self.frames.tracks[which], self.loop.z[which]
-            move_offsets(self.composition, first)
-            generator = torch.Generator(first.device).manual_seed(self.schedule.config.seed)
-            found = calibrated_temperature(self.composition, first, z, generator)
-            self.composition.temperature.fill_(found)
-            if self.counts.visits:
-                self.write_row(last=True)
+        """Writes the last row, unless the run was stopped or had ended before, and the last checkpoint."""
+        if self.ran and self.schedule.progress >= 1 and self.counts.visits:
+            self.write_row(last=True)
         self.save()
-        self.loop.processes = ALONE  # what follows is the first one's
-
-    def forecast(self, scaling: Scaling, stop: Callable[[], bool]) -> Forecaster | None:
-        """The second stage, or what is left of it; None where the run is stopped in the inference before it."""
-        features, tracks, config = self.data.features, self.frames.tracks[:], self.schedule.config
-        inferred, begun = self.resumed
-        with self.run.consistent() if self.run is not None and inferred else nullcontext():
-            self.found = MostProbable(self.loop, self.schedule, tracks, stop, inferred)
-        if begun is None and not self.found.find(self.save_when_due):
-            self.save()
-            return None
-        tracks, z = self.found.reached
-        with self.run.consistent() if self.run is not None and begun else nullcontext():
-            self.stage = ForecastStage(
-                config, self.loop, self.schedule, tracks, z, scaling, features, stop, begun, self.data.angles
-            )
-        if begun is None:
-            self.stage.seconds += self.found.seconds
-        self.stage.run(self.add_stage_row, self.save)
-        self.save()
-        return self.stage.forecaster.eval()
 
     def add_stage_row(self, row: Row) -> None:
-        """The same of the forecasting stage."""
+        """Writes a row of the forecasting stage."""
         assert self.stage is not None
         if self.validation is not None and (row["progress"] >= 1 or self.validation.due(row["seconds"])):
             row = row | self.validation.look(self.stage.forecaster)
@@ -263,27 +235,27 @@ class Recorder:
     @property
     def progress(self) -> float:
         """Share of the whole run that is done."""
-        second = self.schedule.config.forecast
+        second = self.prepared.config.forecast
         return (1 - second) * self.schedule.progress + second * (self.stage.progress if self.stage else 0.0)
 
     def save_when_due(self) -> None:
-        """Every half minute of training."""
-        now = self.schedule.seconds + self.schedule.within + (self.found.seconds if self.found else 0.0)
-        if self.run is not None and now - self.saved > SECONDS_A_CHECKPOINT:
+        """Writes a checkpoint after so many seconds of training."""
+        now = self.schedule.seconds + self.schedule.within + (self.final.seconds if self.final else 0.0)
+        if self.run is not None and now - self.saved > RECORDING.seconds_a_checkpoint:
             self.save()
             self.saved = now
 
     def save(self) -> None:
-        """Writes the checkpoint, with what all processes have found."""
+        """Writes a checkpoint, with what all processes have found."""
         if self.run is None:
             return
-        for state in (self.loop.state_dict(), *(start["state"] for start in self.starts.ended)):
+        for state in (self.loop.state_dict(), *(start["state"] for start in self.parts.restarts.ended)):
             for rows in (state["z"], state["search"].get("evidence")):
                 if rows is not None:
                     self.loop.processes.gather(rows)
-        part = self.in_all()
+        within_pass = self.in_all()
         if self.loop.processes.first:
-            stages = zip((self.found, self.stage), self.resumed, strict=True)
-            inferred, forecast = (stage.state_dict() if stage else then for stage, then in stages)
-            parts = Parts(self.loop, self.frames, self.schedule, self.starts, self.tying)
-            self.run.save(state_of(parts, self.counts, part) | {"inferred": inferred, "forecast": forecast})
+            stages = zip((self.final, self.stage), self.resumed, strict=True)
+            final, forecast = (stage.state_dict() if stage else then for stage, then in stages)
+            state = state_of(self.parts, self.counts, within_pass)
+            self.run.save(state | {"inferred": final, "forecast": forecast})

@@ -1,8 +1,25 @@
-"""Training: data to scaling, parts and the loop, with a run folder and reports hung on it."""
+"""How a model is trained: the recipe, stage by stage. The loop itself is in `core/bouncegrad.py`.
+
+    1 hot                structures are uniform; edge modules are held together and learn the mean law
+    2 cooling            structures are drawn at a falling temperature; edge modules see differences between entities
+                         first, then states open to them
+    3 judged             type labels are checked without the truth; the run may restart from other first weights
+    4 coupled            what ties edges to each other begins to act, once type labels have settled
+    5 refined            the temperature stays at 1, the learning rate falls, all tasks are visited
+    6 calibrated         offsets leave the messages; a temperature is found at which edge probabilities are right
+    7 final structures   the most probable structures given all frames            (if the run has a stage 8)
+    8 forecasting        modules of their own learn to roll out
+
+Why so. A law whose labels are swapped in a part of the space, or for some entities, fits nearly as well as the right
+law (label switching). So the strongest encounters must settle the labels first: first weights are made alike, the
+temperature is high and falls slowly, and what could stand for an entity (its place, a constant of its own) is hidden
+until labels have settled. What is still swapped is found in stage 3.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -10,33 +27,29 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Int
-from torch import Tensor
 
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.compositions.forecaster import as_forecaster
-from bouncegrad.core.compositions.graph import GraphComposition
-from bouncegrad.core.distributed import ALONE, Processes
-from bouncegrad.core.mirroring import Mirrored
-from bouncegrad.data.candidates import candidate_pairs
-from bouncegrad.data.errors import InputError
-from bouncegrad.data.requirements import require_moderate, require_quantities
-from bouncegrad.data.scaling import Scaling
-from bouncegrad.data.trajectories import Trajectories, plural
-from bouncegrad.data.windows import windows
-from bouncegrad.fitting.delayed_coupling import DelayedCoupling
-from bouncegrad.fitting.recorder import Recorder, Row
-from bouncegrad.fitting.restarts import Restarts
-from bouncegrad.fitting.schedule import Schedule
-from bouncegrad.fitting.time_estimate import Foretelling
+from bouncegrad.core.calibration import calibrated_temperature
+from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
+from bouncegrad.core.distributed import ALONE
+from bouncegrad.core.offsets import move_offsets
+from bouncegrad.core.seams import Clock, Staged
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.fitting.environment import Environment, Row
+from bouncegrad.fitting.final_structures import FinalStructures
+from bouncegrad.fitting.forecasting import ForecastStage
+from bouncegrad.fitting.parts import Parts, assemble
+from bouncegrad.fitting.prepare import Prepared, prepare
+from bouncegrad.fitting.recorder import Recorder
 from bouncegrad.fitting.validation import Validation
 from bouncegrad.models.model import Model
 from bouncegrad.runs.folder import Run
 from bouncegrad.runs.lock import locked
-from bouncegrad.runs.provenance import Origin, describe
-from bouncegrad.settings.build import build
-from bouncegrad.settings.config import FEW, Config
+from bouncegrad.runs.provenance import Provenance, describe
+from bouncegrad.settings.build import ALIKE
+from bouncegrad.settings.config import Config
 from bouncegrad.settings.devices import computing
-from bouncegrad.settings.memory import require_memory, training_bytes
+from bouncegrad.settings.resolved import COOLING_TASKS
 
 
 def train(
@@ -44,115 +57,135 @@ def train(
     data: Trajectories,
     run: Run | None = None,
     *,
-    origin: Origin | None = None,
+    provenance: Provenance | None = None,
     known: Int[np.ndarray, "M N N"] | None = None,
     new: Trajectories | None = None,
     resume: bool = False,
-    stop: Callable[[], bool] = lambda: False,
-    report: Callable[[Row, float], None] = lambda row, progress: None,
-    say: Callable[[str], None] = lambda line: None,
-    processes: Processes = ALONE,
+    environment: Environment | None = None,
 ) -> tuple[Model, BounceGrad, list[Row]]:
     """Learns modules and structures.
 
     Args:
-        config: settings; None in them is resolved from the data.
-        data: the training part; its edges, if any, are read by the metrics and by the oracle, `proposal: truth`, alone.
-        run: where to write; None writes nothing.
-        origin: the data set that `data` was taken from, if it is only a part.
-        known: types `[source, target]` of edges that need not be found, -1 where not known.
+        config: settings; those that are None follow from the data.
+        data: the training part; only metrics, and the oracle `proposal: truth`, read its edges.
+        run: the folder to write; None writes nothing.
+        provenance: the data set that `data` was taken from, if `data` is only a part of it.
+        known: types `[source, target]` of edges that need not be found, -1 for all others.
         new: tasks that the run is validated on, see `validation.py`; it does not learn from them.
-        resume: go on from the checkpoint of the run.
-        stop: asked before every batch; true saves and ends.
-        report: called with each new row of metrics and the share of the run that is done.
-        say: called with what is to be expected, where the run is long or its time too short for a pass.
-        processes: that share the tasks; the first one writes and reports, and learns to forecast alone.
+        resume: continue from the checkpoint of the run.
+        environment: who stops the run, who listens to it, and which processes share it.
 
     Returns:
-        The model, the loop as it stands and the rows of metrics.
+        The model, the loop as it stands, and the rows of metrics.
     """
-    origin = origin or Origin(data)
-    if config.window is not None:
-        known = None if known is None else known.repeat(-(-(data.shape[1] - 1) // config.window), 0)
-        data = windows(data, config.window)
-    require_moderate(data.require_told(config.lags + 2).require_finite())
-    require_quantities(data, config.quantities)
-    scaling = Scaling.fit(data)
-    config = config.resolve(data.shape, len(set(data.groups)) or 1)
-    require_shared(config, len(data.tasks), processes)
-    pairs = candidate_pairs(config.candidates, data).shape[1]
-    tasks = min(config.batch, len(data.tasks))
-    what = f"{data.source}: training on {tasks} tasks at once with {pairs:,} pairs each"
-    require_memory(training_bytes(config, data.shape, pairs), what)
-    with computing(config.device, config.threads), ExitStack() as held:
-        truth = data.edges if config.proposal == "truth" else None
-        loop, batches = build(config, data.without_edges(), scaling, known, truth)
-        loop.processes = processes
-        frames = batches.batches if isinstance(batches, Mirrored) else batches
-        frames.shard = processes.shard(len(data.tasks)) if processes.count > 1 else None
-        schedule = Schedule(config, len(data.tasks), stop, processes)
-
-        def afresh(start: int) -> BounceGrad:
-            other = replace(config, seed=(config.seed + start) % 2**63)
-            return build(other, data.without_edges(), scaling, known, truth)[0]
-
-        few = few_tasks(len(data.tasks), config.seed)
-        visited = torch.arange(min(len(data.tasks), FEW)) if few is None else few
-        first = frames.tracks[visited]
-        starts, tying = Restarts(loop, first, visited, afresh), DelayedCoupling(loop, first, visited)
-        model = model_of(loop, scaling, config, data)
-        validation = None if new is None else Validation(model, data, new, loop.proposal)
-        foretell = Foretelling(schedule, say)
-        recorder = Recorder(loop, frames, few, schedule, starts, tying, data, run, report, foretell, validation)
+    environment = environment or Environment()
+    prepared = prepare(config, data, known, environment.processes)
+    with computing(prepared.config.device, prepared.config.threads), ExitStack() as held:
+        parts = assemble(prepared, environment)
+        model = model_of(prepared, parts)
+        validation = None if new is None else Validation(model, prepared.data, new, parts.loop.proposal)
+        recorder = Recorder(prepared, parts, run, environment, validation)
+        by_first = environment.processes.by_first
         if run is not None:
-            processes.by_first(partial(held.enter_context, locked(run.folder)))
-        if run is not None and resume:
-            run.require_same(origin.whole)
-            run.require_known(known)
-        if run is not None and resume and not run.killed_early:
-            end = recorder.restore()
-            processes.by_first(lambda: run.cut_rows(end))
-            recorder.go_on(run.rows())
-        elif run is not None:
-            begin = partial(run.create, config, describe(data, scaling, origin, known))
-            processes.by_first(run.require_free if resume else begin)
-            recorder.save()  # from here on, whatever happens, the run can be resumed
-        loop.run(recorder.clocks(), recorder.whole_or_cut(batches), recorder)
+            by_first(partial(held.enter_context, locked(run.folder)))
+            about = partial(describe, prepared.data, prepared.scaling, provenance or Provenance(data), prepared.known)
+            recorder.begin(about, provenance.whole if provenance else data, resume)
+        recipe = Recipe(prepared, parts, recorder)
+        parts.loop.run(recipe.passes(), recorder.until_stopped(parts.batches), recorder)
+        recipe.calibrate()
         recorder.finish()
-        second = config.forecast and schedule.progress >= 1 and processes.first
-        forecaster = recorder.forecast(scaling, stop) if second else None
-    model.composition.eval()
-    loop.z = loop.z.cpu()
-    return replace(model, forecaster=(forecaster or model.forecaster).eval()).cpu(), loop, recorder.rows
+        parts.loop.processes = ALONE  # what follows is done by the first process
+        forecasts = prepared.config.forecast and parts.schedule.progress >= 1 and environment.processes.first
+        forecaster = recipe.forecast(environment) if forecasts else None
+    parts.loop.z = parts.loop.z.cpu()
+    return replace(model, forecaster=forecaster or model.forecaster).evaluated().cpu(), parts.loop, recorder.rows
 
 
-def model_of(loop: BounceGrad, scaling: Scaling, config: Config, data: Trajectories) -> Model:
-    """What the loop trains as a model, the modules shared."""
-    composition = loop.composition
-    assert isinstance(composition, GraphComposition)
-    forecaster, named = as_forecaster(composition), (data.features, data.shape[1], data.dt, data.angles, data.kinds)
-    return Model(composition, forecaster, scaling, config, *named)
+def model_of(prepared: Prepared, parts: Parts) -> Model:
+    """The model that is being trained; its modules are those of the loop."""
+    data = prepared.data
+    about = (data.features, data.shape[1], data.dt, data.angles, data.kinds)
+    return Model(parts.composition, as_forecaster(parts.composition), prepared.scaling, prepared.config, *about)
 
 
-def require_shared(config: Config, tasks: int, processes: Processes) -> None:
-    """Refuses what several processes cannot share.
+class Recipe:
+    """Leads a run through its stages."""
 
-    Raises:
-        InputError: there are fewer tasks in a batch than processes, or a part of the loop that knows one process alone.
-    """
-    count, least = processes.count, min(config.batch, tasks)
-    if count > least:
-        what = f"a batch of {least} {plural('task', least)} cannot be shared by {count} processes"
-        raise InputError(f"{what}; start {least} at most" + (", or give a larger --batch" if least < tasks else ""))
-    alone = {"--search paper": config.search == "paper", "--loss rollout": config.loss == "rollout"}
-    alone |= {"--shared_graph": config.shared_graph}
-    if count > 1 and (found := [name for name, is_so in alone.items() if is_so]):
-        raise InputError(f"{count} processes cannot share a run with {found[0]}; start one")
+    def __init__(self, prepared: Prepared, parts: Parts, recorder: Recorder) -> None:
+        self.prepared, self.config, self.parts, self.recorder = prepared, prepared.config, parts, recorder
+        self.staged = parts.composition if isinstance(parts.composition, Staged) else None
 
+    def passes(self) -> Iterator[Clock]:
+        """Stages 1 to 5: one clock for each pass; before each pass the stages set what they change."""
+        for clock in self.parts.schedule.clocks():
+            # A run that resumes here does all that follows again, so the checkpoint comes first.
+            self.recorder.save_when_due()
+            clock = self.judge(clock)
+            self.refine()
+            self.open()
+            self.hold_together(clock)
+            self.couple()
+            self.recorder.write_row_when_due()
+            yield clock
+            self.recorder.sum_up()
 
-def few_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
-    """The tasks that are visited while structures cool; None: all."""
-    if tasks <= FEW:
-        return None
-    order = torch.randperm(tasks, generator=torch.Generator().manual_seed(seed), device="cpu")
-    return order[:FEW].to(torch.get_default_device())
+    def hold_together(self, clock: Clock) -> None:
+        """1 hot: at its end edge modules are made alike again, so that tracks and not first weights set the labels."""
+        hot = math.isinf(self.parts.loop.annealer.temperature)
+        if hot and clock.cooled >= self.config.hot and self.staged is not None:
+            self.staged.bring_together(ALIKE, self.parts.loop.optimizer)
+
+    def open(self) -> None:
+        """2 cooling: states open to the edge modules, and the pass is over the few tasks that are visited often."""
+        schedule = self.parts.schedule
+        if self.staged is not None:
+            self.staged.open(schedule.opening)
+        self.parts.frames.few = self.parts.cooled if schedule.cooling else None
+
+    def judge(self, clock: Clock) -> Clock:
+        """3 judged: once structures have cooled; a restart begins its cooling at this clock."""
+        schedule, restarts = self.parts.schedule, self.parts.restarts
+        if not schedule.to_be_judged or restarts.decided or not restarts.judge(schedule.may_restart):
+            return clock
+        schedule.restart()
+        return clock._replace(cooled=schedule.cooled)
+
+    def couple(self) -> None:
+        """4 coupled: edges that are tied from the first would freeze together with swapped labels."""
+        self.parts.coupling.couple(self.parts.schedule.labels_settled)
+
+    def refine(self) -> None:
+        """5 refined: the learning rate falls on a cosine, over the whole run."""
+        for group in self.parts.loop.optimizer.param_groups if self.parts.loop.optimizer else ():
+            group["lr"] = self.parts.schedule.learning_rate
+
+    def calibrate(self) -> None:
+        """6 calibrated: unless the run was stopped before its end, or had ended before."""
+        parts, composition = self.parts, self.parts.composition
+        if not (self.recorder.ran and parts.schedule.progress >= 1):
+            return
+        parts.loop.processes.gather(parts.loop.z)
+        which = slice(COOLING_TASKS) if parts.visited is None else parts.visited[:COOLING_TASKS]
+        tracks, z = parts.frames.tracks[which], parts.loop.z[which]
+        move_offsets(composition, tracks)
+        generator = torch.Generator(tracks.device).manual_seed(self.config.seed)
+        composition.temperature.fill_(calibrated_temperature(composition, tracks, z, generator))
+
+    def forecast(self, environment: Environment) -> Forecaster | None:
+        """7 and 8: final structures, then forecasting; None if the run is stopped before the forecasting stage."""
+        parts, recorder = self.parts, self.recorder
+        tracks, (found, begun) = parts.frames.tracks[:], recorder.resumed
+        with recorder.consistent(found):
+            final = FinalStructures(parts, tracks, environment.stop, found)
+        recorder.final = final
+        if begun is None and not final.find(recorder.save_when_due):
+            recorder.save()
+            return None
+        with recorder.consistent(begun):
+            stage = ForecastStage(self.prepared, parts, *final.reached, environment.stop, begun)
+        recorder.stage = stage
+        if begun is None:
+            stage.seconds += final.seconds
+        stage.run(recorder.add_stage_row, recorder.save)
+        recorder.save()
+        return stage.forecaster.eval()

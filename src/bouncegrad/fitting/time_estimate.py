@@ -1,4 +1,4 @@
-"""How long a run takes, said where that is long or the time too short, as soon as its first steps have been timed."""
+"""The expected time of a run, printed as soon as its first steps are timed, if it is long or the time too short."""
 
 from __future__ import annotations
 
@@ -6,47 +6,46 @@ import math
 import time
 from collections.abc import Callable
 
-from bouncegrad.fitting.schedule import LONGEST_SHARE, Schedule
-from bouncegrad.settings.config import FEW
+from bouncegrad.fitting.schedule import LONGEST_COOLING, Schedule
+from bouncegrad.settings.resolved import COOLING_TASKS
 
 TIMED = 5  # steps, after a first one in which much is loaded
-LONG = 1800.0  # seconds
+LONG = 1800.0  # seconds, from which a run is announced
 
 
-class Foretelling:
-    """Times the first steps, and says one line where it matters.
+class TimeEstimate:
+    """Times the first steps of a run, and prints one line if it matters.
 
     Args:
         schedule: of the run.
-        say: takes the line.
+        print_line: takes the line.
     """
 
-    def __init__(self, schedule: Schedule, say: Callable[[str], None]) -> None:
-        self.schedule, self.say = schedule, say
+    def __init__(self, schedule: Schedule, print_line: Callable[[str], None]) -> None:
+        self.schedule, self.print_line = schedule, print_line
         self.ends: list[float] = []
 
     def __call__(self) -> None:
-        """A step has ended."""
+        """Called after every step."""
         if len(self.ends) > TIMED:
             return
         self.ends.append(time.perf_counter())
-        if len(self.ends) > TIMED and (line := foretold(self.schedule, (self.ends[-1] - self.ends[0]) / TIMED)):
-            self.say(line)
+        if len(self.ends) > TIMED and (line := estimate(self.schedule, (self.ends[-1] - self.ends[0]) / TIMED)):
+            self.print_line(line)
 
 
-def foretold(schedule: Schedule, step: float) -> str:
-    """What is to be expected of a run in which a step takes so many seconds; nothing where it is as anybody would."""
+def estimate(schedule: Schedule, step: float) -> str:
+    """Returns what to expect of a run in which a step takes so many seconds; empty if nobody needs to know."""
     config, tasks = schedule.config, schedule.tasks
     share = 1 - config.forecast
     whole = -(-tasks // config.batch) * step
     if config.epochs is not None:
         left = (config.epochs * whole - schedule.steps * step) / share
         return f"about {spoken(left)} to come, {spoken(whole)} a pass" if left > LONG else ""
-    assert config.minutes is not None
-    assert config.cooling is not None
-    # A pass of the cooling is over a few tasks alone, where there are more.
-    cooling = config.cooling * step if config.annealer == "geometric" and tasks > FEW else 0.0
-    if whole <= 60 * share * config.minutes - min(cooling, LONGEST_SHARE * 60 * share * config.minutes):
+    # If there are many tasks, a pass of the cooling is over a few of them only.
+    cooling = config.cooling * step if config.annealer == "geometric" and tasks > COOLING_TASKS else 0.0
+    limit = share * config.seconds
+    if whole <= limit - min(cooling, LONGEST_COOLING * limit):
         return ""
     enough = math.ceil((cooling + whole) / share / 60)
     return (

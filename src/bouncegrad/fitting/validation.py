@@ -1,17 +1,18 @@
-"""Validation: now and then, how a run does on a few new tasks, and on as many of its training tasks.
+"""Validation: now and then a run is measured on a few new tasks, and on as many of its training tasks.
 
-    new_edge_accuracy            structures of the new tasks, found anew as `evaluate` finds them
+    new_edge_accuracy            structures of the new tasks, inferred as `evaluate` infers them
     mse_1, mse_10, new_mse_1 ..  errors of free-running forecasts 1 and 10 frames ahead, of both
-    new_proposal_accuracy        what a learned proposal says of the new tasks
+    new_proposal_accuracy        of what a learned proposal suggests for the new tasks
 
-The numbers are written, and nothing in training goes by them: no random number is drawn from the run's generator, no
-step is chosen. Looks take a twentieth of the run's time at most, but for one at the start and one at the end.
+The numbers are stored, and training does not depend on them: no random number is drawn from the generator of the run,
+and no step is chosen by them. Validation takes at most a twentieth of the time of a run, except once at the start and
+once at the end.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,20 +31,35 @@ from bouncegrad.models.protocols import MODEL, forecast_errors, plan
 from bouncegrad.results.metrics import edge_accuracy, error_at, relabelling
 from bouncegrad.results.result import Result
 
-TASKS, SHARE = 32, 0.05
-AHEAD = (1, 10)
+AHEAD = (1, 10)  # frames
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured.
+
+    Args:
+        tasks: of each part at most; they bound the time of one measurement.
+        share: of the time of the run that all measurements take at most.
+    """
+
+    tasks: int = 32
+    share: float = 0.05
+
+
+EFFORT = Effort()
 
 
 class Validation:
-    """Looks at new tasks and at training tasks, at most 32 of each, always the same.
+    """Measures new tasks and training tasks, at most 32 of each, always the same.
 
     Args:
-        model: what is being trained, its modules shared.
-        training, new: tasks; the truth, where there is one, is read by the accuracy alone.
-        proposal: what suggests structures in training.
+        model: the model in training; its modules are shared.
+        training, new: tasks; only the accuracy reads their true edges.
+        proposal: suggests structures in training.
 
     Raises:
-        InputError: the new tasks do not go with the training tasks.
+        InputError: the new tasks do not fit the training tasks.
     """
 
     def __init__(self, model: Model, training: Trajectories, new: Trajectories, proposal: Proposal) -> None:
@@ -59,23 +75,27 @@ class Validation:
 
     @property
     def new(self) -> Trajectories:
-        """The new tasks that are looked at."""
+        """The new tasks that are measured."""
         return self.tasks["new_"]
 
     @property
     def context(self) -> int:
-        """Frames that structures of new tasks are inferred from."""
+        """The number of frames from which structures of new tasks are inferred."""
         return min(self.model.frames, self.new.shape[1])
 
     def due(self, seconds: float) -> bool:
-        """Whether after so much time in training another look would not take more than its share."""
-        return self.spent + self.latest <= SHARE * seconds
+        """Whether another measurement stays within its share of the time, after so many seconds of training."""
+        return self.spent + self.latest <= EFFORT.share * seconds
 
     def look(self, forecaster: Forecaster | None = None) -> dict[str, Any]:
-        """The numbers by their keys in a row of metrics; of forecasts alone where a forecaster is in training."""
+        """Measures, and returns the numbers by their keys in a row of metrics.
+
+        Args:
+            forecaster: in training; only forecasts are measured then. None: the modules that infer are in training.
+        """
         start = time.perf_counter()
         row = self.accuracies() if forecaster is None else {}
-        # While a forecaster learns, the modules that infer stay as they are, and what they have found does.
+        # While a forecaster learns, the modules that infer stay as they are, and so do the structures.
         keep = forecaster is not None
         model = self.model if forecaster is None else replace(self.model, forecaster=forecaster)
         for prefix in self.tasks:
@@ -85,10 +105,10 @@ class Validation:
         return row | {"validation_seconds": self.spent}
 
     def accuracies(self) -> dict[str, float | None]:
-        """Of the structures and of the proposals of the new tasks."""
+        """Accuracies of the structures and of the proposals of the new tasks."""
         new, config = self.new, self.model.config
         result = self.model.infer(new, self.context)
-        perm = relabelling(new.edges, result.edges, config.types, pinned=config.pinned)
+        perm = relabelling(new.edges, result.edges, config.edge_types, pinned=config.pinned)
         tracks, proposed = scaled_tracks(new.frames(0, self.context), self.model.scaling), None
         if (new.shape[2], self.context) == (self.model.composition.entities, self.model.frames):
             z = adjacency_to_structure(torch.as_tensor(result.edges), self.model.composition.pairs)
@@ -97,13 +117,13 @@ class Validation:
         return {"new_edge_accuracy": accuracy, "new_proposal_accuracy": proposed}
 
     def true_structure(self, data: Trajectories) -> Int[Tensor, "M E"] | None:
-        """The truth of the candidate pairs, where it is known."""
+        """The true types of the candidate pairs; None: not known."""
         if data.edges is None:
             return None
         return adjacency_to_structure(torch.as_tensor(data.edges), self.model.composition.pairs)
 
     def errors(self, model: Model, prefix: str, keep: bool) -> dict[str, float | None]:
-        """Of free-running forecasts, started as `evaluate` starts them."""
+        """Errors of free-running forecasts, which start where those of `evaluate` start."""
         data = self.tasks[prefix]
         frames = data.shape[1]
         planned = plan("free", frames, min(model.frames, frames), model.config.lags)
@@ -113,13 +133,13 @@ class Validation:
             past = self.past.get(prefix) if keep else None
             past = past or model.infer(data, planned.context)
             self.past = self.past | {prefix: past} if keep else {}
-            found = forecast_errors(model, data, planned, past, only=(MODEL,))[MODEL]
+            found = forecast_errors(model, data, planned, past, only=(MODEL,)).get(MODEL)
         return {f"mse_{ahead}": error_at(found, ahead) for ahead in AHEAD}
 
 
 def some(tasks: int, seed: int) -> Int[np.ndarray, " few"]:
-    """Numbers of the tasks that are looked at."""
-    return np.sort(np.random.Generator(np.random.PCG64(seed)).permutation(tasks)[:TASKS])
+    """Numbers of the tasks that are measured."""
+    return np.sort(np.random.Generator(np.random.PCG64(seed)).permutation(tasks)[: EFFORT.tasks])
 
 
 def proposal_accuracy(
@@ -129,15 +149,15 @@ def proposal_accuracy(
     truth: Int[Tensor, "M E"] | None,
     perm: tuple[int, ...] | None,
 ) -> float | None:
-    """Share of edges that a learned proposal would get right, on average over its draws; other kinds learn nothing.
+    """Share of edges that a learned proposal gets right, on average over its draws; None for other proposals.
 
-    `mean p(type that is renamed to the true one)`
+    `mean p(type that the relabelling maps to the true one)`
 
     Args:
-        proposal: of a search; the random numbers that its encoder draws are put back.
+        proposal: of a search; the generator of its encoder is put back afterwards.
         tracks, z: scaled states and present structures.
         truth: true structures.
-        perm: `perm[type] = true type`, as the structures were renamed.
+        perm: the relabelling of the structures, `perm[type] = true type`.
     """
     if isinstance(proposal, InTurn):
         both = [proposal_accuracy(part, tracks, z, truth, perm) for part in proposal.proposals]

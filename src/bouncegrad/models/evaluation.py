@@ -1,4 +1,4 @@
-"""Evaluation: how right a trained model is on tasks it has not seen, printed beside the baselines."""
+"""Evaluation: how accurate a trained model is on new tasks, compared with baselines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,13 @@ from bouncegrad.results.result import Result
 
 
 class Evaluation(NamedTuple):
-    """Numbers ready for JSON, the inferred result, and errors by horizon of the model and of the trivial forecasts."""
+    """The outcome of an evaluation.
+
+    Args:
+        numbers: metrics that can be written as JSON.
+        result: the inferred edges.
+        errors: forecast errors by horizon, of the model and of the baselines.
+    """
 
     numbers: dict[str, Any]
     result: Result
@@ -49,16 +55,14 @@ def evaluate(
     split: str = "all tasks",
     protocol: ProtocolName = "free",
 ) -> Evaluation:
-    """Edge metrics, forecast errors by horizon and baselines on `data`.
-
-    Edges are inferred from the first `context` frames, by default as many as in training.
+    """Returns edge metrics, forecast errors by horizon and baselines on `data`.
 
     Args:
-        model: trained.
-        data: tasks with or without truth; metrics that need it are None without.
-        context: frames for inference.
-        split: which tasks these are, in words, kept beside the numbers.
-        protocol: from where forecasts are made and how far, see `protocols.py`.
+        model: the trained model.
+        data: tasks with or without true edges; metrics that need true edges are None without them.
+        context: number of frames that edges are inferred from; None: as many as in training.
+        split: which tasks these are, in words; stored with the numbers.
+        protocol: where forecasts start and how far they go, see `protocols.py`.
 
     Raises:
         InputError: the recordings are too short for the protocol or the context.
@@ -75,7 +79,7 @@ def evaluate(
         past = result if planned.context == context else model.infer(data, planned.context)
         errors = forecast_errors(model, data, planned, past)
     edges = edge_measures(data, result, model.config.pinned)
-    baselines = edge_baselines(data, context, model.config.types)
+    baselines = edge_baselines(data, context, model.config.edge_types)
     for name in (STATIC, CONSTANT_VELOCITY):
         baselines[name.replace(" ", "_")] = {f"mse_{h}": error_at(errors.get(name), h) for h in HORIZONS}
     numbers = {
@@ -87,31 +91,31 @@ def evaluate(
         "split": split,
         "protocol": protocol,
         "forecast_context_frames": planned.context,
-        "forecast": f"{planned.said}; positions and velocities scaled to [-1, 1]",
+        "forecast": f"{planned.description}; positions and velocities scaled to [-1, 1]",
     }
     return Evaluation(numbers, result, errors)
 
 
 def edge_measures(data: Trajectories, result: Result, pinned: bool) -> dict[str, Any]:
-    """How right the edges of a result are, whatever it came from; None without a truth to compare with.
+    """Returns the metrics of inferred edges, of any method; None for those that need true edges if there are none.
 
     Args:
         data: the tasks of the result.
-        result: what was inferred.
-        pinned: whether its type 0 means "no interaction".
+        result: the inferred edges.
+        pinned: whether type 0 of the result means "no interaction".
     """
     types = len(result.type_names)
     perm = relabelling(data.edges, result.edges, types, pinned=pinned)
     both = symmetric(result.probability)
     perm_of_both = relabelling(data.edges, both, types, pinned=pinned)
-    sure = calibration(data.edges, result.probability, perm)
+    calibrated = calibration(data.edges, result.probability, perm)
     return {
         "edge_accuracy": edge_accuracy(data.edges, result.edges, perm),
         "edge_accuracy_symmetric": edge_accuracy(data.edges, both, perm_of_both),
         "auroc": auroc(data.edges, result.probability, perm),
         "auroc_undirected": undirected_auroc(data.edges, result.probability, perm),
-        "calibration_error": sure.expected_error if sure else None,
-        "reliability": [list(bin) for bin in sure.bins] if sure else None,
+        "calibration_error": calibrated.expected_error if calibrated else None,
+        "reliability": [list(bin) for bin in calibrated.bins] if calibrated else None,
         "undetermined": float(result.undetermined.sum() / off_diagonal(data.shape[2]).sum() / len(data.tasks)),
         "loss": float(result.loss.mean()),
         "tasks": len(data.tasks),

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import scaled_tracks
-from bouncegrad.core.compositions.forecaster import Forecaster
+from bouncegrad.core.compositions.forecaster import Forecaster, as_graph
 from bouncegrad.core.marks import unmarked, with_marks
 from bouncegrad.core.spread import SAMPLES, Futures, futures, widened
 from bouncegrad.core.structures import adjacency_to_structure
@@ -23,14 +23,19 @@ from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.result import Result
 
-NUMBERS_AT_ONCE = 2**22  # of one task's tracks, sampled futures included
-LONGEST = 100_000
+NUMBERS_AT_ONCE = 2**22  # numbers in the tracks that are rolled out together, sampled futures included; bounds memory
+LONGEST = 100_000  # steps of a forecast, a limit against lengths that no memory holds
 
 
 class Start(NamedTuple):
-    """From where tracks go on: modules on the entities of these recordings, C states of each task and its structure.
+    """Where forecasts start: C states of each task.
 
-    `last` are the features of the states, `origin` the same in the user's units.
+    Args:
+        forecaster: modules on the entities of these recordings.
+        states: the states, history included.
+        last: the features of the states, scaled.
+        origin: the features of the states, in the user's units.
+        z: the structure of each task.
     """
 
     forecaster: Forecaster
@@ -46,11 +51,11 @@ def predict(
     """Returns free-running point forecasts of the `steps` frames after the context, in the user's units.
 
     Args:
-        model: trained.
+        model: the trained model.
         data: new tasks; frames after the context are not read.
-        steps: frames ahead, from 1.
-        context: frames that the structure is inferred from; None: all.
-        result: an inferred result for these tasks, so that they need not be inferred again.
+        steps: how many frames to forecast, from 1.
+        context: number of frames that the structure is inferred from; None: all.
+        result: the result of inference for these tasks, if there is one, so that it is not repeated.
     """
     seen = model.seen(data, context)
     return roll_out(model, start_of(model, seen, result or model.infer(data, context)), steps)[:, 0]
@@ -61,9 +66,9 @@ def forecast(
 ) -> Forecast:
     """Returns point forecasts, and the values between which 90 % of the futures lie.
 
-    Futures are sampled. Structures are drawn with the probabilities that inference finds, and in every frame a change
-    is drawn as uncertain as the modules say. The spread of each feature is then widened at each horizon to what it
-    should have been on training tracks. Arguments are those of `predict`.
+    Futures are sampled. Structures are drawn with the probabilities that inference finds. In every frame a change is
+    drawn with the variance that the modules predict. The spread of each feature is then widened at each horizon by the
+    factor that training tracks needed. Arguments are those of `predict`.
     """
     seen = model.seen(data, context)
     return sample_futures(model, seen, steps, result or model.infer(data, context))
@@ -79,11 +84,11 @@ def without(
 ) -> Counterfactual:
     """Returns the `steps` frames after the context with all entities, and as they would be without one of them.
 
-    The edges of the entity send nothing, and it leaves the state. The edges among the others are those found with it.
-    Other arguments are those of `predict`.
+    The entity is removed from the state, so its edges send nothing. The edges among the other entities are those that
+    were inferred with it. Other arguments are those of `predict`.
 
     Args:
-        entity: the name of the entity that is left out.
+        entity: the name of the entity to remove.
 
     Raises:
         InputError: no entity has this name, or fewer than two would be left.
@@ -93,22 +98,29 @@ def without(
 
 
 def start_of(model: Model, seen: Trajectories, result: Result) -> Start:
-    """At the last frame of the context `seen`."""
+    """Returns the start at the last frame of the context `seen`."""
     return starts_of(model, seen, seen, (seen.shape[1] - 1,), result)
 
 
 def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequence[int], result: Result) -> Start:
-    """At some frames of the recordings `data`, each with as many before it as there are lags; `seen` is the context.
+    """Returns starts at some frames of the recordings.
 
-    Entities that were not observed there have no forecast: theirs is NaN.
+    An entity that was not observed at a start has NaN as its forecast.
+
+    Args:
+        model: the trained model.
+        seen: the context frames; candidate pairs are found in them.
+        data: the recordings.
+        frames: indices of the frames in `data`, each at least as large as the number of lags.
+        result: the inferred edges.
     """
-    on = model.on(seen)
-    forecaster = model.forecaster.on(on.entities, on.pairs, on.kinds)
+    on = as_graph(model.on(seen), "forecasts")
+    forecaster = model.require_forecaster().on(on.entities, on.pairs, on.kinds)
     origin = np.asarray(data.x[:, list(frames)], np.float64)
     if data.mask is None or data.mask.all():
         needed = torch.tensor(frames)[:, None] + torch.arange(-model.config.lags, 1)
         tracks = scaled_tracks(data, model.scaling)[:, needed]
-    else:  # a gap is filled in from both sides: each start is cut off from what comes after it
+    else:  # gaps are filled from both sides, so each start is made without the frames after it
         cut = [scaled_tracks(data.frames(0, t + 1), model.scaling)[:, t - model.config.lags :] for t in frames]
         tracks = torch.stack([with_marks(part, on.features) for part in cut], 1)
         origin = np.where(data.mask[:, list(frames), :, None], origin, np.nan)
@@ -118,7 +130,7 @@ def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequ
 
 
 def roll_out(model: Model, start: Start, steps: int) -> Float[np.ndarray, "M C steps N D"]:
-    """Point forecasts of the frames after each start."""
+    """Returns point forecasts of the frames after each start, in the user's units."""
     require_steps(steps)
     at_once = max(1, NUMBERS_AT_ONCE // (steps * start.states[0].numel()))
     parts = zip(start.states.split(at_once), start.z.split(at_once), strict=True)
@@ -128,9 +140,9 @@ def roll_out(model: Model, start: Start, steps: int) -> Float[np.ndarray, "M C s
 
 
 def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result) -> Forecast:
-    """Point forecasts and the values between which 90 % of the futures lie.
+    """Returns the forecast of `forecast` for the context frames `seen`.
 
-    Structures are drawn as probable as inference has found them.
+    Structures are drawn with the probabilities in `result`.
     """
     require_steps(steps)
     start = start_of(model, seen, result)
@@ -152,7 +164,7 @@ def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result)
 
 
 def take_out(model: Model, seen: Trajectories, entity: str, steps: int, result: Result) -> Counterfactual:
-    """Tracks with all entities and without one."""
+    """Returns the counterfactual of `without` for the context frames `seen`."""
     if entity not in seen.entities:
         raise InputError(f"option entity: {seen.source} has no entity {entity!r}; it has {', '.join(seen.entities)}")
     if len(seen.entities) < 3:
@@ -188,20 +200,25 @@ def take_out(model: Model, seen: Trajectories, entity: str, steps: int, result: 
 
 
 def in_units(model: Model, start: Start, path: Float[Tensor, "M C S N D"]) -> Float[np.ndarray, "M C S N D"]:
-    """Scaled tracks in the user's units.
+    """Returns scaled tracks in the user's units.
 
-    Adding the scaled change to the first state in double precision keeps small motions of far-away coordinates.
+    The change since the start is added to the start in double precision. So small motions far from the origin of the
+    coordinates keep their digits.
     """
     moved = (path.double() - start.last[:, :, None].double()).cpu().numpy() * np.array(model.scaling.scale)
     return start.origin[:, :, None] + moved
 
 
 def around(model: Model, x: Float[np.ndarray, "*S D"]) -> Float[np.ndarray, "*S D"]:
-    """The same with angles as numbers in the range of training, a whole turn wide."""
+    """Returns the same tracks with angles in the range of training, which is one whole turn."""
     return from_start(x, model.periods, np.array(model.scaling.low))
 
 
 def require_steps(steps: int) -> None:
-    """Refuses lengths that are none, or that no memory holds."""
+    """Refuses forecasts of no steps, or of too many for memory.
+
+    Raises:
+        InputError: names the number of steps.
+    """
     if not 1 <= steps <= LONGEST:
         raise InputError(f"a forecast of {steps} steps; give 1 to {LONGEST:,}")

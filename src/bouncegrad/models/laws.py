@@ -1,4 +1,4 @@
-"""The law that a trained model has learned, in the user's units, and the true one of simulated systems."""
+"""The law that a trained model has learned, in the user's units, and the true law of simulated systems."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from bouncegrad.core.batches import scaled_tracks
+from bouncegrad.core.compositions.forecaster import as_graph
 from bouncegrad.core.laws import effects
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.simulate.systems import SYSTEMS
@@ -16,28 +17,29 @@ from bouncegrad.models.model import Model
 from bouncegrad.results.law import Force, Law, law_of
 from bouncegrad.results.result import Result
 
-TASKS, FRAMES, EDGES = 100, 20, 200_000  # that are looked at
+TASKS, FRAMES, EDGES = 100, 20, 200_000  # at most so many are evaluated, so that long recordings take no longer
 
 
 def learned_law(model: Model, data: Trajectories, result: Result) -> Law | None:
-    """What edges of each inferred type do to their targets at the distances that were visited.
+    """Returns the effect of edges of each inferred type on their targets, at the distances in the recordings.
 
-    `effect = (change of the target's velocity with the message - without) / dt`, at some frames of the context; of the
-    position where velocities were not recorded. None without positions in a plane or in space.
+    `effect = (change of the target's velocity with the message - change without the message) / dt`, at some frames of
+    the context. If velocities were not recorded, the change is that of the position. Without positions in two or three
+    dimensions the result is None.
 
     Args:
-        model: trained.
+        model: the trained model.
         data: the recordings that `result` was inferred from.
-        result: whose edges are taken.
+        result: the inferred edges.
     """
     names = [name for name in POSITIONS if name in data.features]
-    if len(names) < 2:
+    if len(names) < 2 or model.forecaster is None:
         return None
     moving = all(f"v{name}" in data.features for name in names)
     places = [data.features.index(name) for name in names]
     changed = [data.features.index(f"v{name}") for name in names] if moving else places
     some = data.select(range(min(TASKS, len(data.tasks)))).frames(0, result.context)
-    on, lags = model.on(some), model.config.lags
+    on, lags = as_graph(model.on(some), "laws"), model.config.lags
     many = max(1, min(FRAMES, EDGES // (len(some.tasks) * on.slots)))
     frames = np.unique(np.linspace(lags, some.shape[1] - 2, many).round().astype(int))
     z = adjacency_to_structure(torch.as_tensor(result.edges[: len(some.tasks)]), on.pairs)
@@ -55,7 +57,10 @@ def learned_law(model: Model, data: Trajectories, result: Result) -> Law | None:
 
 
 def true_law(source: str) -> tuple[Force, ...] | None:
-    """The force along the line of each true edge type, for data that `simulate` made; None where it is not known."""
+    """Returns the force of each true edge type along the line between two entities, for data of `simulate`.
+
+    For other data, and for systems without such a force, the result is None.
+    """
     system = SYSTEMS.get(source.removeprefix("simulate ")) if source.startswith("simulate ") else None
     if system is None or system.force is None:
         return None

@@ -1,4 +1,4 @@
-"""A trained model in the user's units: what `train` leaves and what infers, forecasts and evaluates."""
+"""A trained model in the user's units: it infers; `forecasts.py`, `unseen.py` and others do the rest."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from jaxtyping import Float, Int
 
 from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
-from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.compositions.graph_settings import Place
 from bouncegrad.core.inference import infer
+from bouncegrad.core.seams import Relational
 from bouncegrad.data.angles import periods_of
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
@@ -22,31 +23,39 @@ from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.result import Result
 from bouncegrad.runs.folder import Run
-from bouncegrad.settings.build import build_composition, build_coupling, build_forecaster, build_prior, kind_numbers
-from bouncegrad.settings.config import Config
+from bouncegrad.settings.build import (
+    CompositionSetup,
+    build_composition,
+    build_coupling,
+    build_forecaster,
+    build_prior,
+    kind_numbers,
+)
 from bouncegrad.settings.memory import inference_bytes, model_bytes, require_memory
+from bouncegrad.settings.resolved import ResolvedConfig
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Learned modules with the scaling and the settings they were trained with.
+    """Learned modules, with the scaling and the settings that they were trained with.
 
     Args:
         composition: the modules that infer.
-        forecaster: the modules that roll out: those of the forecasting stage, or, where there was none, the same.
+        forecaster: the modules that roll out: those of the forecasting stage, or the same if there was none; None: the
+            composition cannot forecast.
         scaling: of the training part.
         config: resolved settings.
         features: names of the D features.
         frames: T of the training part, the default context of new tasks.
-        dt: time between frames of the training part, which the learned changes belong to.
+        dt: time between frames of the training part; the learned changes are of this time.
         angles: features that are angles, as `Trajectories` names them.
-        kinds: of the entities in training, each of which has a node module of its own; empty: all are alike.
+        kinds: kinds of the entities in training; each kind has a node module; empty: all entities are alike.
     """
 
-    composition: GraphComposition
-    forecaster: Forecaster
+    composition: Relational
+    forecaster: Forecaster | None
     scaling: Scaling
-    config: Config
+    config: ResolvedConfig
     features: tuple[str, ...]
     frames: int
     dt: float
@@ -55,47 +64,68 @@ class Model:
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
-        """From a run folder."""
+        """Returns the model of a run folder.
+
+        Raises:
+            InputError: the folder holds no run, or its files are damaged or do not fit each other.
+        """
         run = Run(folder)
         config, about = run.config(), run.about()
         with run.consistent():
             _, frames, entities, _ = about["shape"]
             scaling, features = run.scaling(), tuple(about["features"])
-            angles, generator = tuple(about.get("angles", ())), torch.Generator(torch.get_default_device())
+            angles, kinds = tuple(about.get("angles", ())), tuple(about.get("kinds", ()))
             require_memory(model_bytes(config, entities), f"{run.folder}: a model of {entities:,} entities")
-            kinds = tuple(about.get("kinds", ()))
-            numbers = kind_numbers(kinds, kinds)
-            composition = build_composition(
-                config, entities, features, scaling, generator, angles=angles, kinds=numbers
-            )
+            generator = torch.Generator(torch.get_default_device())
+            place = Place(entities, None, kind_numbers(kinds, kinds))
+            setup = CompositionSetup(place, features, scaling, generator, config, angles)
+            composition = build_composition(setup)
             state = run.state()
             composition.load_state_dict(state["composition"])
             forecaster = as_forecaster(composition)
             if (stage := state["forecast"]) is not None:
-                silent = stage["silent"]
-                forecaster = build_forecaster(config, entities, features, scaling, silent, generator, angles, numbers)
+                forecaster = build_forecaster(setup, stage["silent"])
                 forecaster.load_state_dict(stage["loop"]["composition"])
         dt = float(about["dt"])
-        return cls(composition.eval(), forecaster.eval(), scaling, config, features, frames, dt, angles, kinds)
+        return cls(composition, forecaster, scaling, config, features, frames, dt, angles, kinds).evaluated()
+
+    def evaluated(self) -> Model:
+        """The same model; its modules do not learn any more."""
+        self.composition.eval()
+        if self.forecaster is not None:
+            self.forecaster.eval()
+        return self
 
     def cpu(self) -> Model:
-        """The same, its modules brought back from wherever they were trained."""
-        graph, forecaster = self.composition.cpu(), self.forecaster.cpu()
-        entities, pairs = graph.entities, graph.pairs.cpu()
-        return replace(self, composition=graph.on(entities, pairs), forecaster=forecaster.on(entities, pairs))
+        """The same model, with modules on the CPU."""
+        composition, forecaster = self.composition.cpu(), self.forecaster
+        entities, pairs = composition.entities, composition.pairs.cpu()
+        if forecaster is not None:
+            forecaster = forecaster.cpu().on(entities, pairs)
+        return replace(self, composition=composition.on(entities, pairs), forecaster=forecaster)
+
+    def require_forecaster(self) -> Forecaster:
+        """Returns the modules that roll out.
+
+        Raises:
+            InputError: the composition cannot forecast.
+        """
+        if self.forecaster is None:
+            raise InputError(f"forecasts: the composition {self.config.composition} cannot roll out; only graph can")
+        return self.forecaster
 
     def infer(
         self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
     ) -> Result:
-        """Edges of new tasks, from the first `context` frames (None: all of them) and nothing else.
+        """Infers the edges of new tasks from the first `context` frames (None: all) and nothing else.
 
         Args:
             data: new tasks.
-            context: frames that are looked at.
-            known: types `[source, target]` of edges that need not be inferred, -1 where not known.
+            context: frames that are read.
+            known: types `[source, target]` of edges that need not be inferred, -1 for all others.
 
         Raises:
-            InputError: other features or time steps than in training, a context that is not there, values not finite.
+            InputError: features or time steps differ from training, the context is too long, or values are not finite.
         """
         seen = self.seen(data, context)
         m, t, n, _ = seen.shape
@@ -107,7 +137,7 @@ class Model:
         shared = torch.as_tensor(data.group_numbers) if self.config.shared_graph else None
         found = infer(on, tracks, self.config.seed, coupling, prior, shared)
         pairs = on.pairs.cpu().numpy()
-        probability = np.zeros((m, n, n, self.config.types))
+        probability = np.zeros((m, n, n, self.config.edge_types))
         probability[..., 0] = 1 - np.eye(n)
         probability[:, pairs[0], pairs[1]] = found.probability.cpu().numpy()
         return Result.from_probability(
@@ -120,7 +150,7 @@ class Model:
             source=f"inferred from {data.source}",
         )
 
-    def on(self, seen: Trajectories) -> GraphComposition:
+    def on(self, seen: Trajectories) -> Relational:
         """The modules on the candidate pairs of these recordings."""
         pairs = torch.as_tensor(candidate_pairs(self.config.candidates, seen))
         return self.composition.on(seen.shape[2], pairs, self.kind_numbers(seen))
@@ -129,7 +159,7 @@ class Model:
         """The node module of each entity.
 
         Raises:
-            InputError: the kinds are not those of training, or not stated.
+            InputError: the kinds differ from those of training, or are not stated.
         """
         known = ", ".join(sorted(set(self.kinds)))
         if self.kinds and not data.kinds:
@@ -145,10 +175,10 @@ class Model:
         return periods_of(self.angles, self.features, ("",) * len(self.features), "model")
 
     def adopted(self, data: Trajectories) -> Trajectories:
-        """The recordings, angles as in training where they do not say themselves.
+        """The recordings, with the angles of training if they name none.
 
         Raises:
-            InputError: they say otherwise.
+            InputError: they name other angles.
         """
         if data.angles == self.angles or data.features != self.features:
             return data
@@ -160,14 +190,14 @@ class Model:
         return replace(data, angles=self.angles)
 
     def seen(self, data: Trajectories, context: int | None) -> Trajectories:
-        """The context frames, checked."""
+        """The context frames, checked against training."""
         data = self.adopted(data)
         if data.features != self.features:
             raise InputError(
                 f"{data.source}: features {', '.join(data.features)} differ from those of training, "
                 f"{', '.join(self.features)}; give the same features in the same order"
             )
-        # Recordings that do not say their time step have 1; they are taken to be like those of training.
+        # Recordings without a time step have dt = 1; they are assumed to be like those of training.
         if 1.0 not in (data.dt, self.dt) and not math.isclose(data.dt, self.dt, rel_tol=1e-3):
             raise InputError(
                 f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; --resample "

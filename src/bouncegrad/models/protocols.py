@@ -1,11 +1,12 @@
-"""From where forecasts are made and how far: by default, and as the two papers do it.
+"""Forecast protocols: where forecasts start and how far they go, by default and in the two papers.
 
-free   structure from the context, one rollout from its last frame
-kipf   structure from the first C frames, one rollout of 20 frames from the frame after them
-alet   structure from the first C frames (49, as many as in training), rollouts of 10 frames from every 10th of them:
-       what is forecast has been seen by the search; its published "20 steps" are these, not rollouts of 20
+free   The structure is inferred from the context. One rollout starts at the last frame of the context.
+kipf   The structure is inferred from the first C frames. One rollout of 20 frames starts at the frame after them.
+alet   The structure is inferred from the first C frames (49 in the paper, as many as in training). Rollouts of 10
+       frames start at every 10th of these frames, so the search has seen the frames that are forecast. The published
+       errors for "20 steps" are measured this way, not by rollouts of 20 frames.
 
-Source: Kipf et al. 2018 and Alet et al. 2019, as their code measures.
+Source: the released code of Kipf et al. 2018 and Alet et al. 2019.
 """
 
 from __future__ import annotations
@@ -26,32 +27,39 @@ from bouncegrad.results.result import Result
 
 ProtocolName = Literal["free", "kipf", "alet"]
 HORIZONS = (1, 5, 10, 20, 50)
-LEAST, LONGEST = 20, 50  # frames ahead that are forecast, where the recordings are long enough
-PUBLISHED, RESTARTED = 20, 10
+LEAST, LONGEST = 20, 50  # fewest and most frames that `free` forecasts, where the recordings are long enough
+PUBLISHED = 20  # frames that `kipf` forecasts, as published
+RESTARTED = 10  # frames between two starts of `alet`, as published
 MODEL, ONE_STEP = "free-running", "one-step"
 STATIC, CONSTANT_VELOCITY = "static", "constant velocity"
 
 
 class Plan(NamedTuple):
-    """What a protocol does with given recordings.
+    """What a protocol does with recordings of a given length.
 
     Args:
-        context: frames that structures are inferred from.
-        starts: numbers of the frames that rollouts start from.
-        steps: S, frames ahead.
-        said: the same in words.
+        context: number of frames that structures are inferred from.
+        starts: indices of the frames that rollouts start from.
+        steps: S, frames of a rollout.
+        description: where rollouts start, in words.
     """
 
     context: int
     starts: tuple[int, ...]
     steps: int
-    said: str
+    description: str
 
 
 def plan(protocol: ProtocolName, frames: int, context: int, lags: int) -> Plan:
-    """For recordings of this many frames.
+    """Returns the plan of a protocol for recordings of this many frames.
 
-    Where fewer than 20 frames follow the context, `free` hides the last 20 from inference and forecasts these.
+    If fewer than 20 frames follow the context, `free` shortens the context so that 20 frames are left to forecast.
+
+    Args:
+        protocol: its name.
+        frames: T, frames of the recordings.
+        context: number of frames that structures are to be inferred from.
+        lags: L, frames before the present one that the modules see.
 
     Raises:
         InputError: the recordings are too short for the protocol.
@@ -81,16 +89,16 @@ def forecast_errors(
     result: Result,
     only: Container[str] = (MODEL, ONE_STEP, STATIC, CONSTANT_VELOCITY),
 ) -> dict[str, Float[np.ndarray, " S"]]:
-    """Mean squared errors by horizon, in the published normalisation: of the model and of what it is compared with.
+    """Returns mean squared errors by horizon, in the published normalisation, of the model and of the baselines.
 
-    Horizon h of "one-step" is the same frame as that of the others, forecast from the true frame before it.
+    "one-step" forecasts each frame from the true frame before it; its horizon h is the same frame as for the others.
 
     Args:
-        model: trained.
-        data: tasks; what was not observed, there or where the forecast starts, is left out.
-        planned: from where and how far.
+        model: the trained model.
+        data: tasks. A cell counts if it was observed both in the forecast frame and where the forecast starts.
+        planned: the plan of the protocol.
         result: structures inferred from `planned.context` frames.
-        only: names of the forecasts that are asked for.
+        only: names of the forecasts to compute.
     """
     steps, data = planned.steps, model.adopted(data)
     known = data.frames(0, planned.starts[-1] + 1 + steps).require_finite()
@@ -113,7 +121,7 @@ def forecast_errors(
     from_before = np.concatenate([mask[:, start : start + steps] for start in planned.starts])
     errors, factors = {}, model.scaling.published()
     for name, forecast in forecasts.items():
-        if name not in only:
+        if name not in only or (model.forecaster is None and name in (MODEL, ONE_STEP)):
             continue
         path = np.concatenate([forecast(start) for start in planned.starts])
         counts = there & (from_before if name == ONE_STEP else from_start)

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 
 from bouncegrad.core.batches import scaled_tracks
-from bouncegrad.core.unseen import Explanation, find_unseen
+from bouncegrad.core.compositions.forecaster import as_graph
+from bouncegrad.core.unseen import Explanation, UnseenEffort, find_unseen
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.models.forecasts import Start, predict, roll_out
@@ -19,8 +20,9 @@ from bouncegrad.results.result import Result
 from bouncegrad.results.unseen import Unseen
 from bouncegrad.settings.build import build_coupling
 
-HELD_OUT, SHORTEST = 10, 20  # frames that tell how many there are, and frames that must be left to find them
-MOST = 3
+HELD_OUT, SHORTEST = 10, 20  # frames that decide how many are missing, and frames that must be left to find them
+MOST = 3  # unseen entities; more have never been found
+EFFORT = UnseenEffort()
 
 
 def unseen(
@@ -86,14 +88,15 @@ def explanation(model: Model, seen: Trajectories, count: int, report: Callable[[
     """What the search and the optimizer find."""
     coupling = build_coupling(model.config, seen.shape[2] + count)
     tracks, seed = scaled_tracks(seen, model.scaling), model.config.seed
-    return find_unseen(model.composition, tracks, count, seed, coupling=coupling, report=report)
+    composition = as_graph(model.composition, "unseen entities")
+    return find_unseen(composition, tracks, count, seed, coupling, EFFORT, report)
 
 
 def edges_of(model: Model, seen: Trajectories, found: Explanation, names: tuple[str, ...]) -> Result:
     """Edges among all entities, the unseen ones last."""
     n = seen.shape[2] + len(names)
     source, target = model.composition.on(n).pairs.numpy()
-    probability = np.zeros((len(seen.tasks), n, n, model.config.types))
+    probability = np.zeros((len(seen.tasks), n, n, model.config.edge_types))
     probability[..., 0] = 1 - np.eye(n)
     probability[:, source, target] = found.probability.numpy()
     return Result.from_probability(
@@ -132,7 +135,7 @@ def forecast_visible(model: Model, past: Trajectories, found: Explanation) -> Fl
     """The visible entities after these frames, with the unseen ones going on beside them."""
     visible = past.shape[2]
     last = torch.cat([scaled_tracks(past, model.scaling)[:, -1:], found.tracks[:, -1:]], 2)
-    forecaster = model.forecaster.on(last.shape[2])
+    forecaster = model.require_forecaster().on(last.shape[2])
     origin = last.double().numpy() * np.array(model.scaling.scale) + np.array(model.scaling.shift)
     start = Start(forecaster, last, last, origin, found.probability.argmax(-1))
     return roll_out(model, start, HELD_OUT)[:, 0, :, :visible]

@@ -1,4 +1,4 @@
-"""One graph for each window of time, with the evidence of its neighbours."""
+"""Inference of graphs that change: one graph for each window of time, with the evidence of neighbouring windows."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ def infer_windows(
     context: int | None = None,
     known: Int[np.ndarray, "M N N"] | None = None,
 ) -> Result:
-    """The edges of every window of every task, as tasks of their own, see `data/windows.py` and `core/smoothing.py`.
+    """Returns the edges of every window of every task; each window is a task of the result.
+
+    See `data/windows.py` for the windows and `core/smoothing.py` for the evidence of neighbouring windows.
 
     Args:
-        model: trained.
+        model: the trained model.
         data: new tasks.
-        frames: W, changes in a window.
-        context: frames that are looked at; None: all.
-        known: types `[source, target]` that edges have in all windows, -1 where not known.
+        frames: W, changes from one frame to the next in a window.
+        context: number of frames to infer from; None: all.
+        known: types that edges have in all windows, `[task, source, target]`, -1 where not known.
 
     Raises:
-        InputError: as of `Model.infer`, or a window longer than the recordings.
+        InputError: `Model.infer` refuses the data, or a window is longer than the recordings.
     """
     cut = windows(data.frames(0, context), frames)
     count = len(cut.tasks) // len(data.tasks)

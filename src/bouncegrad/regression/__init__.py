@@ -5,4 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 PRESETS = {path.stem: path for path in sorted((Path(__file__).parent / "presets").glob("*.yaml"))}
-"""The files of the named experiments."""
+"""Files of settings, by the name of the experiment."""

@@ -1,4 +1,4 @@
-"""Turns settings into tasks, a composition and the loop."""
+"""Makes the tasks, the composition and the loop from settings."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ from bouncegrad.core.structures import random_structure
 from bouncegrad.data.functions import functions, sines
 from bouncegrad.data.hdf5 import read_hdf5
 from bouncegrad.data.regression import RegressionTasks
-from bouncegrad.regression.settings import RegressionConfig
+from bouncegrad.regression.settings import Resolved
 from bouncegrad.settings.memory import require_memory
 
-SUMS = 120  # of two out of 16 functions
-WEIGHT, POINT = 16.0, 48.0  # bytes: of a weight with its gradient and what Adam keeps, of a point in both precisions
+SUMS = 120  # tasks of the data set "functions": all sums of two out of 16
+WEIGHT = 16.0  # bytes of a weight: its value, its gradient and two averages of Adam, each in single precision
+POINT = 48.0  # bytes of a point, in double precision as it is made and in single precision for training
 COMPOSITIONS = {"sum": Sum, "chain": Chain}
 
 
-def build_tasks(config: RegressionConfig) -> tuple[RegressionTasks, RegressionTasks]:
-    """Training tasks and new ones, from resolved settings."""
-    assert config.fitted is not None
-    assert config.held_out is not None
+def build_tasks(config: Resolved) -> tuple[RegressionTasks, RegressionTasks]:
+    """Returns the training tasks and the new tasks.
+
+    Raises:
+        InputError: they do not fit into memory, or the file cannot be read.
+    """
     points_made = {"sines": config.tasks, "functions": SUMS}.get(config.data, 0) * (config.fitted + config.held_out)
     require_memory(POINT * points_made, f"{config.data}: {points_made:,} points", "give fewer tasks or points of each")
     points = {"seed": config.seed, "fitted": config.fitted, "held_out": config.held_out}
@@ -43,12 +46,12 @@ def build_tasks(config: RegressionConfig) -> tuple[RegressionTasks, RegressionTa
     return data.split(config.new, config.seed)
 
 
-def build_modules(
-    config: RegressionConfig, inputs: int, outputs: int, generator: torch.Generator
-) -> FunctionComposition:
-    """A composition with fresh weights, from resolved settings."""
-    assert config.modules is not None
-    assert config.slots is not None
+def build_modules(config: Resolved, inputs: int, outputs: int, generator: torch.Generator) -> FunctionComposition:
+    """Returns the composition, with weights drawn from `generator`.
+
+    Raises:
+        InputError: the weights do not fit into memory.
+    """
     layers = [(inputs, *map(int, str(word).split("-")), outputs) for word in config.hidden]
     weights = sum(n * a * b for n, widths in zip(config.modules, layers, strict=True) for a, b in pairwise(widths))
     shown = f"setting hidden: modules of {', '.join(map(str, config.hidden))}"
@@ -60,16 +63,14 @@ def build_modules(
     return COMPOSITIONS[config.composition](pools, config.slots)
 
 
-def build_adapted(config: RegressionConfig, modules: FunctionComposition, *, test: bool) -> Composition:
-    """The modules as the algorithm uses them, while it learns or at test."""
+def build_adapted(config: Resolved, modules: FunctionComposition, *, test: bool) -> Composition:
+    """Returns the composition that the algorithm uses in training or at test: adapted to each task, or as it is."""
     steps, rate = (config.test_inner_steps, config.test_inner_rate) if test else (config.inner_steps, config.inner_rate)
-    assert steps is not None
-    assert rate is not None
     return Adapted(modules, steps, rate, not config.first_order) if steps else modules
 
 
 def build_loop(
-    config: RegressionConfig,
+    config: Resolved,
     modules: FunctionComposition,
     tasks: int,
     variance: float,
@@ -77,9 +78,15 @@ def build_loop(
     *,
     test: bool,
 ) -> BounceGrad:
-    """The loop over this many tasks with structures of their own; at test it holds no optimizer.
+    """Returns the loop over tasks, each with a random structure of its own.
 
-    `variance` of the outputs is the unit of temperatures.
+    Args:
+        config: resolved settings.
+        modules: the composition.
+        tasks: M, how many tasks there are.
+        variance: of the outputs; temperatures are in units of it.
+        generator: of all random draws.
+        test: whether the modules stay as they are; if so, the loop has no optimizer.
     """
     return BounceGrad(
         composition=build_adapted(config, modules, test=test),

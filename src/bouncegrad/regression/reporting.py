@@ -1,4 +1,4 @@
-"""The report page of a run on regression tasks: the four errors, the course of training, and a few new tasks."""
+"""The report page of a run on regression tasks: the four errors, the curves of training, and some new tasks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,20 @@ from bouncegrad.results.plots_functions import FunctionFit
 from bouncegrad.results.report import Report, write_report
 from bouncegrad.runs.folder import Run
 
-PLACES = 300  # where predictions are drawn
+PLACES = 300  # x at which predictions are drawn, enough for smooth curves
 MEAN = "mean of the given points"
 NAMES = {"pooled": "Pooled", "maml": "MAML", "bouncegrad": "BounceGrad", "moma": "MoMA"}
 
 
 def run_report(folder: Path, done: Done, command: str, path: Path) -> None:
-    """Writes the page."""
+    """Writes the page of a run.
+
+    Args:
+        folder: of the run, for its metrics.
+        done: the run.
+        command: what was typed; the page shows it.
+        path: the file to write.
+    """
     config, rows = done.config, Run(folder).rows()
     facts = [
         ("data", config.data),
@@ -54,13 +61,13 @@ def run_report(folder: Path, done: Done, command: str, path: Path) -> None:
 
 
 def four_numbers(done: Done) -> tuple[Number, ...]:
-    """The four errors, each beside that of a constant: the mean of the task's given points."""
+    """Returns the four errors, each with that of a constant prediction: the mean of the task's given points."""
     found = numbers(measured(*done), done.config)
     rows = []
     for tasks, visits in zip(("training", "new"), done.visits, strict=True):
         mean = visits.fitted.y.mean(1, keepdim=True)
         for side, points in (("fitted", visits.fitted), ("held_out", visits.judged)):
-            what = "the points that were given" if side == "fitted" else "held-out points, which nothing was fitted to"
+            what = "the given points" if side == "fitted" else "held-out points, to which nothing was fitted"
             meaning = f"mean squared error at {what}, of {len(visits.tasks)} {tasks} tasks, in the units of the data"
             key, constant = f"mse_{tasks}_{side}", float((points.y - mean).square().mean())
             rows.append(Number(key.replace("_", " "), found[key], meaning, {MEAN: constant}))
@@ -69,9 +76,10 @@ def four_numbers(done: Done) -> tuple[Number, ...]:
 
 @torch.no_grad()
 def new_fits(done: Done) -> tuple[FunctionFit, ...]:
-    """Every new task before and after it was looked at; none where x or y are more than one number.
+    """Returns the predictions for each new task, before and after the model was fitted to its given points.
 
-    Before, a task has the shared weights, and where structures are searched a random one.
+    Before, a task has the shared weights and, where structures are searched, a random structure. Where x or y has more
+    than one component, nothing can be drawn, and the result is empty.
     """
     config, modules, visits, z = done.config, done.modules, done.visits[1], done.z[1]
     fitted, held_out = visits.fitted, visits.judged
@@ -101,7 +109,7 @@ def new_fits(done: Done) -> tuple[FunctionFit, ...]:
 
 
 def first_structure(done: Done, z: Int[Tensor, "M S"]) -> Int[Tensor, "M S"]:
-    """A random one where structures are searched."""
+    """Returns random structures where structures are searched, else `z`."""
     if not done.config.modular:
         return z
     generator = torch.Generator().manual_seed(done.config.seed)
@@ -109,5 +117,5 @@ def first_structure(done: Done, z: Int[Tensor, "M S"]) -> Int[Tensor, "M S"]:
 
 
 def pairs(points: Points, task: int) -> Float[np.ndarray, "P 2"]:
-    """(x, y) of one task."""
+    """Returns the points (x, y) of one task."""
     return torch.cat([points.x[task], points.y[task]], 1).numpy()

@@ -1,16 +1,17 @@
-"""The folder of a run on regression tasks: config.yaml, metrics.jsonl, and modules.pt and errors.json when it is done.
+"""The folder of a run on regression tasks.
 
-A run that is not done has a checkpoint.pt instead.
+config.yaml      settings, resolved
+metrics.jsonl    one row of metrics per line
+checkpoint.pt    the state of training; only while the run is not done
+modules.pt       modules and structures; only when the run is done
+errors.json      the four errors; only when the run is done
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
@@ -24,21 +25,21 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 from bouncegrad.data.torch_files import read_torch, write_torch
 from bouncegrad.regression.building import build_modules, build_tasks
-from bouncegrad.regression.settings import RegressionConfig
+from bouncegrad.regression.settings import RegressionConfig, Resolved
 from bouncegrad.regression.training import Errors, Trained, Training, measured
+from bouncegrad.runs.consistency import consistent
 from bouncegrad.runs.folder import HEADING, Run, require_format
 from bouncegrad.settings.safe_yaml import load_plain
 
 MODULES, CHECKPOINT, ERRORS = "modules.pt", "checkpoint.pt", "errors.json"
 FORMAT = 1
-DAMAGE = (OSError, EOFError, LookupError, RuntimeError, TypeError, ValueError, UnpicklingError, yaml.YAMLError)
 
 
 def begin(folder: Path, config: RegressionConfig) -> Training:
-    """A run from the start; writes its settings as resolved, and from here on it can be resumed.
+    """Begins a run: writes its resolved settings and a first checkpoint, so that it can be resumed at any time.
 
     Raises:
-        InputError: the folder holds something already, or cannot be written.
+        InputError: the folder is not empty, or cannot be written.
     """
     Run(folder).require_free()
     training = Training(config)
@@ -49,10 +50,10 @@ def begin(folder: Path, config: RegressionConfig) -> Training:
 
 
 def again(folder: Path, config: RegressionConfig) -> Training:
-    """A run that was stopped, with its own settings; rows of metrics after its checkpoint are cut.
+    """Resumes a run that was stopped, from its checkpoint; removes the rows of metrics that were written after it.
 
     Raises:
-        InputError: the folder holds no stopped run, or one with other settings.
+        InputError: the folder holds no stopped run, or the run has other settings.
     """
     if Run(folder).killed_early:
         raise InputError(f"{folder}: training was killed before it began; leave --resume out to begin")
@@ -64,16 +65,16 @@ def again(folder: Path, config: RegressionConfig) -> Training:
         state = read_torch(folder / CHECKPOINT)
         require_format(state.get("format", FORMAT), FORMAT, folder / CHECKPOINT)
         training.load_state_dict(state)
-    # With steps still to be summed up, the row of this very pass is yet to be written.
+    # If counts remain, this epoch's row is not written yet.
     Run(folder).cut_rows(training.epoch + (training.counts.visits == 0))
     return training
 
 
 def is_done(folder: Path, config: RegressionConfig) -> bool:
-    """Whether a run with these settings has ended, so that there is nothing to go on with.
+    """Whether the folder holds a run with these settings that is done.
 
     Raises:
-        InputError: one with other settings has.
+        InputError: it holds a run that is done, with other settings.
     """
     if (folder / CHECKPOINT).exists() or not (folder / ERRORS).exists():
         return False
@@ -82,19 +83,23 @@ def is_done(folder: Path, config: RegressionConfig) -> bool:
     return True
 
 
-def require_settings(begun: RegressionConfig, given: RegressionConfig, folder: Path) -> None:
-    """Refuses other settings than those that a run was begun with."""
+def require_settings(begun: Resolved, given: RegressionConfig, folder: Path) -> None:
+    """Refuses other settings than those that the run was begun with.
+
+    Raises:
+        InputError: a setting differs.
+    """
     if given.resolve() != begun:
         raise InputError(f"{folder}: was begun with other settings; give the same ones again, or choose another --out")
 
 
 def pause(training: Training, folder: Path) -> None:
-    """Writes the checkpoint that `again` goes on from."""
+    """Writes a checkpoint, from which `again` resumes the run."""
     write_torch({"format": FORMAT} | training.state_dict(), folder / CHECKPOINT)
 
 
 def save(done: Trained, folder: Path) -> None:
-    """Writes modules and structures, and the four errors; the run is done.
+    """Writes modules, structures and the four errors, and removes the checkpoint: the run is done.
 
     Raises:
         InputError: the folder cannot be written.
@@ -108,20 +113,26 @@ def save(done: Trained, folder: Path) -> None:
 
 
 class Done(NamedTuple):
-    """A run that is done: settings as resolved, modules; visits to all training and all new tasks, their structures."""
+    """A run that is done: its resolved settings and modules.
 
-    config: RegressionConfig
+    `visits` are those to all training tasks and to all new tasks, `z` the structures of both.
+    """
+
+    config: Resolved
     modules: FunctionComposition
     visits: tuple[RegressionBatch, RegressionBatch]
     z: tuple[Int[Tensor, "M S"], Int[Tensor, "M_new S"]]
 
 
 def evaluate(folder: Path, inner_steps: int | None = None) -> dict[str, Any]:
-    """The four errors, measured anew from what is in the folder.
+    """Measures the four errors again, with the modules and structures in the folder.
 
     Args:
         folder: of a run that is done.
-        inner_steps: gradient steps of each task on its fitted points; 0 adapts nothing, None as the run has it.
+        inner_steps: gradient steps of each task on its fitted points; 0 adapts nothing; None: as many as in the run.
+
+    Raises:
+        InputError: the run is not done, or a file is missing or damaged.
     """
     with consistent(folder):
         done = opened(folder)
@@ -130,10 +141,7 @@ def evaluate(folder: Path, inner_steps: int | None = None) -> dict[str, Any]:
 
 
 def opened(folder: Path) -> Done:
-    """What is in the folder.
-
-    Args:
-        folder: of a run that is done.
+    """Reads a run that is done from its folder.
 
     Raises:
         InputError: the run is not done, or a file is missing or damaged.
@@ -151,24 +159,13 @@ def opened(folder: Path) -> Done:
         return Done(config, modules, (every_task(training), every_task(new)), (z_training, z_new))
 
 
-def settings_of(folder: Path) -> RegressionConfig:
-    """The settings of the run, as resolved."""
+def settings_of(folder: Path) -> Resolved:
+    """Returns the resolved settings of the run."""
     path = folder / "config.yaml"
-    return RegressionConfig.from_mapping(load_plain(path.read_text()), str(path))
+    return RegressionConfig.from_mapping(load_plain(path.read_text()), str(path)).resolve()
 
 
-@contextmanager
-def consistent(folder: Path) -> Iterator[None]:
-    """Files that are missing, damaged or do not fit each other are the user's error, not a bug."""
-    try:
-        yield
-    except InputError:
-        raise
-    except DAMAGE as error:
-        raise InputError(f"{folder}: its files are damaged or do not fit; restore them or train anew") from error
-
-
-def numbers(errors: Errors, config: RegressionConfig) -> dict[str, Any]:
-    """By name, as they are printed and stored, with the inner steps that they were measured after."""
+def numbers(errors: Errors, config: Resolved) -> dict[str, Any]:
+    """Returns the errors by the names under which they are printed and stored, with the number of inner steps."""
     named = {f"mse_{name}": error for name, error in errors._asdict().items()}
     return named | {"inner_steps": config.test_inner_steps}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, get_type_hints
+import math
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any, Literal
 
-from bouncegrad.data.errors import InputError
-from bouncegrad.settings.values import fits, in_words
+from bouncegrad.settings.checks import from_mapping, require, require_kinds, require_positive, require_whole, to_mapping
 
 Algorithm = Literal["pooled", "maml", "bouncegrad", "moma"]
 DATA_SETS, FILES = ("sines", "functions"), (".hdf5", ".h5")
@@ -15,36 +16,36 @@ MODULAR, ADAPTIVE = ("bouncegrad", "moma"), ("maml", "moma")
 
 @dataclass(frozen=True)
 class RegressionConfig:
-    """Settings of one run. None means: chosen from `data` and `algorithm`, and written down when resolved.
+    """Settings of one run. None means: chosen from `data` and `algorithm` by `resolve`, and then written down.
 
     Args:
         data: sines, functions (sums of two out of 16), or an HDF5 file of the published layout.
-        algorithm: pooled and maml have one module, bouncegrad and moma search which modules fill the slots; maml and
-            moma adapt the weights of each task by gradient.
-        composition: sum (outputs of the slots add up) or chain (one after the other).
-        slots: S; 1 by default where there is one module, else 2.
-        modules: how many modules there are of each type; the numbers of all types together are K.
-        hidden: for each type the widths of its hidden layers, such as 64-64, or 64 for a single one.
+        algorithm: pooled and maml have one module; bouncegrad and moma search which modules fill the slots; maml and
+            moma adapt the weights of each task by gradient steps.
+        composition: sum (the outputs of the slots are added) or chain (each slot takes the output of the one before).
+        slots: S; by default 1 where there is one module, else 2.
+        modules: how many modules there are of each type; K is the sum over all types.
+        hidden: widths of the hidden layers of each type, such as 64-64, or 64 for a single hidden layer.
         activation: function between layers.
-        tasks: tasks in all, training and new ones (sines; functions are always 120).
-        new: share of them that are new: no gradient comes from them.
-        fitted: points of each task that structures and adapted weights come from.
-        held_out: points of each task that judge; on training tasks the modules learn from them.
+        tasks: number of tasks, training and new ones together (sines; functions are always 120).
+        new: share of the tasks that are new; modules do not learn from new tasks.
+        fitted: points of each task that its structure and its adapted weights are fitted to.
+        held_out: points of each task that measure the error; on training tasks the modules learn from them.
         inner_steps: gradient steps of each task on its fitted points.
-        inner_rate: their rate.
-        test_inner_steps: the same when errors are measured; by default as in training.
-        test_inner_rate: the same when errors are measured; by default as in training.
-        first_order: modules do not learn through the inner gradients.
-        temperature: the first temperature of the search, on the mean squared error in units of the variance of the
+        inner_rate: learning rate of these steps.
+        test_inner_steps: inner steps when errors are measured; by default as in training.
+        test_inner_rate: learning rate of these steps; by default as in training.
+        first_order: the gradient of the modules does not pass through the inner steps.
+        temperature: the first temperature of the search, for mean squared errors in units of the variance of the
             training outputs; it falls geometrically.
-        coldest: the last one.
-        search_steps: passes of the search over new tasks, modules fixed; none where there is one module.
+        coldest: the last temperature.
+        search_steps: passes of the search over the new tasks, modules fixed; 0 where there is one module.
         batch: tasks per meta-step.
         learning_rate: first rate of Adam, falling on a cosine to 2 % of it.
         clip: gradients are scaled down to this norm.
-        meta_steps: gradient steps of the modules; reproducible to the bit.
+        meta_steps: gradient steps of the modules; with them a run is reproducible to the bit.
         minutes: a limit of time, used where meta-steps are not given; 2 by default.
-        seed: seed of tasks, first weights and every other draw.
+        seed: seed of the tasks, the first weights and every other random draw.
     """
 
     data: str = "functions"
@@ -74,19 +75,12 @@ class RegressionConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        def check(name: str, good: bool, remedy: str) -> None:
-            if not good:
-                raise InputError(f"setting {name}: {getattr(self, name)!r} cannot be used; {remedy}")
-
-        for name, hint in get_type_hints(type(self)).items():
-            check(name, fits(getattr(self, name), hint), f"give {in_words(hint)}")
-        for name in ("slots", "tasks", "fitted", "held_out", "batch", "meta_steps"):
-            check(name, getattr(self, name) is None or getattr(self, name) >= 1, "give a whole number from 1")
-        for name in ("inner_steps", "test_inner_steps", "search_steps"):
-            check(name, getattr(self, name) is None or getattr(self, name) >= 0, "give a whole number from 0")
-        for name in ("inner_rate", "test_inner_rate", "temperature", "coldest", "learning_rate", "clip", "minutes"):
-            value = getattr(self, name)
-            check(name, value is None or 0 < value <= 1e30, "give a number above 0, at most 1e30")
+        check = partial(require, self)
+        require_kinds(self)
+        require_whole(self, 1, "slots", "tasks", "fitted", "held_out", "batch", "meta_steps")
+        require_whole(self, 0, "inner_steps", "test_inner_steps", "search_steps")
+        require_positive(self, "inner_rate", "test_inner_rate", "temperature", "coldest")
+        require_positive(self, "learning_rate", "clip", "minutes")
         known = self.data in DATA_SETS or self.data.endswith(FILES)
         check("data", known, f"give {', '.join(DATA_SETS)} or a file that ends in {' or '.join(FILES)}")
         check("coldest", self.coldest <= self.temperature, "give at most the first temperature")
@@ -103,19 +97,16 @@ class RegressionConfig:
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any], source: str) -> RegressionConfig:
-        """From a mapping read from `source`; unknown keys are refused."""
-        known = {f.name for f in fields(cls)}
-        if unknown := [name for name in values if name not in known]:
-            raise InputError(f"{source}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        try:
-            return cls(**settings)
-        except InputError as error:
-            raise InputError(f"{source}: {error}") from None
+        """Returns settings from a mapping that was read from `source`.
+
+        Raises:
+            InputError: a setting is unknown, or its value cannot be used.
+        """
+        return from_mapping(cls, values, source)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain values, as `from_mapping` takes them."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        """Returns plain values, as `from_mapping` takes them."""
+        return to_mapping(self)
 
     @property
     def modular(self) -> bool:
@@ -124,11 +115,11 @@ class RegressionConfig:
 
     @property
     def adaptive(self) -> bool:
-        """Whether tasks adapt weights."""
+        """Whether each task adapts the weights."""
         return self.algorithm in ADAPTIVE
 
-    def resolve(self) -> RegressionConfig:
-        """The same settings, every None filled in."""
+    def resolve(self) -> Resolved:
+        """Returns the same settings with every None filled in; of `meta_steps` and `minutes` exactly one stays None."""
         sines = self.data == "sines"
         inner_steps = (1 if self.inner_steps is None else self.inner_steps) if self.adaptive else 0
         inner_rate = self.inner_rate or (0.01 if sines else 0.1)
@@ -136,16 +127,36 @@ class RegressionConfig:
         passes = 1000 if self.search_steps is None else self.search_steps
         spread = len(self.hidden)
         modules = tuple(20 // spread + (i < 20 % spread) for i in range(spread)) if self.modular else (1,)
-        return replace(
-            self,
-            slots=self.slots or (2 if self.modular else 1),
-            modules=self.modules or modules,
-            fitted=self.fitted or (10 if sines else 16),
-            held_out=self.held_out or (10 if sines else 16),
-            inner_steps=inner_steps,
-            inner_rate=inner_rate,
-            test_inner_steps=test_steps if self.adaptive else 0,
-            test_inner_rate=self.test_inner_rate or inner_rate,
-            search_steps=passes if self.modular else 0,
-            minutes=None if self.meta_steps else self.minutes or 2.0,
-        )
+        chosen: dict[str, Any] = {
+            "slots": self.slots or (2 if self.modular else 1),
+            "modules": self.modules or modules,
+            "fitted": self.fitted or (10 if sines else 16),
+            "held_out": self.held_out or (10 if sines else 16),
+            "inner_steps": inner_steps,
+            "inner_rate": inner_rate,
+            "test_inner_steps": test_steps if self.adaptive else 0,
+            "test_inner_rate": self.test_inner_rate or inner_rate,
+            "search_steps": passes if self.modular else 0,
+            "minutes": None if self.meta_steps else self.minutes or 2.0,
+        }
+        return Resolved(**{f.name: getattr(self, f.name) for f in fields(self)} | chosen)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved(RegressionConfig):
+    """Settings whose defaults are filled in; `RegressionConfig.resolve` makes them."""
+
+    slots: int
+    modules: tuple[int, ...]
+    fitted: int
+    held_out: int
+    inner_steps: int
+    inner_rate: float
+    test_inner_steps: int
+    test_inner_rate: float
+    search_steps: int
+
+    @property
+    def seconds(self) -> float:
+        """The limit of time of the training; infinite if meta-steps are given."""
+        return math.inf if self.minutes is None else 60 * self.minutes

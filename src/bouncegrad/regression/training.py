@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -14,21 +13,39 @@ from torch import Tensor
 
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.functions import FunctionComposition
+from bouncegrad.core.pace import cosine
 from bouncegrad.core.points import RandomTasks, RegressionBatch, every_task
 from bouncegrad.core.seams import Clock, Composition, Move
 from bouncegrad.data.regression import RegressionTasks
 from bouncegrad.regression.building import build_adapted, build_loop, build_modules, build_tasks
-from bouncegrad.regression.settings import RegressionConfig
+from bouncegrad.regression.settings import RegressionConfig, Resolved
 from bouncegrad.runs.counts import Counts
 
-LAST_RATE = 0.02
-TASKS_AT_ONCE = 256
-STEPS_A_ROW = 64
-SECONDS_A_CHECKPOINT = 30.0
+LAST_RATE = 0.02  # share of the first learning rate at the end, so small that the last steps hardly change the modules
+TASKS_AT_ONCE = 256  # new tasks in one batch of the search; bounds memory
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """How often a run writes.
+
+    Args:
+        steps_a_row: meta-steps that a row of metrics is the mean of, rounded up to whole passes; a mean of fewer would
+            be noise.
+        seconds_a_checkpoint: time between two checkpoints. It is the most that a killed run loses; writing more often
+            would slow training down.
+    """
+
+    steps_a_row: int = 64
+    seconds_a_checkpoint: float = 30.0
+
+
+INTERVALS = Intervals()
+"""The default intervals."""
 
 
 class Errors(NamedTuple):
-    """Mean squared errors, always all four, in the squared units of the data; tasks that adapt have adapted."""
+    """The four mean squared errors, in squared units of the data, after the inner steps if the algorithm has any."""
 
     training_fitted: float
     training_held_out: float
@@ -37,9 +54,9 @@ class Errors(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What a run leaves: settings as resolved, modules, structures, errors, and what it took."""
+    """The outcome of a run: resolved settings, modules, structures, errors, meta-steps and the time of training."""
 
-    config: RegressionConfig
+    config: Resolved
     modules: FunctionComposition
     z_training: Int[Tensor, "M S"]
     z_new: Int[Tensor, "M_new S"]
@@ -53,13 +70,13 @@ def train(
     data: tuple[RegressionTasks, RegressionTasks] | None = None,
     report: Callable[[float], None] = lambda progress: None,
 ) -> Trained:
-    """Learns modules and structures on training tasks, then searches new tasks' structures with the modules fixed.
+    """Learns modules and structures on the training tasks, then searches the structures of new tasks, modules fixed.
 
     With `meta_steps`, the same settings give the same numbers, to the bit on one machine.
 
     Args:
-        config: settings; None in them is resolved.
-        data: training and new tasks; by default those that the settings name.
+        config: settings, resolved or not.
+        data: training tasks and new tasks; by default those that the settings name.
         report: called after every meta-step with the share of the training that is done.
     """
     training = Training(config, data)
@@ -68,15 +85,21 @@ def train(
 
 
 class Training:
-    """One run: what it learns from, the loop, and how far it is.
+    """One run: its tasks, its loop and its progress.
 
     Args:
-        config: settings; None in them is resolved.
-        data: training and new tasks; by default those that the settings name.
+        config: settings, resolved or not.
+        data: training tasks and new tasks; by default those that the settings name.
+        intervals: how often the run writes; `INTERVALS` by default.
     """
 
-    def __init__(self, config: RegressionConfig, data: tuple[RegressionTasks, RegressionTasks] | None = None) -> None:
-        self.config = config.resolve()
+    def __init__(
+        self,
+        config: RegressionConfig,
+        data: tuple[RegressionTasks, RegressionTasks] | None = None,
+        intervals: Intervals | None = None,
+    ) -> None:
+        self.config, self.intervals = config.resolve(), intervals or INTERVALS
         old, new = data or build_tasks(self.config)
         self.visits, self.visits_new = every_task(old), every_task(new)
         self.generator = torch.Generator().manual_seed(self.config.seed)
@@ -86,9 +109,9 @@ class Training:
         self.counts = Counts()
 
     def loop_over(self, visits: RegressionBatch, *, test: bool) -> BounceGrad:
-        """The loop over these tasks, from random structures."""
+        """Returns the loop over these tasks, with random structures."""
         variance = float(self.visits.fitted.y.var())
-        variance = variance if variance > 0 else 1.0  # outputs that are all alike, or a single one, have no unit
+        variance = variance if variance > 0 else 1.0  # equal outputs, or a single one, have no variance to use as unit
         return build_loop(self.config, self.modules, len(visits.tasks), variance, self.generator, test=test)
 
     def run(
@@ -99,13 +122,16 @@ class Training:
         add_row: Callable[[dict[str, Any]], None] = lambda row: None,
         save: Callable[[], None] = lambda: None,
     ) -> bool:
-        """Goes on to the end, or to the end of a pass after which it is told to stop; whether it is done.
+        """Trains until the run is done, or until `stop` returns true at the end of a pass.
 
         Args:
-            report: called after every meta-step with the share that is done.
-            stop: asked between passes.
-            add_row: takes metrics, between passes.
-            save: called between passes, every half minute.
+            report: called after every meta-step with the share of the training that is done.
+            stop: called between passes; true ends the training.
+            add_row: called between passes with a row of metrics.
+            save: called between passes, as often as the intervals say.
+
+        Returns:
+            Whether the run is done.
         """
 
         def counted(clock: Clock, batch: RegressionBatch, move: Move, loss: Tensor | None) -> None:
@@ -119,9 +145,9 @@ class Training:
         def clocks() -> Iterator[Clock]:
             saved = self.steps.seconds
             for clock in self.steps.clocks(self.loop, stop):
-                if self.counts.visits >= STEPS_A_ROW:
+                if self.counts.visits >= self.intervals.steps_a_row:
                     add_row(self.row())
-                if self.steps.seconds - saved > SECONDS_A_CHECKPOINT:
+                if self.steps.seconds - saved > self.intervals.seconds_a_checkpoint:
                     save()
                     saved = self.steps.seconds
                 yield clock
@@ -131,7 +157,7 @@ class Training:
         def whole_or_cut(generator: torch.Generator) -> Iterator[RegressionBatch]:
             for batch in tasks(generator):
                 yield batch
-                if self.steps.progress >= 1:  # its time is over
+                if self.steps.progress >= 1:  # the limit of time is reached within a pass
                     return
 
         self.loop.run(clocks(), whole_or_cut, counted)
@@ -141,11 +167,14 @@ class Training:
 
     @property
     def epoch(self) -> int:
-        """Passes so far; the last one may have been cut short by the clock."""
+        """Passes so far; the limit of time may have ended the last one early."""
         return -(-self.steps.done // self.steps.per_pass)
 
     def row(self) -> dict[str, Any]:
-        """Metrics since the last row, under the names of runs on recordings; null where nothing is searched."""
+        """Returns the metrics since the last row, with the same keys as for recordings.
+
+        Temperature and acceptance are None where nothing is searched.
+        """
         counts, searched = self.counts, self.config.modular
         self.counts = Counts()
         return {
@@ -160,21 +189,21 @@ class Training:
         }
 
     def finish(self) -> Trained:
-        """Searches the new tasks' structures, and measures."""
+        """Searches the structures of the new tasks and measures the four errors."""
         seconds = self.steps.seconds
-        loop, total = self.loop_over(self.visits_new, test=True), self.config.search_steps or 0
+        loop, total = self.loop_over(self.visits_new, test=True), self.config.search_steps
         clocks = (Clock(step, step / total, step / total) for step in range(total))
         loop.run(clocks, RandomTasks(self.visits_new, TASKS_AT_ONCE), lambda *_: None)
         errors = measured(self.config, self.modules, (self.visits, self.visits_new), (self.loop.z, loop.z))
         return Trained(self.config, self.modules, self.loop.z, loop.z, errors, self.steps.done, seconds)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps, between two passes."""
+        """Returns the state for a checkpoint, between two passes."""
         steps = {"done": self.steps.done, "seconds": self.steps.seconds}
         return steps | {"loop": self.loop.state_dict(), "counts": asdict(self.counts)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from there."""
+        """Takes over the state of a checkpoint."""
         self.loop.load_state_dict(state["loop"])
         self.steps.done = state["done"]
         self.steps.started = time.monotonic() - state["seconds"]
@@ -182,46 +211,51 @@ class Training:
 
 
 class Steps:
-    """Meta-steps done and to come; a run ends with its last whole pass, or where its time is over."""
+    """Counts meta-steps. A run ends after its last whole pass, or when its limit of time is reached.
 
-    def __init__(self, config: RegressionConfig, per_pass: int) -> None:
+    Args:
+        config: resolved settings.
+        per_pass: meta-steps in one pass.
+    """
+
+    def __init__(self, config: Resolved, per_pass: int) -> None:
         self.config, self.per_pass, self.done, self.started = config, per_pass, 0, time.monotonic()
         self.steps = None if config.meta_steps is None else -(-config.meta_steps // per_pass) * per_pass
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Time of training so far."""
         return time.monotonic() - self.started
 
     @property
     def progress(self) -> float:
-        """Share of the run that is done."""
+        """Share of the training that is done."""
         if self.steps is not None:
             return self.done / self.steps
-        return min(self.seconds / (60 * (self.config.minutes or 0.0)), 1.0)
+        return min(self.seconds / self.config.seconds, 1.0)
 
     def clocks(self, loop: BounceGrad, stop: Callable[[], bool]) -> Iterator[Clock]:
-        """One for each pass; before it the learning rate of the loop is set."""
+        """Yields the clock of each pass, after it has set the learning rate of the loop."""
         while (progress := self.progress) < 1 and not stop():
-            rate = LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * progress)) / 2
+            rate = self.config.learning_rate * cosine(progress, LAST_RATE)
             for group in loop.optimizer.param_groups if loop.optimizer else ():
-                group["lr"] = self.config.learning_rate * rate
+                group["lr"] = rate
             yield Clock(self.done // self.per_pass, progress, progress)
 
 
 def measured(
-    config: RegressionConfig,
+    config: Resolved,
     modules: FunctionComposition,
     visits: tuple[RegressionBatch, RegressionBatch],
     z: tuple[Int[Tensor, "M S"], Int[Tensor, "M_new S"]],
 ) -> Errors:
-    """The four errors of training and new tasks with these structures."""
+    """Returns the four errors, of training tasks and new tasks with these structures."""
     composition = build_adapted(config, modules, test=True)
     return Errors(*mean_errors(composition, visits[0], z[0]), *mean_errors(composition, visits[1], z[1]))
 
 
 @torch.no_grad()
 def mean_errors(composition: Composition, visits: RegressionBatch, z: Int[Tensor, "M S"]) -> tuple[float, float]:
-    """Of fitted and of held-out points, over all tasks."""
+    """Returns the mean error at fitted points and the mean error at held-out points, over all tasks."""
     fitted, held_out = composition.loss(visits.seen, z), composition.loss(visits, z)
     return float(fitted.mean()), float(held_out.mean())

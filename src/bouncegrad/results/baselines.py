@@ -1,4 +1,4 @@
-"""The trivial and classical answers that every result is printed beside."""
+"""Baselines: simple and classical methods whose numbers are printed beside every result."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from bouncegrad.results.metrics import auroc, edge_accuracy, relabelling, undire
 
 
 def static(data: Trajectories, steps: int, start: int = -1) -> Float[np.ndarray, "M S N D"]:
-    """The state of frame `start` stays: `x[h] = x[start]` for `h = 1 ... steps`; an unseen one is the last one seen."""
+    """Forecast that repeats the state of frame `start`: `x[h] = x[start]` for `h = 1 ... steps`.
+
+    For an entity that was not observed in that frame, its last observed state is repeated.
+    """
     return np.repeat(_held(data)[:, start, None], steps, axis=1)
 
 
 def constant_velocity(data: Trajectories, steps: int, start: int = -1) -> Float[np.ndarray, "M S N D"]:
-    """Everything goes on as it did: `x[h] = x[start] + h * slope`.
+    """Forecast with constant velocity: `x[h] = x[start] + h * slope`, in the units of the data.
 
-    The slope of a feature `x` is `vx * dt` where the data has `vx` (which itself stays), and otherwise its last
-    one-step change, nothing in the first frame. Both in the units of the data.
+    If the data has a feature `vx`, the slope of `x` is `vx * dt`, and `vx` stays constant. For any other feature, the
+    slope is its last one-step change. In the first frame, where there is no change, the slope is 0.
     """
     held = _held(data)
     last = held[:, start]
@@ -38,7 +41,10 @@ def constant_velocity(data: Trajectories, steps: int, start: int = -1) -> Float[
 
 
 def _held(data: Trajectories) -> Float[np.ndarray, "M T N D"]:
-    """The states, an unseen one replaced by the last one seen before it, else by the first one seen after it."""
+    """Returns the states. A state that was not observed is replaced by the last observed one before it.
+
+    If there is none before it, the first observed state after it is used.
+    """
     x = np.array(data.x, dtype=np.float64)
     if data.mask is None:
         return x
@@ -58,11 +64,12 @@ SCORES: dict[str, Callable[[Trajectories], Float[np.ndarray, "M N N"] | None]] =
 
 
 def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, dict[str, float | None]]:
-    """What simple scores say of the edges, ready for JSON; None where the truth or the score is not available.
+    """Accuracy and AUROC of simple edge scores, ready for JSON.
 
-    Edges are found from the context frames alone, split into `types` by `edges_from_scores` and renamed as a result
-    would be. `pooled_...` is of one score for all tasks, from the statistics of all their frames together; None unless
-    the truth is one graph for two tasks or more.
+    A value is None if the truth or the score is not available. Scores use only the context frames.
+    `edges_from_scores` splits them into `types` edge types. These are relabelled in the same way as those of a result.
+    `pooled_...` is the value of one score for all tasks together, computed from all their frames. It is None unless
+    there are at least two tasks and all have the same true graph.
 
     Returns:
         `{"least_squares": {"edge_accuracy": ..., "auroc": ..., "auroc_undirected": ..., "pooled_auroc": ...,
@@ -84,7 +91,7 @@ def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, di
 
 
 def with_sines(data: Trajectories) -> Trajectories:
-    """The same with sine and cosine of every angle as features, for scores that know no angles."""
+    """Replaces every angle by its sine and its cosine, for scores that cannot use angles."""
     if not data.angles:
         return data
     names = [angle.partition(":")[0] for angle in data.angles]
@@ -103,16 +110,17 @@ def with_sines(data: Trajectories) -> Trajectories:
 def _ranked(
     truth: Int[np.ndarray, "M N N"] | None, score: Float[np.ndarray, "M N N"] | None
 ) -> dict[str, float | None]:
-    """AUROC of ordered and of unordered pairs, None without a score."""
+    """AUROC of ordered and of unordered pairs; None if there is no score."""
     if score is None:
         return {"auroc": None, "auroc_undirected": None}
     return {"auroc": auroc(truth, score), "auroc_undirected": undirected_auroc(truth, score)}
 
 
 def end_to_end(data: Trajectories) -> Trajectories:
-    """All tasks as one long recording of the same entities, with an unseen frame after each; the graph of the first.
+    """Joins all tasks to one long recording of the same entities, with the true graph of the first task.
 
-    A score of it is of the statistics of all tasks pooled, since no score looks across a frame that is unseen.
+    After each task, one frame is inserted that counts as not observed. Scores never compare frames across such a frame,
+    so a score of the joined recording pools the statistics of all tasks.
     """
     m, t, n, d = data.shape
     mask = np.ones((m, t, n), bool) if data.mask is None else data.mask

@@ -1,4 +1,4 @@
-"""What would be without one entity: the tracks of the others, with it and without it."""
+"""Counterfactual forecasts: tracks of all other entities, with one entity and without it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from bouncegrad.data.angles import wrapped
-from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.data.trajectories import POSITIONS
 from bouncegrad.results.forecast import frame_columns
+from bouncegrad.results.stored import save_fields, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,18 +24,22 @@ NAMES = ("features", "entities", "tasks")
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """Tracks of the N - 1 entities that stay, S frames ahead, in the user's units.
+    """Tracks of the N - 1 remaining entities, S frames ahead, in the user's units.
 
     Args:
-        with_entity: as everything is, `Float[M, S, N-1, D]`.
-        without_entity: from the same states with the entity taken out, same shape.
-        last: where both start, `Float[M, N-1, D]`.
-        removed: name of the entity; `removed_number` its number, `removed_last` where it was, `Float[M, D]`.
-        context: frames of each task that were looked at.
+        with_entity: forecast with all entities, `Float[M, S, N-1, D]`.
+        without_entity: forecast from the same states without the removed entity, same shape.
+        last: the states from which both forecasts start, `Float[M, N-1, D]`.
+        removed: name of the removed entity.
+        removed_number: index of the removed entity.
+        removed_last: last state of the removed entity, `Float[M, D]`.
+        context: number of frames of each task that inference used.
         dt: time between frames.
-        scale: of each feature, from training.
-        features, entities, tasks: names; `entities` are those that stay.
-        periods: a whole turn of each feature that is an angle, 0 of others.
+        scale: spread of each feature in the training data.
+        features: names of the D features.
+        entities: names of the remaining entities.
+        tasks: names of the M tasks.
+        periods: length of a full turn for each feature that is an angle, 0 for other features.
     """
 
     with_entity: Float[np.ndarray, "M S N-1 D"]
@@ -54,9 +58,10 @@ class Counterfactual:
 
     @property
     def distance(self) -> Float[np.ndarray, "M S N-1"]:
-        """How far an entity is from where it would be: between positions x, y, z where there are any.
+        """Distance of each entity between the two forecasts.
 
-        Otherwise the root mean square over features, each in units of its spread in training.
+        If the data has positions x, y, z, it is the distance between positions. Otherwise, it is the root mean square
+        over all features, each in units of its spread in the training data.
         """
         apart = self.without_entity - self.with_entity
         apart = wrapped(apart, np.array(self.periods or [0.0]))
@@ -67,14 +72,17 @@ class Counterfactual:
 
     @property
     def measured_in(self) -> str:
-        """What `distance` means, in words."""
+        """Description of `distance`, in words."""
         axes = [name for name in self.features if name in POSITIONS]
         return (
             f"distance in {', '.join(axes)}" if axes else "root mean square of all features, in units of their spread"
         )
 
     def table(self) -> pd.DataFrame:
-        """One row per task, frame and entity: `task, frame, time, entity`, `F` and `F_without` of every feature F."""
+        """Returns one row per task, frame and entity.
+
+        Columns: `task, frame, time, entity`, then `F` and `F_without` for every feature F, then `distance`.
+        """
         import pandas as pd  # here, since it is slow to load
 
         columns = frame_columns(self.tasks, self.entities, self.context, self.with_entity.shape[1], self.dt)
@@ -84,11 +92,9 @@ class Counterfactual:
         return pd.DataFrame(columns | {"distance": self.distance.ravel()})
 
     def write_csv(self, path: str | Path) -> None:
-        """Writes `table` as CSV; every digit is kept."""
-        with replacing(path) as temporary:
-            self.table().to_csv(temporary, index=False)
+        """Writes `table` as CSV, with all digits."""
+        write_table(self.table(), path)
 
     def save(self, path: str | Path) -> None:
-        """Writes one `.npz` file, replacing an older one only when complete."""
-        parts = {name: getattr(self, name) for name in (*ARRAYS, "context", "dt", *NAMES, "removed")}
-        save_arrays(path, {"format_version": FORMAT_VERSION, **parts})
+        """Writes one `.npz` file. An older file is replaced only when the new one is complete."""
+        save_fields(self, (*ARRAYS, "context", "dt", *NAMES, "removed"), path, FORMAT_VERSION)

@@ -1,4 +1,4 @@
-"""Classical scores of who matters to whom, from each task alone, and their split into edge types."""
+"""Simple scores of edges, computed from each task alone, and their split into edge types."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from bouncegrad.data.scaling import Scaling, feature_groups
 from bouncegrad.data.trajectories import POSITIONS, Trajectories
 from bouncegrad.results.metrics import off_diagonal
 
-DOUBT = 3.0  # standard errors at which a coefficient counts half
-FAILED = 0.01  # share of scores that may be of any size
-GROUPS = 512  # places at which sorted scores may be cut, at a time
+DOUBT = 3.0  # a coefficient of this many standard errors counts half
+FAILED = 0.01  # share of the largest scores that are limited, since some of them come from failed fits
+GROUPS = 512  # sorted scores are cut at this many places at a time; memory grows with its square
 
 
 def least_squares(data: Trajectories) -> Float[np.ndarray, "M N N"]:
-    """How much each source matters to each target in a linear law of motion, fitted to every task alone.
+    """Size of the influence of each source on each target in a linear law of motion, fitted to every task alone.
 
-    `change_t = constant + a . state_t + sum_s c_s . (x_s - x_t)` by ordinary least squares. The score is the norm of
-    `c_s`, less where the fit leaves it in doubt: `|c_s| |c_s|^2 / (|c_s|^2 + (3 e_s)^2)` with `e_s` the norm of its
-    standard errors, so that a target moved by noise is not said to be moved by others. Where the data has positions,
-    the law is the same along every axis, `x` is the position and the change is that of the velocity (of the position if
-    there is none); otherwise state, `x` and change hold all features. Every feature is scaled, so the score has no
-    unit. Frames in which any entity is unseen are left out.
+    The law is `change_t = constant + a . state_t + sum_s c_s . (x_s - x_t)`, fitted by ordinary least squares. The
+    score is `|c_s| |c_s|^2 / (|c_s|^2 + (3 e_s)^2)`, where `e_s` is the norm of the standard errors of `c_s`. So an
+    uncertain coefficient counts less, and noise in the target is not taken for influence. If the data has positions,
+    the law is the same along every axis, `x` is the position, and the change is that of the velocity (or of the
+    position, if there are no velocities). Otherwise, state, `x` and change hold all features. Every feature is scaled,
+    so the score has no unit. Frames in which any entity was not observed are left out.
     """
     scaling, (x, kept) = Scaling.fit(data), _scaled(data)
     unit = _shared(scaling.scale, data.features) / _shared(scaling.change, data.features)
@@ -50,7 +50,7 @@ def least_squares(data: Trajectories) -> Float[np.ndarray, "M N N"]:
 def _fitted(
     regressors: Float[np.ndarray, "M rows R"], response: Float[np.ndarray, "M rows Q"], count: Float[np.ndarray, " M"]
 ) -> tuple[Float[np.ndarray, "M R Q"], Float[np.ndarray, "M R Q"]]:
-    """Squares of the least-squares coefficients and their variances, from `count` rows that are not 0."""
+    """Returns squared least-squares coefficients and their variances; `count` rows are not 0."""
     inverse = np.linalg.pinv(regressors, rcond=1e-10)
     coefficients = inverse @ response
     free = np.maximum(count - regressors.shape[2], 1.0)[:, None, None]
@@ -59,20 +59,27 @@ def _fitted(
 
 
 def _kinds(features: Sequence[str]) -> Int[np.ndarray, "kinds axes"]:
-    """Feature indices by kind and axis: positions and velocities of x, y, z, or each feature a kind on one axis."""
+    """Returns feature indices by kind and axis.
+
+    If the data has positions and velocities, these are the two kinds. If it has positions only, they are the one kind.
+    In both cases, the axes are x, y and z. Otherwise, each feature is a kind of its own with a single axis.
+    """
     axes = [p for p in POSITIONS if p in features]
     names = [axes, [f"v{p}" for p in axes]] if _mechanical(features) else [axes] if axes else [[f] for f in features]
     return np.array([[features.index(name) for name in kind] for kind in names])
 
 
 def _mechanical(features: Sequence[str]) -> bool:
-    """Whether there are positions and a velocity for each."""
+    """Returns whether the features have positions, and a velocity for each of them."""
     axes = [p for p in POSITIONS if p in features]
     return bool(axes) and all(f"v{p}" in features for p in axes)
 
 
 def _shared(sizes: Sequence[float], features: Sequence[str]) -> Float[np.ndarray, " D"]:
-    """One size (root mean square) for all positions and one for all velocities, so that no axis is preferred."""
+    """Returns sizes in which all positions share one value, and all velocities another: the root mean square.
+
+    So all axes are scaled equally.
+    """
     shared = np.array(sizes)
     for group in feature_groups(features):
         shared[group] = np.sqrt(np.square(shared[group]).mean())
@@ -80,9 +87,9 @@ def _shared(sizes: Sequence[float], features: Sequence[str]) -> Float[np.ndarray
 
 
 def correlation(data: Trajectories) -> Float[np.ndarray, "M N N"]:
-    """Absolute Pearson correlation of the one-step changes of two entities, the mean over features; in [0, 1].
+    """Absolute Pearson correlation of the one-step changes of two entities, averaged over features; in [0, 1].
 
-    It has no direction. A feature that never changes counts as 0.
+    The score is the same in both directions. A feature that never changes counts as 0.
     """
     x, kept = _scaled(data)
     change = np.diff(x, axis=1) * kept[..., None, None]
@@ -96,10 +103,10 @@ def correlation(data: Trajectories) -> Float[np.ndarray, "M N N"]:
 
 
 def distance(data: Trajectories) -> Float[np.ndarray, "M N N"] | None:
-    """Who is near interacts: minus the mean distance of two entities over the frames that show both, in units of x.
+    """Minus the mean distance between two entities over all frames in which both were observed, in units of x.
 
-    It has no direction. A pair that is never seen together counts as the farthest. None for data without positions, the
-    features x, y, z.
+    It assumes that near entities interact. The score is the same in both directions. A pair that was never observed
+    together gets the score of the most distant pair. Returns None for data without positions (features x, y, z).
     """
     axes = [data.features.index(p) for p in POSITIONS if p in data.features]
     if not axes:
@@ -117,7 +124,10 @@ def distance(data: Trajectories) -> Float[np.ndarray, "M N N"] | None:
 
 
 def _scaled(data: Trajectories) -> tuple[Float[np.ndarray, "M T N D"], Bool[np.ndarray, "M T-1"]]:
-    """States without units, unseen ones 0, and the one-step changes between two frames that are fully seen."""
+    """Returns scaled states, and which one-step changes are between two frames in which all entities were observed.
+
+    States that were not observed are 0.
+    """
     scaling = Scaling.fit(data)
     x = (np.asarray(data.x, np.float64) - scaling.shift) / _shared(scaling.scale, data.features)
     mask = np.ones(x.shape[:3], bool) if data.mask is None else np.asarray(data.mask)
@@ -126,12 +136,13 @@ def _scaled(data: Trajectories) -> tuple[Float[np.ndarray, "M T N D"], Bool[np.n
 
 
 def edges_from_scores(score: Float[np.ndarray, "M N N"], types: int) -> Int[np.ndarray, "M N N"]:
-    """Edge types from scores: the split of all scores into `types` ranges with the least variance within (k-means).
+    """Splits all scores into `types` ranges with the least variance within ranges (k-means), one for each edge type.
 
-    In one dimension the best split is found by dynamic programming, so the answer has no random start: exactly up to
-    512 scores; with more, between portions of equal size and then within the portions at the borders. Higher types
-    have higher scores; equal scores share a type. Of more than a hundred scores the largest hundredth, by size, counts
-    as its smallest: one failed fit among a thousand would otherwise be a range of its own.
+    In one dimension, dynamic programming finds the best split, without random initial values. Up to 512 scores, it is
+    exact. More scores are first cut between groups of equal size, and then within the groups next to these cuts.
+    Higher types have higher scores. Equal scores have the same type. If there are more than a hundred scores, the one
+    percent with the largest absolute values is limited to the smallest of these values. Otherwise, a few failed fits
+    would take a range of their own.
     """
     values = np.sort(score[:, off_diagonal(score.shape[1])].ravel())
     largest = np.quantile(np.abs(values), 1 - FAILED, method="higher")
@@ -149,14 +160,16 @@ def edges_from_scores(score: Float[np.ndarray, "M N N"], types: int) -> Int[np.n
 
 
 def _cuts(sums: Float[np.ndarray, "3 E"], places: Int[np.ndarray, " P"], types: int) -> list[int]:
-    """Where to cut into `types` ranges, at some of the places, for the least variance within.
+    """Returns the places at which to cut into `types` ranges for the least variance within ranges.
 
     Args:
-        sums: sums of the first 0, 1, ... values to the power of 0, 1 and 2.
+        sums: sums of the first 0, 1, ... sorted values to the powers 0, 1 and 2.
+        places: indices at which a cut is allowed.
+        types: number of ranges.
     """
     places = np.append(places, sums.shape[1] - 1)
     at = sums[:, places]
-    count, total, square = at[:, None, :] - at[:, :, None]  # of the values from one place up to another
+    count, total, square = at[:, None, :] - at[:, :, None]  # of the values between two places
     within = np.where(count > 0, square - total**2 / np.maximum(count, 1), 0.0)
     within = np.where(np.triu(np.ones_like(within, bool)), within, np.inf)
     best, steps = within[0], []

@@ -1,4 +1,4 @@
-"""Results for other tools: tables (pandas, CSV) and graphs (networkx, GraphML)."""
+"""Export of results to other tools: tables (pandas, CSV) and graphs (networkx, GraphML)."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ import numpy as np
 from bouncegrad.data.files import replacing
 from bouncegrad.results.metrics import off_diagonal, symmetric_probability
 from bouncegrad.results.result import DETERMINED, Result
+from bouncegrad.results.stored import write_table
 
-if TYPE_CHECKING:  # each is slow to load, and no function needs both
+if TYPE_CHECKING:  # both are slow to load, and each function needs only one
     import networkx as nx
     import pandas as pd
 
+LONGEST_STEM = 100  # characters of a task name in a file name; most file systems allow names of 255 bytes
+
 
 def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
-    """One row per edge: task, source, target and type by name, `probability_NAME` for every type, and `determined`.
+    """Returns a table with one row per edge.
 
-    Where `determined` is no, no type reaches a probability of 0.75: the data cannot tell.
+    Columns: `task`, `source`, `target`, `type`, `probability_NAME` for every type, and `determined`. If `determined` is
+    "no", no type has a probability of 0.75 or more: the data cannot determine the type.
 
     Args:
-        undirected: one row per pair instead of two, `N (N - 1) / 2` a task; its type and probabilities are those of
-            both directions together (`metrics.symmetric_probability`).
+        result: the result to write.
+        undirected: if true, there is one row per pair instead of two, `N (N - 1) / 2` per task. Its type and
+            probabilities are those of both directions together (`metrics.symmetric_probability`).
 
     Returns:
-        Rows ordered by task, then target, then source, as everywhere.
+        Rows ordered by task, then target, then source.
 
     Example:
         >>> probability = np.array([[[[0, 0], [0.1, 0.9]], [[0.8, 0.2], [0, 0]]]])
@@ -58,17 +63,19 @@ def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
 
 
 def write_edges_csv(result: Result, path: str | Path, *, undirected: bool = False) -> None:
-    """Writes `edge_table` as CSV; every digit is kept."""
-    with replacing(path) as temporary:
-        edge_table(result, undirected=undirected).to_csv(temporary, index=False)
+    """Writes `edge_table` as CSV, with all digits."""
+    write_table(edge_table(result, undirected=undirected), path)
 
 
 def to_networkx(result: Result, task: int, *, without_type: int | None = None) -> nx.DiGraph:
-    """The graph of one task: entities as nodes, edges with the attributes `type` (its name) and `probability` (of it).
+    """Returns the graph of one task, with entities as nodes.
+
+    Every edge has the attributes `type` (name of its type) and `probability` (of this type).
 
     Args:
+        result: the result to convert.
         task: index of the task.
-        without_type: the type that means "no interaction", whose edges are left out; by default all are kept.
+        without_type: the type that means "no interaction"; its edges are left out. If None, all edges are kept.
     """
     import networkx as nx
 
@@ -87,16 +94,16 @@ def to_networkx(result: Result, task: int, *, without_type: int | None = None) -
 
 
 def write_graphml(result: Result, folder: str | Path, *, without_type: int | None = None) -> tuple[Path, ...]:
-    """Writes one GraphML file per task, `task_NAME.graphml`, and returns their paths in task order.
+    """Writes one GraphML file per task, `task_NAME.graphml`, and returns the paths in the order of tasks.
 
-    Characters of a name that a file name may not have become `_`; names that then coincide get a number.
+    Characters that file names cannot contain are replaced by `_`. If two names are then equal, a number is added.
     """
     import networkx as nx
 
     paths: list[Path] = []
     taken: set[str] = set()
     for task, name in enumerate(result.tasks):
-        stem = base = "task_" + re.sub(r"[^\w.-]+", "_", name)[:100]
+        stem = base = "task_" + re.sub(r"[^\w.-]+", "_", name)[:LONGEST_STEM]
         number = 2
         while stem.lower() in taken:
             stem, number = f"{base}_{number}", number + 1

@@ -1,4 +1,4 @@
-"""What a forecast says: the future of every entity, and between which values it lies."""
+"""Forecasts: the future states of every entity, with intervals."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import numpy as np
 from jaxtyping import Float
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.stored import read_stored
+from bouncegrad.results.stored import read_stored, save_fields, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT_VERSION = 1
-INTERVAL = 0.9  # of the futures lie between `low` and `high`
+INTERVAL = 0.9  # share of futures between `low` and `high`; texts say "90 %"
 ARRAYS = ("x", "low", "high", "last")
 NAMES = ("features", "units", "entities", "tasks")
 
@@ -29,11 +28,15 @@ class Forecast:
 
     Args:
         x: the point forecast, `Float[M, S, N, D]`.
-        low, high: 90 % of the futures lie between them, feature by feature; same shape.
-        last: the last frame of the context, `Float[M, N, D]`.
-        context: frames of each task that were looked at; the forecast's first frame has this number.
+        low: lower end of the interval that holds 90 % of the futures, for each feature separately; same shape.
+        high: upper end of this interval; same shape.
+        last: states of the last frame of the context, `Float[M, N, D]`.
+        context: number of frames of each task that inference used. It is also the index of the first forecast frame.
         dt: time between frames.
-        features, units, entities, tasks: names.
+        features: names of the D features.
+        units: units of the D features.
+        entities: names of the N entities.
+        tasks: names of the M tasks.
     """
 
     x: Float[np.ndarray, "M S N D"]
@@ -55,22 +58,24 @@ class Forecast:
         low: Float[np.ndarray, "M S N D"],
         high: Float[np.ndarray, "M S N D"],
     ) -> Forecast:
-        """With the names of the recordings; all frames of `data` are the context."""
+        """Returns a forecast with the names and units of `data`, whose frames are all context."""
         last = np.asarray(data.x[:, -1], np.float64)
         names = (data.features, data.units, data.entities, data.tasks)
         return cls(x, low, high, last, data.shape[1], float(data.dt), *names)
 
     def save(self, path: str | Path) -> None:
-        """Writes one `.npz` file with the fields as keys, replacing an older one only when complete."""
-        parts = {name: getattr(self, name) for name in (*ARRAYS, "context", "dt", *NAMES)}
-        save_arrays(path, {"format_version": FORMAT_VERSION, **parts})
+        """Writes one `.npz` file with the fields as keys.
+
+        An older file is replaced only when the new one is complete.
+        """
+        save_fields(self, (*ARRAYS, "context", "dt", *NAMES), path, FORMAT_VERSION)
 
     @classmethod
     def load(cls, path: str | Path) -> Forecast:
-        """Reads what `save` wrote.
+        """Reads a file that `save` wrote.
 
         Raises:
-            InputError: the file is missing, is no forecast, or was written by a newer version.
+            InputError: the file is missing, is not a forecast, or was written by a newer version.
         """
         parts = read_stored(path, "forecast", "predict", FORMAT_VERSION)
         try:
@@ -81,9 +86,10 @@ class Forecast:
             raise InputError(f"{path}: not a forecast file; give the forecast.npz of `bouncegrad predict`") from None
 
     def table(self) -> pd.DataFrame:
-        """One row per task, frame and entity: `task, frame, time, entity`, then `F, F_low, F_high` of every feature.
+        """Returns one row per task, frame and entity.
 
-        Frames count on from the context, so that they go with those of the recording; time is frame times `dt`.
+        Columns: `task, frame, time, entity`, then `F, F_low, F_high` for every feature F. The first frame has the
+        number `context`, so that frame numbers agree with those of the recording. Time is frame number times `dt`.
         """
         import pandas as pd  # here, since it is slow to load
 
@@ -94,15 +100,17 @@ class Forecast:
         return pd.DataFrame(columns)
 
     def write_csv(self, path: str | Path) -> None:
-        """Writes `table` as CSV; every digit is kept."""
-        with replacing(path) as temporary:
-            self.table().to_csv(temporary, index=False)
+        """Writes `table` as CSV, with all digits."""
+        write_table(self.table(), path)
 
 
 def frame_columns(
     tasks: tuple[str, ...], entities: tuple[str, ...], context: int, steps: int, dt: float
 ) -> dict[str, Any]:
-    """The columns `task, frame, time, entity` of a table of the frames after a context, in the order of `[M, S, N]`."""
+    """Returns the columns `task, frame, time, entity` of a table of frames after the context.
+
+    Rows are in the order of an array `[M, S, N]`.
+    """
     m, n, frame = len(tasks), len(entities), np.arange(context, context + steps)
     return {
         "task": np.repeat(tasks, steps * n),

@@ -1,4 +1,4 @@
-"""How well an entity is found that was recorded, but hidden: its track and its edges against the truth."""
+"""Test of the search for unseen entities: a recorded entity is hidden, found, and compared with its recording."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from bouncegrad.results.unseen import Unseen
 
 
 def hide(data: Trajectories, entity: str) -> tuple[Trajectories, Trajectories]:
-    """The recordings without an entity, and with it as the last one: what is asked of, and the answer.
+    """Returns the recordings without an entity, and the recordings in which this entity is the last one.
+
+    The first are given to the search. The second are the truth.
 
     Raises:
-        InputError: there is no entity of this name.
+        InputError: there is no entity with this name.
     """
     if entity not in data.entities:
         raise InputError(f"option hide: {data.source} has no entity {entity!r}; it has {', '.join(data.entities)}")
@@ -42,17 +44,18 @@ def hide(data: Trajectories, entity: str) -> tuple[Trajectories, Trajectories]:
 def compared(
     found: Unseen, whole: Trajectories, factors: Float[np.ndarray, " D"], types: int, *, pinned: bool = False
 ) -> dict[str, Any]:
-    """Errors of the track and accuracy of the edges of one hidden entity, ready for JSON.
+    """Track error and edge accuracy of one hidden entity, ready for JSON.
 
-    `track_error = mean(((found - true) * factors)^2)` over frames and features; `centre_error` is that of the mean of
-    the visible entities. `by_degree` has the same for tasks in which the hidden entity has as many edges of a type
-    other than 0.
+    `track_error = mean(((found - true) * factors)^2)` over frames and features. `centre_error` is the same error if the
+    mean of the visible entities is taken as the track. `by_degree` gives these numbers separately by the number of
+    entities with which the hidden entity has an edge, in any direction, of a type other than 0.
 
     Args:
-        found: with one unseen entity.
-        whole: recordings with the hidden entity as the last one.
-        factors: `Scaling.published()`, which maps each feature's training range to [-1, 1].
-        types: K.
+        found: the search result, with one unseen entity.
+        whole: the recordings, with the hidden entity as the last one.
+        factors: `Scaling.published()`, which maps the training range of each feature to [-1, 1].
+        types: number of edge types, K.
+        pinned: whether type 0 was fixed beforehand as "no interaction".
     """
     x = np.asarray(whole.x[:, : found.tracks.shape[1]], np.float64)
     errors = {

@@ -1,4 +1,4 @@
-"""Names beside points of a drawing, each on the side where it is read best."""
+"""Text in figures: names beside points, and labels of axes."""
 
 from __future__ import annotations
 
@@ -8,16 +8,44 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
-from bouncegrad.results.style import INK, backing
+from bouncegrad.results.numbers import NOT_AVAILABLE
+from bouncegrad.results.style import INK, MUTED, backing
 
 CORNERS = np.array([[1, 1], [-1, 1], [1, -1], [-1, -1]])
-LETTER, LINE, GAP = 0.03, 0.065, 0.02  # width, height and distance in a small drawing, in widths of the drawing
+# Width of a letter, height of a line, and distance from the point, as shares of the width of a small figure.
+LETTER, LINE, GAP = 0.03, 0.065, 0.02
+
+
+def plane(features: Sequence[str]) -> list[int] | None:
+    """Returns the indices of the features x and y; None if the data does not have both."""
+    return [features.index("x"), features.index("y")] if {"x", "y"} <= set(features) else None
+
+
+def time_label(dt: float) -> str:
+    """Returns the label of a time axis: "frame" if the time between frames is 1, as it is by default."""
+    return "time" if dt != 1 else "frame"
+
+
+def with_unit(feature: str, unit: str) -> str:
+    """Returns the name of a feature, with its unit if it has one."""
+    return f"{feature} ({unit})" if unit else feature
+
+
+def type_label(name: str, k: int) -> str:
+    """Returns the name of edge type k, or "type k" if its name is only its number."""
+    return f"type {name}" if name == str(k) else name
+
+
+def write_not_available(ax: Axes) -> None:
+    """Writes "not available" into the middle of an empty figure."""
+    ax.text(0.5, 0.5, NOT_AVAILABLE, transform=ax.transAxes, ha="center", color=MUTED, fontsize=9)
 
 
 def corners(points: Float[np.ndarray, "P 2"], names: Sequence[str]) -> list[tuple[int, int]]:
-    """On which side of each point its name goes: away from the middle, unless another name or point is there.
+    """Returns on which side of each point its name is written, as (right, up) with values 1 and -1.
 
-    Greedy in the order of points: the corner where the name covers least, by boxes of about the size of the names.
+    A name is written on the side away from the middle, unless another name or point is there. Points are handled in
+    their order. For each one, the corner is taken at which a box of the size of the name covers the fewest others.
 
     Example:
         >>> corners(np.array([[0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]), ("a", "b", "c"))
@@ -43,7 +71,7 @@ def corners(points: Float[np.ndarray, "P 2"], names: Sequence[str]) -> list[tupl
 
 
 def name_points(ax: Axes, names: Sequence[str], points: Float[np.ndarray, "P 2"]) -> None:
-    """Writes a name beside each point; points that are not finite have none."""
+    """Writes a name beside each point, but not beside points with values that are not finite."""
     there = np.flatnonzero(np.isfinite(points).all(1)).tolist()
     sides = corners(points[there], [str(names[n]) for n in there]) if there else []
     for n, (right, up) in zip(there, sides, strict=True):

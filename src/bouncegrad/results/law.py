@@ -1,4 +1,4 @@
-"""The learned law of each edge type: what its edges do to their targets, against distance."""
+"""The learned law of each edge type: the effect of its edges on their targets, as a function of distance."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ import numpy as np
 from jaxtyping import Float, Int
 
 Force: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""Along the line, as a function of distance; positive pushes the target away."""
+"""A force along the line from source to target as a function of distance; positive values push the target away."""
 
-BINS = 20
-FEWEST = 10  # visits that a bin must have
-MOVED = 0.5  # of a distance: what moves farther in one frame has no one distance
+BINS = 20  # enough for the shape of a law, few enough for a stable median in each
+FEWEST = 10  # smallest number of visits in a bin; with fewer, quartiles mean little
+MOVED = 0.5  # share of the distance; if the offset changes more within one frame, the visit has no single distance
 QUARTILES = (0.25, 0.5, 0.75)
 
 
 class Law(NamedTuple):
-    """Effect of edges along and across the line from source to target, in bins of distance with equally many visits.
+    """Effect of edges along and across the line from source to target, in bins of distance.
+
+    A visit is one edge in one frame. All bins of a type have the same number of visits.
 
     Args:
-        distance: median distance of each bin, `Float[K, bins]`, in the user's units; NaN where a type was hardly seen.
-        along: quartiles of the effect along the line, `Float[K, 3, bins]`; positive pushes the target away.
-        across: the same across it, to the left as seen from the source; in space its size.
-        visits: edges times frames that were looked at, `Int[K]`.
-        fast: share of visits left out, because the distance changes much within a frame.
+        distance: median distance of each bin, `Float[K, bins]`, in the user's units; NaN if a type has too few visits.
+        along: quartiles of the effect along the line, `Float[K, 3, bins]`; positive values push the target away.
+        across: quartiles of the effect across the line, same shape. In two dimensions, positive values point to the
+            left as seen from the source. In three dimensions, it is the size of the effect.
+        visits: number of visits of each type that are used, `Int[K]`.
+        fast: share of all visits that are left out because the distance changes much within one frame.
         type_names: K names.
         what: the feature that changes, "velocity" or "position".
     """
@@ -40,17 +43,20 @@ class Law(NamedTuple):
 
     @property
     def types(self) -> list[int]:
-        """The types that were seen."""
+        """Types with enough visits."""
         return [k for k in range(len(self.visits)) if np.isfinite(self.distance[k]).any()]
 
     def ordered(self, order: Sequence[int], names: Sequence[str]) -> Law:
-        """The same with the types in another order and under other names."""
+        """Returns the law with its types in another order and with other names."""
         rows = list(order)
         distance, along, across, visits = (part[rows] for part in self[:4])
         return Law(distance, along, across, visits, self.fast, tuple(names), self.what)
 
     def correlation(self, k: int, force: Force) -> float:
-        """Of the learned effect along the line with a true force, over the bins of type k; NaN for a constant force."""
+        """Returns the correlation of the learned effect along the line with a true force, over the bins of type k.
+
+        If one of them is constant, the correlation is NaN.
+        """
         seen = np.isfinite(self.distance[k])
         learned, true = self.along[k, 1, seen], force(self.distance[k, seen])
         return float(np.corrcoef(learned, true)[0, 1]) if np.ptp(true) > 0 and np.ptp(learned) > 0 else float("nan")
@@ -64,17 +70,18 @@ def law_of(
     type_names: Sequence[str],
     what: str = "velocity",
 ) -> Law:
-    """From R visits of edges.
+    """Computes the law from R visits of edges.
 
-    A pair that passes within a frame has no one distance; visits whose offset changes by more than half are left out.
+    A visit is left out if the offset changes by more than half of the distance within one frame, since it then has no
+    single distance.
 
     Args:
-        offset: place of the target less that of the source, in P = 2 or 3 dimensions.
-        later: the same one frame later.
-        effect: what the edge does to the target, in the same directions.
-        kind: type of the edge.
+        offset: position of the target minus that of the source, in P = 2 or 3 dimensions.
+        later: the same offset one frame later.
+        effect: effect of the edge on the target, along the same axes.
+        kind: type of each edge.
         type_names: K names.
-        what: the feature that changes.
+        what: the feature that changes, "velocity" or "position".
     """
     distance = np.linalg.norm(offset, axis=1)
     slow = (np.linalg.norm(later - offset, axis=1) <= MOVED * distance) & (distance > 0)

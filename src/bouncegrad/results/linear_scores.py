@@ -1,4 +1,4 @@
-"""What linear statistics of all features of all entities say of edges: partial correlation, and regression on a lag."""
+"""Edge scores from linear statistics of all features of all entities: partial correlation and lagged regression."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from jaxtyping import Bool, Float
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.metrics import off_diagonal
 
-RIDGES = 10.0 ** np.arange(-5, 3)  # strengths that are tried, per frame
-LEAST_SHRINKAGE = 1e-6  # keeps correlations invertible where one feature is the copy of another
-LEAST_FRAMES = 3  # with fewer, every fit is perfect and says nothing
+RIDGES = 10.0 ** np.arange(-5, 3)  # penalties that are tried, per frame; features have unit variance
+LEAST_SHRINKAGE = 1e-6  # keeps the correlation matrix invertible if one feature is a copy of another
+LEAST_FRAMES = 3  # with fewer frames, every fit is exact and has no information
 
 
 def partial_correlation(data: Trajectories, shrinkage: float | None = None) -> Float[np.ndarray, "M N N"]:
-    """How far two entities vary together once all others are known, in every task alone; it has no direction.
+    """Correlation of two entities given all other entities, computed in every task alone; the same in both directions.
 
-    `p_ij = -q_ij / sqrt(q_ii q_jj)` with `q` the inverse of `(1 - s) r + s I` and `r` the correlations between all
-    features of all entities over the frames. The score of a pair is the norm of the `p` between their features. By
-    default the shrinkage is `s = sum var(r_ij) / sum r_ij^2` over `i != j`, so that there is an answer for more
-    entities than frames. A feature that never changes counts as 0; frames in which any entity is unseen are left out.
+    `p_ij = -q_ij / sqrt(q_ii q_jj)`, where `q` is the inverse of `(1 - s) r + s I`, and `r` holds the correlations
+    between all features of all entities over the frames. The score of a pair is the norm of all `p` between their
+    features. By default the shrinkage is `s = sum var(r_ij) / sum r_ij^2` over `i != j`, so that the inverse exists
+    even with more entities than frames. A feature that never changes counts as 0. Frames in which any entity was not
+    observed are left out.
 
     Args:
+        data: the recordings.
         shrinkage: s in [0, 1], the same for all tasks.
 
     Source: Schäfer and Strimmer, A shrinkage approach to large-scale covariance matrix estimation, 2005.
@@ -32,7 +34,7 @@ def partial_correlation(data: Trajectories, shrinkage: float | None = None) -> F
 
 
 def _partial(z: Float[np.ndarray, "T F"], shrinkage: float | None) -> Float[np.ndarray, "F F"]:
-    """Partial correlations of standard columns, shrunk; the diagonal holds no meaning."""
+    """Returns partial correlations, with shrinkage, of standardised columns; the diagonal has no meaning."""
     frames, others = len(z), off_diagonal(z.shape[1])
     if frames < LEAST_FRAMES:
         return np.zeros(others.shape)
@@ -47,18 +49,19 @@ def _partial(z: Float[np.ndarray, "T F"], shrinkage: float | None) -> Float[np.n
 
 
 def lagged_regression(data: Trajectories, ridge: float | None = None) -> Float[np.ndarray, "M N N"]:
-    """How much the state of a source helps to forecast the next state of a target linearly, in every task alone.
+    """Weight of the state of a source in a linear forecast of the next state of a target, in every task alone.
 
-    `x_t(frame + 1) = constant + sum_s A_st x_s(frame)`, all features of all entities in standard units, by least
-    squares with the penalty `ridge * frames * sum A^2`. The score is the norm of `A_st`, a block of features by
-    features. By default every target has its own ridge, that of `RIDGES` with the least squared error of frames left
-    out one at a time (exactly, by `residual / (1 - leverage)`). A feature that never changes counts as 0; pairs of
-    frames in which any entity is unseen are left out.
+    The model is `x_t(frame + 1) = constant + sum_s A_st x_s(frame)`, with all features of all entities standardised. It
+    is fitted by least squares with the penalty `ridge * frames * sum A^2`. The score is the norm of `A_st`, a block of
+    features by features. By default, every target has its own ridge: the value of `RIDGES` with the least squared
+    leave-one-out error over frames (computed exactly as `residual / (1 - leverage)`). A feature that never changes
+    counts as 0. Pairs of frames in which any entity was not observed are left out.
 
     Args:
-        ridge: the strength for all targets of all tasks, above 0.
+        data: the recordings.
+        ridge: the penalty for all targets of all tasks, above 0.
 
-    Source: Granger, Investigating causal relations by econometric models, 1969; the left-out errors: Allen, The
+    Source: Granger, Investigating causal relations by econometric models, 1969; the leave-one-out error: Allen, The
     relationship between variable selection and data augmentation, 1974.
     """
     strengths = RIDGES if ridge is None else np.array([ridge])
@@ -73,7 +76,7 @@ def lagged_regression(data: Trajectories, ridge: float | None = None) -> Float[n
 def _ridge(
     before: Float[np.ndarray, "T F"], after: Float[np.ndarray, "T F"], strengths: Float[np.ndarray, " R"], features: int
 ) -> Float[np.ndarray, "F F"]:
-    """Coefficients `[from, to]`; every target, `features` columns of `after`, has the best of the strengths."""
+    """Returns coefficients `[from, to]`; each target (`features` columns of `after`) uses its best penalty."""
     frames = len(before)
     if frames < LEAST_FRAMES:
         return np.zeros((before.shape[1], after.shape[1]))
@@ -92,7 +95,7 @@ def _ridge(
 def _by_task(
     data: Trajectories, score: Callable[[Float[np.ndarray, "T N D"], Bool[np.ndarray, " T"]], Float[np.ndarray, "F F"]]
 ) -> Float[np.ndarray, "M N N"]:
-    """The norm of every block (source, target) of a matrix of features by features, task after task."""
+    """Applies a score of features by features to each task, and returns the norm of each block (source, target)."""
     m, t, n, d = data.shape
     seen = np.ones((m, t), bool) if data.mask is None else np.logical_and.reduce(data.mask, axis=2)
     blocks = (score(np.asarray(x, np.float64), s).reshape(n, d, n, d) for x, s in zip(data.x, seen, strict=True))
@@ -100,11 +103,11 @@ def _by_task(
 
 
 def _standard(x: Float[np.ndarray, "T N D"]) -> Float[np.ndarray, "T F"]:
-    """Columns of mean 0 and standard deviation 1, a constant one all 0."""
+    """Returns columns with mean 0 and standard deviation 1; a constant column is all 0."""
     rows = x.reshape(len(x), x.shape[1] * x.shape[2])
     if not len(rows):
         return rows
-    tiny = 1e-12 * np.abs(rows).max(0)  # what rounding leaves of a constant
+    tiny = 1e-12 * np.abs(rows).max(0)  # a constant column differs from its mean by rounding only
     rows = rows - rows.mean(0)
     size = rows.std(0)
     return rows * np.divide(1.0, size, out=np.zeros_like(size), where=size > tiny)

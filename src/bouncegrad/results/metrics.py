@@ -1,7 +1,7 @@
-"""How good a result is: accuracy up to one global relabelling, AUROC, calibration, forecast error by horizon.
+"""Metrics of results: accuracy up to one global relabelling, AUROC, calibration, and forecast error by horizon.
 
-Every metric that needs the truth returns None where the truth is unknown; edges whose true type is -1, not known, are
-left out.
+Every metric that needs the truth returns None if the truth is unknown. Edges whose true type is unknown (-1) are left
+out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from bouncegrad.data.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """How often edges are right that were called p sure, by bins of p; bins without an edge are left out."""
+    """Share of correct edges by the probability of their inferred type.
+
+    Args:
+        confidence: mean probability of each bin of probabilities; bins without edges are left out.
+        accuracy: share of correct edges in each bin.
+        count: number of edges in each bin.
+        expected_error: mean of `|accuracy - confidence|` over bins, weighted by their number of edges.
+    """
 
     confidence: Float[np.ndarray, " bins"]
     accuracy: Float[np.ndarray, " bins"]
@@ -27,28 +34,29 @@ class Calibration:
 
     @property
     def bins(self) -> list[tuple[float, float, int]]:
-        """(confidence, accuracy, count) of each bin, as plain numbers."""
+        """(confidence, accuracy, count) of each bin, as Python numbers."""
         return list(zip(self.confidence.tolist(), self.accuracy.tolist(), self.count.tolist(), strict=True))
 
 
 def off_diagonal(n: int) -> Bool[np.ndarray, "N N"]:
-    """True at the `n (n - 1)` ordered pairs."""
+    """Returns a mask that is true at the `n (n - 1)` ordered pairs."""
     return ~np.eye(n, dtype=bool)
 
 
 def known_edges(truth: Int[np.ndarray, "M N N"]) -> Bool[np.ndarray, "M N N"]:
-    """The edges whose true type is known."""
+    """Returns a mask that is true at the edges whose true type is known."""
     return off_diagonal(truth.shape[-1]) & (truth >= 0)
 
 
 def confusion(
     truth: Int[np.ndarray, "M N N"] | None, edges: Int[np.ndarray, "M N N"], types: int
 ) -> Int[np.ndarray, "true inferred"] | None:
-    """How many edges have each pair of (true type, inferred type), over all tasks, without the diagonal.
+    """Counts the edges with each pair of (true type, inferred type), over all tasks, without the diagonal.
 
     Args:
         truth: true types; the table has `max(truth) + 1` rows.
-        edges: inferred types, each below `types`, the number of columns.
+        edges: inferred types, each below `types`.
+        types: number of inferred types, and of columns of the table.
     """
     if truth is None:
         return None
@@ -64,18 +72,21 @@ def confusion(
 def relabelling(
     truth: Int[np.ndarray, "M N N"] | None, edges: Int[np.ndarray, "M N N"], types: int, *, pinned: bool = False
 ) -> tuple[int, ...] | None:
-    """The one renaming of inferred types that agrees best with the truth of the whole data set.
+    """Returns the one relabelling of inferred types that agrees best with the truth of the whole data set.
 
-    Types have no names of their own, so accuracy is measured after the one-to-one renaming that maximises the number
-    of equal edges over all tasks together (Hungarian method), never one per task. Equally good renamings are settled
-    towards keeping names.
+    Type labels are arbitrary (label switching). So accuracy is measured after the one-to-one relabelling that maximises
+    the number of equal edges over all tasks together (Hungarian method), never one relabelling per task. Of several
+    equally good relabellings, the one that changes the fewest labels is taken.
 
     Args:
-        types: the number of inferred types; may differ from the number of true ones.
-        pinned: type 0 keeps its name, because it was fixed beforehand as "no interaction".
+        truth: true types.
+        edges: inferred types.
+        types: number of inferred types; it may differ from the number of true types.
+        pinned: if true, type 0 keeps its label, because it was fixed beforehand as "no interaction".
 
     Returns:
-        `perm[inferred type] = true type`; an inferred type too many gets a number that the truth does not have.
+        `perm[inferred type] = true type`. If there are more inferred than true types, the additional ones get numbers
+        that the truth does not have.
     """
     table = confusion(truth, edges, types)
     if table is None:
@@ -94,7 +105,7 @@ def relabelling(
 def edge_accuracy(
     truth: Int[np.ndarray, "M N N"] | None, edges: Int[np.ndarray, "M N N"], perm: Sequence[int] | None
 ) -> float | None:
-    """Share of edges whose renamed type `perm[type]` is the true one, in [0, 1].
+    """Returns the share of edges whose relabelled type `perm[type]` is the true type, in [0, 1].
 
     Example:
         >>> truth = np.array([[[0, 1], [0, 0]]])
@@ -112,9 +123,9 @@ def edge_accuracy(
 
 
 def symmetric_probability(probability: Float[np.ndarray, "M N N K"]) -> Float[np.ndarray, "M N N K"]:
-    """Probability of each type if both directions of a pair share it.
+    """Returns the probability of each type under the assumption that both directions of a pair have the same type.
 
-    `p(k) = p_st(k) p_ts(k) / sum_j p_st(j) p_ts(j)`, in logarithms; the diagonal stays 0.
+    `p(k) = p_st(k) p_ts(k) / sum_j p_st(j) p_ts(j)`, computed with logarithms; the diagonal stays 0.
     """
     tiny = np.finfo(np.float64).tiny
     log = np.log(np.maximum(np.asarray(probability, np.float64), tiny))
@@ -125,7 +136,10 @@ def symmetric_probability(probability: Float[np.ndarray, "M N N K"]) -> Float[np
 
 
 def symmetric(probability: Float[np.ndarray, "M N N K"]) -> Int[np.ndarray, "M N N"]:
-    """The most probable types if both directions of a pair share one; equal to its transpose, zero diagonal."""
+    """Returns the most probable types under the assumption that both directions of a pair have the same type.
+
+    The matrix of each task is equal to its transpose and has a zero diagonal.
+    """
     return symmetric_probability(probability).argmax(-1)
 
 
@@ -134,14 +148,20 @@ def auroc(
     score: Float[np.ndarray, "M N N *K"],
     perm: Sequence[int] | None = None,
 ) -> float | None:
-    """Probability that an edge which has a type scores higher than one which has not; ties count one half.
+    """Returns the area under the ROC curve: the probability that a positive edge scores higher than a negative one.
 
-    A score per edge (`Float[M, N, N]`) is compared with "any type but 0". A probability per type
-    (`Float[M, N, N, K]`) is renamed by `perm`; then "any type but 0" is ranked where the truth has types 0 and 1, and
-    the mean over the true types, each against the rest, is taken where it has more.
+    Ties count one half.
+
+    Args:
+        truth: true types.
+        score: one score per edge, `Float[M, N, N]`, or one probability per type, `Float[M, N, N, K]`. Positive edges
+            are those of any type but 0. For probabilities, the score is the probability of any type but 0. For
+            probabilities and more than two true types, the result is the mean over the true types, where the edges of
+            one type are positive and all others are negative.
+        perm: `perm[inferred type] = true type`, for probabilities; by default no type is relabelled.
 
     Returns:
-        In [0, 1], 0.5 for a constant score; None if the truth is unknown or all edges are of one type.
+        A number in [0, 1], 0.5 for a constant score. None if the truth is unknown or all edges have the same type.
     """
     if truth is None:
         return None
@@ -152,9 +172,9 @@ def auroc(
     if score.ndim == 3:
         wanted = [(true > 0, flat[:, 0])]
     else:
-        names = np.asarray(perm if perm is not None else range(flat.shape[1]))
-        wanted = [(true == kind, flat[:, names == kind].sum(1)) for kind in np.unique(true).tolist()]
-        wanted = [(true > 0, flat[:, names != 0].sum(1))] if true.max() <= 1 else wanted
+        labels = np.asarray(perm if perm is not None else range(flat.shape[1]))
+        wanted = [(true == kind, flat[:, labels == kind].sum(1)) for kind in np.unique(true).tolist()]
+        wanted = [(true > 0, flat[:, labels != 0].sum(1))] if true.max() <= 1 else wanted
     values = [_rank_auroc(positive, value) for positive, value in wanted]
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
@@ -165,20 +185,22 @@ def undirected_auroc(
     score: Float[np.ndarray, "M N N *K"],
     perm: Sequence[int] | None = None,
 ) -> float | None:
-    """AUROC of unordered pairs: does one act on the other, either way? The score is the sum over both directions.
+    """Returns the AUROC of unordered pairs. A pair is positive if either entity acts on the other.
 
-    A probability per type counts as the probability of any type but 0, after the renaming by `perm`.
+    The score of a pair is the sum over both directions. Probabilities per type, relabelled by `perm`, count as the
+    probability of any type but 0.
     """
     if truth is None:
         return None
     if score.ndim == 4:
-        names = np.asarray(perm if perm is not None else range(score.shape[3]))
-        score = score[..., names != 0].sum(-1)
-    return auroc(truth + truth.swapaxes(1, 2), score + score.swapaxes(1, 2))  # each pair twice, which changes nothing
+        labels = np.asarray(perm if perm is not None else range(score.shape[3]))
+        score = score[..., labels != 0].sum(-1)
+    # Each pair counts twice, which does not change the result.
+    return auroc(truth + truth.swapaxes(1, 2), score + score.swapaxes(1, 2))
 
 
 def _rank_auroc(positive: Bool[np.ndarray, " E"], score: Float[np.ndarray, " E"]) -> float | None:
-    """`(sum of the ranks of the positives - n (n + 1) / 2) / (n * negatives)`."""
+    """Returns `(sum of the ranks of the n positives - n (n + 1) / 2) / (n * number of negatives)`."""
     n, rest = int(positive.sum()), int((~positive).sum())
     if n == 0 or rest == 0:
         return None
@@ -193,9 +215,9 @@ def calibration(
     perm: Sequence[int] | None,
     bins: int = 10,
 ) -> Calibration | None:
-    """Are edges that were called 90 % sure right 90 % of the time?
+    """Compares probabilities with frequencies: of edges with a probability of 90 %, 90 % should be correct.
 
-    Edges are sorted into `bins` equally wide bins of [0, 1] by the probability of their most probable type;
+    Edges are sorted into `bins` equally wide bins of [0, 1] by the probability of their most probable type.
     `expected_error = sum over bins of share * |accuracy - mean confidence|`.
     """
     if truth is None or perm is None:
@@ -204,12 +226,12 @@ def calibration(
     if not pairs.any():
         return None
     flat = np.asarray(probability)[pairs]
-    sure = flat.max(1)
+    highest = flat.max(1)
     right = np.asarray(perm)[flat.argmax(1)] == truth[pairs]
-    bin_of = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)
+    bin_of = np.clip(np.ceil(highest * bins).astype(int) - 1, 0, bins - 1)
     count = np.bincount(bin_of, minlength=bins)
     used = count > 0
-    confidence = np.bincount(bin_of, sure, bins)[used] / count[used]
+    confidence = np.bincount(bin_of, highest, bins)[used] / count[used]
     accuracy = np.bincount(bin_of, right, bins)[used] / count[used]
     error = float((count[used] * np.abs(accuracy - confidence)).sum() / count.sum())
     return Calibration(confidence, accuracy, count[used], error)
@@ -222,14 +244,17 @@ def forecast_error(
     mask: Bool[np.ndarray, "M S N"] | None = None,
     periods: Float[np.ndarray, " D"] | None = None,
 ) -> Float[np.ndarray, " S"] | None:
-    """Mean squared error of S frames ahead, in the published normalisation, over tasks, entities and features.
+    """Returns the mean squared error of each of S forecast frames, in the published normalisation.
 
-    `error[h] = mean(((truth - forecast)[:, h] * factors)^2)`
+    The mean is over tasks, entities and features: `error[h] = mean(((truth - forecast)[:, h] * factors)^2)`
 
     Args:
-        factors: `Scaling.published()`, which maps each feature's training range to [-1, 1].
-        mask: true where the entity was observed; a frame in which nobody was has the error NaN.
-        periods: a whole turn of each feature that is an angle, 0 of others; errors of angles go the shorter way.
+        truth: observed states.
+        forecast: predicted states.
+        factors: `Scaling.published()`, which maps the training range of each feature to [-1, 1].
+        mask: true where the entity was observed. The error of a frame without observed entities is NaN.
+        periods: length of a full turn for each feature that is an angle, 0 for other features. The error of an angle is
+            the shorter of the two possible differences.
     """
     if truth is None:
         return None
@@ -245,7 +270,7 @@ def forecast_error(
 
 
 def error_at(errors: Float[np.ndarray, " S"] | None, horizon: int) -> float | None:
-    """The error `horizon` frames ahead (1 is the next frame), None where there are too few frames."""
+    """Returns the error `horizon` frames ahead (1 is the next frame); None if there are too few frames."""
     if errors is None or horizon > len(errors) or not np.isfinite(errors[horizon - 1]):
         return None
     return float(errors[horizon - 1])

@@ -1,4 +1,4 @@
-"""Numbers for people: what each means, what stands beside it, and how it is written."""
+"""Numbers of reports and tables: their meaning, their baselines, and their format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class Number(NamedTuple):
-    """A number of the report: its name, value, meaning and baselines, its unit, and of what it is: split and frames."""
+    """A number of a report or table.
+
+    Args:
+        name: what is measured.
+        value: the number; None if it is not available.
+        meaning: explanation of the number, in words.
+        baselines: values of the same quantity for other methods, by name.
+        unit: its unit, in words.
+        scope: the tasks and frames that it was measured on.
+    """
 
     name: str
     value: float | None
@@ -23,7 +32,7 @@ class Number(NamedTuple):
 
 
 def written(value: float | None) -> str:
-    """A number for people: four significant digits, a power of ten where it is very small or large.
+    """Returns a number as text: four significant digits, with a power of ten if it is very small or large.
 
     Example:
         >>> written(0.94327), written(3.1e-8), written(1200), written(None)

@@ -1,4 +1,4 @@
-"""What the player of a page shows: tracks of a few tasks in motion, with their graphs, as plain numbers."""
+"""Data for the player of a report page: tracks and graphs of a few tasks, as JSON."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from jaxtyping import Float, Int
 from markupsafe import Markup
 
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.labels import plane, type_label
 from bouncegrad.results.result import Result
 from bouncegrad.results.style import PAGE_COLOURS, entity_style, type_style
 
-WIDTH, HEIGHT, ROOM = 640, 440, 34  # of the drawing, and what is left free at its sides
-NUMBERS = 12_000  # places a task at most; longer recordings are thinned evenly
-EDGES = 600  # a task at most; of larger graphs the surest are shown
+WIDTH, HEIGHT, ROOM = 640, 440, 34  # size of the drawing, and of its empty border, which holds names
+POINTS = 12_000  # largest number of drawn points per task, so that pages stay small; frames are skipped evenly
+EDGES = 600  # largest number of drawn edges per task, so that pages stay fast; the most probable are kept
 
 
 class Type(NamedTuple):
-    """How edges of one type are drawn."""
+    """Name and style of one edge type."""
 
     name: str
     colour: str
@@ -28,9 +29,16 @@ class Type(NamedTuple):
 
 
 class Player(NamedTuple):
-    """A player: the numbers that its script reads, names of tasks and how types look."""
+    """The content of a player.
 
-    numbers: Markup
+    Args:
+        data: the JSON that its script reads.
+        tasks: names of the tasks that can be chosen.
+        types: name and style of each edge type that is drawn.
+        truth: whether true edges are part of the JSON.
+    """
+
+    data: Markup
     tasks: tuple[str, ...]
     types: tuple[Type, ...]
     truth: bool
@@ -43,16 +51,19 @@ def player(
     without_type: int | None,
     tasks: Sequence[int],
 ) -> Player | None:
-    """Tracks and inferred edges of some tasks, with the true edges where they are known.
+    """Returns tracks and inferred edges of some tasks, with the true edges if they are known.
 
     Args:
-        data: recordings; None without places x and y.
-        result: of these recordings.
-        perm: `perm[inferred type] = true type`, where the truth is known.
-        without_type: the inferred type that is not drawn; where the truth is known, it is true type 0.
-        tasks: indices of those that can be chosen.
+        data: the recordings.
+        result: the result for these recordings.
+        perm: `perm[inferred type] = true type`, if the truth is known.
+        without_type: the inferred type that is not drawn. If the truth is known, true type 0 is not drawn.
+        tasks: indices of the tasks that can be chosen.
+
+    Returns:
+        None if there are no recordings with positions x and y.
     """
-    if data is None or not {"x", "y"} <= set(data.features) or not len(tasks):
+    if data is None or plane(data.features) is None or not len(tasks):
         return None
     truth = None if result is None or perm is None else data.edges
     shown: list[dict[str, Any]] = []
@@ -60,17 +71,17 @@ def player(
         places, frames = _places(data, task)
         shown.append({"name": data.tasks[task], "frames": frames, "places": places})
         if result is not None:
-            edges, sure = result.edges[task], result.probability[task].max(-1)
+            edges, highest = result.edges[task], result.probability[task].max(-1)
             if truth is not None:
                 assert perm is not None
                 edges = np.asarray(perm)[edges]
-                shown[-1]["truth"] = _edges(truth[task], np.ones_like(sure), 0)
-            shown[-1]["edges"] = _edges(edges, sure, without_type if truth is None else 0)
+                shown[-1]["truth"] = _edges(truth[task], np.ones_like(highest), 0)
+            shown[-1]["edges"] = _edges(edges, highest, without_type if truth is None else 0)
     kinds = sorted({edge[2] for task in shown for name in ("edges", "truth") for edge in task.get(name, [])})
     names = result.type_names if result is not None and truth is None else ()
     types = {k: _type(k, names[k] if k < len(names) else str(k)) for k in kinds}
     marks = [entity_style(i) for i in range(len(data.entities))]
-    numbers = {
+    content = {
         "size": [WIDTH, HEIGHT],
         "context": None if result is None else result.context,
         "entities": list(data.entities),
@@ -78,28 +89,31 @@ def player(
         "types": {k: type_._asdict() for k, type_ in types.items()},
         "tasks": shown,
     }
-    text = json.dumps(numbers, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
     return Player(Markup(text), tuple(task["name"] for task in shown), tuple(types.values()), truth is not None)
 
 
 def _type(k: int, name: str) -> Type:
     colour, dash = type_style(k)
     pattern = "" if dash == "solid" else " ".join(f"{2 * part:g}" for part in dash[1])
-    return Type(f"type {name}" if name == str(k) else name, PAGE_COLOURS[colour], pattern)
+    return Type(type_label(name, k), PAGE_COLOURS[colour], pattern)
 
 
 def _places(data: Trajectories, task: int) -> tuple[list[list[int | None]], list[int]]:
-    """Where the entities are drawn, `[x0, y0, x1, y1, ...]` for each frame, None where unseen; and the frames."""
-    x = np.asarray(data.x[task], np.float64)[..., [data.features.index("x"), data.features.index("y")]]
+    """Returns the drawn points, `[x0, y0, x1, y1, ...]` for each frame, and the numbers of these frames.
+
+    Points that were not observed are None.
+    """
+    x = np.asarray(data.x[task], np.float64)[..., plane(data.features)]
     if data.mask is not None:
         x = np.where(data.mask[task][..., None], x, np.nan)
-    frames = np.arange(0, len(x), max(1, -(-x.shape[0] * x.shape[1] // NUMBERS)))
+    frames = np.arange(0, len(x), max(1, -(-x.shape[0] * x.shape[1] // POINTS)))
     drawn = _fitted(x[frames]).reshape(len(frames), -1)
     return [[None if np.isnan(v) else round(v) for v in row] for row in drawn.tolist()], frames.tolist()
 
 
 def _fitted(x: Float[np.ndarray, "T N 2"]) -> Float[np.ndarray, "T N 2"]:
-    """Places on the drawing, y upwards, with one unit for both."""
+    """Moves and scales positions so that they fit into the drawing, with y upwards and the same scale for x and y."""
     seen = x[np.isfinite(x).all(-1)]
     low, high = (seen.min(0), seen.max(0)) if len(seen) else (np.zeros(2), np.ones(2))
     room = np.array([WIDTH - 2 * ROOM, HEIGHT - 2 * ROOM])
@@ -109,11 +123,11 @@ def _fitted(x: Float[np.ndarray, "T N 2"]) -> Float[np.ndarray, "T N 2"]:
 
 
 def _edges(
-    edges: Int[np.ndarray, "N N"], sure: Float[np.ndarray, "N N"], without_type: int | None
+    edges: Int[np.ndarray, "N N"], highest: Float[np.ndarray, "N N"], without_type: int | None
 ) -> list[tuple[int, int, int, float]]:
-    """(source, target, type, probability) of those that are drawn."""
+    """Returns (source, target, type, probability) of the edges that are drawn."""
     here = ~np.eye(len(edges), dtype=bool) & (edges >= 0)
     if without_type is not None:
         here &= edges != without_type
-    found = [(int(s), int(t), int(edges[s, t]), round(float(sure[s, t]), 3)) for s, t in np.argwhere(here)]
+    found = [(int(s), int(t), int(edges[s, t]), round(float(highest[s, t]), 3)) for s, t in np.argwhere(here)]
     return sorted(found, key=lambda edge: -edge[3])[:EDGES]

@@ -1,4 +1,4 @@
-"""One function per figure: data in, Axes out. Each draws into the axes it is given; no window, no global state."""
+"""One function per figure. Each draws into given axes and returns them. No window is opened, no global state is set."""
 
 from bouncegrad.results.plots_curves import curves, error_by_horizon, reliability
 from bouncegrad.results.plots_forecast import counterfactual, forecast_fan

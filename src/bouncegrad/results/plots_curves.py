@@ -1,4 +1,4 @@
-"""Numbers against epochs, time, horizons and confidence."""
+"""Figures of metrics: training curves, forecast errors by horizon, and calibration."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from bouncegrad.results.labels import write_not_available
 from bouncegrad.results.metrics import Calibration
 from bouncegrad.results.style import COLOURS, DASHES, INK, MARKERS, MUTED, legend, plain
 
-FEW = 12  # values, which are marked one by one
-FAR = 5.0  # spreads above nearly all others, from where a single peak is not drawn
+FEW = 12  # a curve with fewer values has a mark at each value
+FAR = 5.0  # a single value this many spreads above nearly all others is not drawn
 
 
 def curves(
@@ -23,16 +24,18 @@ def curves(
     against: str = "epoch",
     labels: Sequence[str] = (),
 ) -> Axes:
-    """Draws metrics of a run against the epoch or the time, one line per key.
+    """Draws metrics of a run against epochs or time, one line per key.
 
-    Rows that lack a key, or hold None or no finite number, are skipped; positive values over more than a factor of 30
-    get a logarithmic axis. Single peaks far above all else are not drawn but counted. Where modules that forecast begin
-    to learn, there is a dotted line, if something was measured before and after.
+    Rows without the key, or without a finite number, are skipped. The axis is logarithmic if all values are positive
+    and differ by more than a factor of 30. Single peaks far above all other values are not drawn; the figure states
+    their number. A dotted line marks the start of the forecasting stage, if there are values before and after it.
 
     Args:
         rows: the rows of `metrics.jsonl`, each with the keys `epoch` and `seconds`.
-        against: epoch, or seconds, which are drawn as minutes where there are more than two.
-        labels: names of the lines; by default the keys in words.
+        ax: the axes to draw into.
+        keys: keys of the rows, see `series`.
+        against: "epoch" or "seconds". Seconds are drawn as minutes if the run took more than two minutes.
+        labels: names of the lines; by default the keys, with spaces.
     """
     plain(ax, grid="y")
     everything: list[float] = []
@@ -67,12 +70,12 @@ def curves(
     else:
         legend(ax)
     if not everything:
-        ax.text(0.5, 0.5, "not available", transform=ax.transAxes, ha="center", color=MUTED, fontsize=9)
+        write_not_available(ax)
     return ax
 
 
 def leave_out_peaks(values: Sequence[float], ax: Axes) -> None:
-    """Ends the axis below peaks of one value that are far above nearly all others, and says how many there are."""
+    """Ends the axis below single values that are far above nearly all others, and writes how many there are."""
     if len(values) < FEW:
         return
     low, high = np.percentile(values, [5, 90])
@@ -83,12 +86,12 @@ def leave_out_peaks(values: Sequence[float], ax: Axes) -> None:
         inside = [value for value in values if value <= top]
         room = 0.05 * (max(inside) - min(inside))
         ax.set_ylim(min(inside) - room, max(inside) + room)
-        said = f"not drawn: {far.sum()} of {len(values)} values, up to {max(values):.3g}"
-        ax.text(0.99, 0.97, said, transform=ax.transAxes, ha="right", va="top", color=MUTED, fontsize=8)
+        note = f"not drawn: {far.sum()} of {len(values)} values, up to {max(values):.3g}"
+        ax.text(0.99, 0.97, note, transform=ax.transAxes, ha="right", va="top", color=MUTED, fontsize=8)
 
 
 def axis_of(rows: Sequence[Mapping[str, object]], against: str) -> tuple[str, float]:
-    """What is written at the axis, and how much one of its units is."""
+    """Returns the label of the axis and the size of its unit in seconds (1 for epochs)."""
     if against != "seconds":
         return against, 1.0
     longest = max((float(s) for row in rows if isinstance(s := row.get("seconds"), int | float)), default=0.0)
@@ -96,7 +99,10 @@ def axis_of(rows: Sequence[Mapping[str, object]], against: str) -> tuple[str, fl
 
 
 def series(rows: Sequence[Mapping[str, object]], key: str, against: str = "epoch") -> tuple[list[float], list[float]]:
-    """Epochs (or what it is drawn against) and values of one key, where there are any; `shares.1` is of a list."""
+    """Returns epochs (or seconds) and values of one key, for all rows with a finite number.
+
+    A key such as `shares.1` means element 1 of the list `shares`.
+    """
     at, values = [], []
     name, _, place = key.partition(".")
     for row in rows:
@@ -110,13 +116,13 @@ def series(rows: Sequence[Mapping[str, object]], key: str, against: str = "epoch
 
 
 def reliability(calibration: Calibration, ax: Axes) -> Axes:
-    """Draws how often edges were right against how sure they were; on the diagonal, confidence can be believed.
+    """Draws the share of correct edges against their probability; on the diagonal, probabilities are calibrated.
 
-    Marks are larger for bins with more edges, and say how many.
+    Bins with more edges have larger marks. The number at a mark is the number of its edges.
     """
     plain(ax, grid="both")
     low = float(min(0.5, calibration.confidence.min(), calibration.accuracy.min()))
-    ax.plot([low, 1], [low, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="as sure as right")
+    ax.plot([low, 1], [low, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)), label="perfect calibration")
     ax.plot(calibration.confidence, calibration.accuracy, color=COLOURS[0], linewidth=1.3, label="this result")
     share = calibration.count / calibration.count.sum()
     ax.scatter(calibration.confidence, calibration.accuracy, s=14 + 120 * share, color=COLOURS[0], zorder=3)
@@ -125,7 +131,7 @@ def reliability(calibration: Calibration, ax: Axes) -> Axes:
             f"{count:,}", (x, y), xytext=(0, -13), textcoords="offset points", fontsize=7, color=INK, ha="center"
         )
     ax.set_xlabel("probability of the inferred type")
-    ax.set_ylabel("share that is right")
+    ax.set_ylabel("share of correct edges")
     ax.set_xlim(low - 0.03, 1.03)
     ax.set_ylim(low - 0.06, 1.03)
     legend(ax, loc="upper left")
@@ -140,8 +146,9 @@ def error_by_horizon(
     """Draws mean squared errors against the number of frames ahead, one line per forecast, on a logarithmic axis.
 
     Args:
-        errors: by name of the forecast.
-        published: errors of others at some horizons, by name, drawn as open marks.
+        errors: errors by name of the forecast.
+        ax: the axes to draw into.
+        published: published errors of other methods at some horizons, by name; they are drawn as open marks.
     """
     plain(ax)
     for i, (name, values) in enumerate(errors.items()):

@@ -1,4 +1,4 @@
-"""Futures of one task: forecast against what was recorded, and tracks with and without an entity."""
+"""Figures of forecasts of one task: forecast and recording, and tracks with and without an entity."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from bouncegrad.data.angles import with_breaks
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
-from bouncegrad.results.labels import name_points
-from bouncegrad.results.style import INK, MUTED, bare, entity_style, legend, plain
+from bouncegrad.results.labels import name_points, plane, time_label, with_unit
+from bouncegrad.results.style import INK, MUTED, Dash, bare, entity_style, legend, plain
 
-ELLIPSES = 4  # of each entity
-BEFORE = 20  # frames of the context that are drawn
-AHEAD: tuple[float, tuple[float, ...]] = (0, (4, 2))
+ELLIPSES = 4  # intervals per entity; more would hide the tracks
+BEFORE = 20  # frames of the context that are drawn, as many as a report forecasts
+AHEAD: Dash = (0, (4, 2))  # line style of forecasts
 
 
 def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) -> Axes:
-    """Draws one task: what was recorded as a thin line, the forecast as a thick dashed one with its 90 % interval.
+    """Draws one task: recorded states as thin lines, the forecast as thick dashed lines with its 90 % interval.
 
-    With features x and y paths in the plane, the interval as ellipses at a few frames, the last among them; otherwise
-    the first feature against time with a band.
+    If the data has features x and y, paths in the plane are drawn. The interval is then drawn as ellipses at a few
+    frames, among them the last one. Otherwise, the first feature is drawn against time, and the interval as a band.
 
     Args:
-        data: the recordings that were forecast; frames after the context are drawn where there are any.
+        forecast: the forecast.
+        data: the recordings; frames after the context are drawn if there are any.
         task: index of the task.
+        ax: the axes to draw into.
     """
     stop = forecast.context + forecast.x.shape[1]
     start = max(0, forecast.context - BEFORE)
     seen = np.asarray(data.x[task, start:stop], np.float64)
     joined = np.concatenate([forecast.last[task][None], forecast.x[task]])
-    if "x" in data.features and "y" in data.features:
-        plane = [data.features.index("x"), data.features.index("y")]
+    if (xy := plane(data.features)) is not None:
         bare(ax)
         ahead = forecast.x.shape[1]
         some = np.unique(np.linspace(0, ahead - 1, min(ELLIPSES + 1, ahead)).round().astype(int))[-ELLIPSES:]
         for n in range(len(forecast.entities)):
             colour, marker = entity_style(n)
-            ax.plot(*seen[:, n, plane].T, color=colour, linewidth=0.9)
-            ax.plot(*joined[:, n, plane].T, color=colour, linewidth=2.0, linestyle=AHEAD)
-            high, low = forecast.high[task][some][:, n, plane].T, forecast.low[task][some][:, n, plane].T
+            ax.plot(*seen[:, n, xy].T, color=colour, linewidth=0.9)
+            ax.plot(*joined[:, n, xy].T, color=colour, linewidth=2.0, linestyle=AHEAD)
+            high, low = forecast.high[task][some][:, n, xy].T, forecast.low[task][some][:, n, xy].T
             size, middle = high - low, (high + low) / 2
             ax.add_collection(
                 EllipseCollection(
@@ -60,10 +61,10 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
                     edgecolors=to_rgba(colour, 0.45),
                     linewidths=0.5,
                 ),
-                autolim=False,  # where little is known of the future, tracks are still to be seen
+                autolim=False,  # wide intervals must not make the tracks too small to see
             )
-            ax.plot(*joined[0, n, plane], marker=marker, markersize=5.5, color=colour)
-        name_points(ax, forecast.entities, joined[-1][:, plane])
+            ax.plot(*joined[0, n, xy], marker=marker, markersize=5.5, color=colour)
+        name_points(ax, forecast.entities, joined[-1][:, xy])
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.1)
     else:
@@ -80,29 +81,29 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
             ax.fill_between(ahead[1:], low, high, where=low <= high, color=colour, alpha=0.12, lw=0)
         name_points(ax, forecast.entities, np.stack([np.full(joined.shape[1], ahead[-1]), joined[-1, :, 0]], 1))
         ax.axvline(ahead[0], color=MUTED, linewidth=0.8)
-        ax.set_xlabel("time" if data.dt != 1 else "frame")
-        ax.set_ylabel(data.features[0] + (f" ({data.units[0]})" if data.units[0] else ""))
+        ax.set_xlabel(time_label(data.dt))
+        ax.set_ylabel(with_unit(data.features[0], data.units[0]))
     _key(ax, ("recorded", {"linewidth": 0.9}), ("forecast", {"linewidth": 2.0, "linestyle": AHEAD}), "90 % interval")
     return ax
 
 
 def counterfactual(found: Counterfactual, task: int, ax: Axes) -> Axes:
-    """Draws one task as it goes on with all entities (thin) and without one (thick, dashed); it ends in a cross.
+    """Draws the forecasts of one task with all entities (thin lines) and without one (thick dashed lines).
 
-    With features x and y paths in the plane; otherwise the first feature against time.
+    If the data has features x and y, paths in the plane are drawn, and a cross marks the removed entity. Otherwise, the
+    first feature is drawn against time.
     """
     both = [np.concatenate([found.last[task][None], path[task]]) for path in (found.with_entity, found.without_entity)]
-    if "x" in found.features and "y" in found.features:
-        plane = [found.features.index("x"), found.features.index("y")]
+    if (xy := plane(found.features)) is not None:
         bare(ax)
         for n in range(len(found.entities)):
             colour, marker = entity_style(n + (n >= found.removed_number))
-            ax.plot(*both[0][:, n, plane].T, color=colour, linewidth=0.9)
-            ax.plot(*both[1][:, n, plane].T, color=colour, linewidth=2.0, linestyle=AHEAD)
-            ax.plot(*both[0][0, n, plane], marker=marker, markersize=5.5, color=colour)
-        at = found.removed_last[task][plane]
+            ax.plot(*both[0][:, n, xy].T, color=colour, linewidth=0.9)
+            ax.plot(*both[1][:, n, xy].T, color=colour, linewidth=2.0, linestyle=AHEAD)
+            ax.plot(*both[0][0, n, xy], marker=marker, markersize=5.5, color=colour)
+        at = found.removed_last[task][xy]
         ax.plot(*at, marker="x", markersize=9, markeredgewidth=2, color=INK, linestyle="none")
-        name_points(ax, [*found.entities, found.removed], np.concatenate([both[1][-1][:, plane], at[None]]))
+        name_points(ax, [*found.entities, found.removed], np.concatenate([both[1][-1][:, xy], at[None]]))
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.1)
     else:
@@ -115,20 +116,21 @@ def counterfactual(found: Counterfactual, task: int, ax: Axes) -> Axes:
             ax.plot(*with_breaks(time, both[1][:, n, 0], period), color=colour, linewidth=2.0, linestyle=AHEAD)
             ax.plot(time[-1], both[1][-1, n, 0], marker=marker, markersize=5, color=colour)
         name_points(ax, found.entities, np.stack([np.full(len(found.entities), time[-1]), both[1][-1, :, 0]], 1))
-        ax.set_xlabel("time" if found.dt != 1 else "frame")
+        ax.set_xlabel(time_label(found.dt))
         ax.set_ylabel(found.features[0])
-    _key(ax, ("with all", {"linewidth": 0.9}), (f"without {found.removed}", {"linewidth": 2.0, "linestyle": AHEAD}))
+    without = (f"without {found.removed}", {"linewidth": 2.0, "linestyle": AHEAD})
+    _key(ax, ("with all entities", {"linewidth": 0.9}), without)
     return ax
 
 
 def _key(ax: Axes, *lines: tuple[str, dict[str, Any]] | str) -> None:
-    """What the kinds of line mean, in a colour that is no entity's."""
+    """Draws a legend for line styles, in a colour that no entity has."""
     handles: list[Any] = [
         Patch(facecolor=MUTED, alpha=0.25, label=line)
         if isinstance(line, str)
         else Line2D([], [], color=MUTED, label=line[0], **line[1])
         for line in lines
     ]
-    # Outside of the drawing: tracks and intervals may be anywhere in it.
+    # The legend is outside the drawing, since tracks and intervals may be anywhere inside.
     beside = {"ncols": 3, "columnspacing": 0.9, "handlelength": 1.7, "handletextpad": 0.4}
     legend(ax, handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), **beside)

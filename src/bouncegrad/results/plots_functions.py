@@ -1,4 +1,4 @@
-"""One regression task: the points it may fit, those that judge, and what is predicted before and after adaptation."""
+"""Figure of one regression task: fitted and held-out points, and predictions before and after adaptation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from bouncegrad.results.style import COLOURS, INK, MUTED, PAPER, legend, plain
 
 
 class FunctionFit(NamedTuple):
-    """A function of one number, as far as it is known, and what a run makes of it.
+    """Points of a function of one variable, and predictions for it.
 
     Args:
-        task: its name.
-        fitted, held_out: `Float[P, 2]`, points (x, y).
-        x: where predictions are drawn.
-        before: predictions before the task was looked at; None where there is no adaptation.
-        after: with the structure and the weights that the fitted points led to.
-        error_before, error_after: mean squared error at the held-out points.
+        task: name of the task.
+        fitted: points (x, y) that the model fits, `Float[P, 2]`.
+        held_out: points (x, y) that only measure the error, `Float[Q, 2]`.
+        x: values of x at which predictions are drawn.
+        before: predictions before adaptation to the task; None if there is no adaptation.
+        after: predictions with the structure and weights found from the fitted points.
+        error_before: mean squared error at the held-out points before adaptation.
+        error_after: mean squared error at the held-out points after adaptation.
     """
 
     task: str
@@ -35,17 +37,17 @@ class FunctionFit(NamedTuple):
 
 
 def function_fit(fit: FunctionFit, ax: Axes) -> Axes:
-    """Draws points and predictions; filled points may be fitted, hollow ones judge."""
+    """Draws points and predictions. Filled points are fitted; hollow points are held out."""
     plain(ax, grid="y")
     if fit.before is not None:
         ax.plot(fit.x, fit.before, color=MUTED, linewidth=1.2, linestyle=(0, (5, 2)), label="before")
     ax.plot(fit.x, fit.after, color=COLOURS[0], linewidth=1.6, label="prediction" if fit.before is None else "after")
     mark: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4.5, "markeredgewidth": 1.0, "zorder": 3}
-    ax.plot(*fit.fitted.T, color=INK, markerfacecolor=INK, label="given", **mark)
+    ax.plot(*fit.fitted.T, color=INK, markerfacecolor=INK, label="fitted", **mark)
     ax.plot(*fit.held_out.T, color=COLOURS[1], markerfacecolor=PAPER, label="held out", **mark)
     ys = np.concatenate([fit.fitted[:, 1], fit.held_out[:, 1], fit.after])
     room = 0.12 * max(float(np.ptp(ys)), 1e-6)
-    ax.set_ylim(ys.min() - room, ys.max() + room)  # a first guess may be far off, and is cut
+    ax.set_ylim(ys.min() - room, ys.max() + room)  # predictions before adaptation may be far off and are cut
     ax.set_xlabel("x")
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_ylabel("y")

@@ -1,4 +1,4 @@
-"""Who interacts with whom: arrows between entities, or a matrix where there are too many of them."""
+"""Figures of graphs: arrows between entities, or a matrix if there are many entities."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch
 
-from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, backing, bare, legend, plain, type_style
+from bouncegrad.results.labels import type_label
+from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, Dash, backing, bare, legend, plain, type_style
 
-NODE = 19.0  # diameter in points
-SHORT = 3  # letters of a name that fit into it; all names stand outside where one does not
-ARROWS = 12  # entities up to which arrows can be followed
-TICKS = 16  # names along the side of a matrix
-CELLS = 64  # entities up to which cells are shapes, which follow the colours of a page; beyond they are an image
-LETTERED = 30  # entities up to which letters fit into its cells
+NODE = 19.0  # diameter of a node in points
+BAND: Dash = (0, (1.2, 0.8))  # line style of the band under a wrong edge
+SHORT = 3  # names of up to this many letters fit into a node; if one name is longer, all are written outside
+ARROWS = 12  # arrows can be followed up to this many entities
+TICKS = 16  # names that fit along the side of a matrix
+CELLS = 64  # up to this many entities, cells are shapes, which follow the colours of a page; above, they are an image
+LETTERED = 30  # up to this many entities, numbers fit into the cells
 
 
 def network(
@@ -32,7 +34,7 @@ def network(
     without_type: int | None = 0,
     truth: Int[np.ndarray, "N N"] | None = None,
 ) -> Axes:
-    """Draws arrows (`graph`), or a `matrix` where there are more than `ARROWS` entities."""
+    """Draws a `graph`, or a `matrix` if there are more than `ARROWS` entities."""
     if len(edges) > ARROWS:
         return matrix(edges, names, ax, type_names, truth=truth)
     return graph(edges, names, probability, ax, type_names, without_type=without_type, truth=truth)
@@ -49,19 +51,21 @@ def graph(
     truth: Int[np.ndarray, "N N"] | None = None,
     positions: Float[np.ndarray, "N 2"] | None = None,
 ) -> Axes:
-    """Draws every edge as an arrow from source to target, by type in colour and line style, with a legend.
+    """Draws every edge as an arrow from source to target, with a colour and line style for each type, and a legend.
 
-    A pair that is drawn in both directions has two curved arrows. In an SVG the group of an arrow has the id
-    `edge-SOURCE-TARGET-type-K`, by index.
+    If both directions of a pair are drawn, the two arrows are curved. In an SVG, the group of an arrow has the id
+    `edge-SOURCE-TARGET-type-K`, with indices.
 
     Args:
-        edges: edge types, `[source, target]`; -1 is none.
-        probability: of every type of every edge; the arrow of a sure edge is wider.
+        edges: edge types, `[source, target]`; -1 means that there is no edge.
+        names: names of the entities.
+        probability: probability of every type of every edge; more probable edges have wider arrows.
+        ax: the axes to draw into.
         type_names: names for the legend, by default 0, 1, ...
-        without_type: the type that is not drawn because it means "no interaction"; None draws all.
-        truth: true types under the same names, -1 where unknown; an edge that differs gets a dashed red band and its
+        without_type: the type that is not drawn because it means "no interaction". If None, all types are drawn.
+        truth: true types, with the same labels as `edges`; -1 if unknown. A wrong edge has a dashed red band with the
             true type.
-        positions: where the entities stand; by default on a circle, first on top, clockwise.
+        positions: positions of the entities; by default on a circle, clockwise, with the first on top.
     """
     bare(ax)
     n = len(edges)
@@ -76,8 +80,8 @@ def graph(
             _band(ax, place[s], place[t], bend, _name(type_names, int(truth[s, t])))
         if (s, t) in drawn:
             k = int(edges[s, t])
-            sure = 1.0 if probability is None else float(probability[s, t, k])
-            arrow = _arrow(place[s], place[t], bend, k, 0.5 + 1.5 * sure)
+            certainty = 1.0 if probability is None else float(probability[s, t, k])
+            arrow = _arrow(place[s], place[t], bend, k, 0.5 + 1.5 * certainty)
             arrow.set_gid(f"edge-{s}-{t}-type-{k}")
             ax.add_patch(arrow)
     ax.plot(*place.T, "o", markersize=NODE, markerfacecolor=PAPER, markeredgecolor=INK, markeredgewidth=0.9, zorder=4)
@@ -86,9 +90,9 @@ def graph(
         _entity(ax, place[i], str(name), inside)
     kinds = sorted({int(edges[pair]) for pair in drawn})
     handles = [Line2D([], [], color=type_style(k)[0], linestyle=type_style(k)[1], lw=1.8) for k in kinds]
-    labels = [_label(type_names, k) for k in kinds]
+    labels = [type_label(_name(type_names, k), k) for k in kinds]
     if wrong:
-        handles.append(Line2D([], [], color=WRONG, alpha=0.45, linestyle=(0, (1.2, 0.8)), lw=5))
+        handles.append(Line2D([], [], color=WRONG, alpha=0.45, linestyle=BAND, lw=5))
         labels.append("wrong (true type)")
     if handles:
         legend(ax, handles=handles, labels=labels, loc="upper center", bbox_to_anchor=(0.5, 0.03), ncols=2)
@@ -101,14 +105,8 @@ def graph(
 
 
 def _name(type_names: Sequence[str], k: int) -> str:
-    """The name of type k, its number where it has none."""
+    """Returns the name of type k, or its number if it has no name."""
     return type_names[k] if k < len(type_names) else str(k)
-
-
-def _label(type_names: Sequence[str], k: int) -> str:
-    """A name that the user gave, else "type" and the number."""
-    name = _name(type_names, k)
-    return f"type {name}" if name == str(k) else name
 
 
 def _circle(n: int) -> Float[np.ndarray, "N 2"]:
@@ -117,52 +115,38 @@ def _circle(n: int) -> Float[np.ndarray, "N 2"]:
 
 
 def _unit_square(positions: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "N 2"]:
-    """Positions moved into [-1, 1] with their shape kept."""
+    """Moves and scales positions into [-1, 1], with the same scale for both axes."""
     middle = (positions.max(0) + positions.min(0)) / 2
     width = np.ptp(positions, axis=0).max()
     return (positions - middle) * (2 / width if width > 0 else 1.0)
 
 
+def _between(start: np.ndarray, end: np.ndarray, bend: float, **style: Any) -> FancyArrowPatch:
+    """Returns a line between the borders of two nodes, curved by `bend`."""
+    ends = (start[0], start[1]), (end[0], end[1])
+    free = NODE / 2 + 1
+    return FancyArrowPatch(*ends, connectionstyle=f"arc3,rad={bend}", shrinkA=free, shrinkB=free, **style)
+
+
 def _arrow(start: np.ndarray, end: np.ndarray, bend: float, k: int, width: float) -> FancyArrowPatch:
+    """Returns the arrow of an edge of type k."""
     colour, dash = type_style(k)
-    return FancyArrowPatch(
-        (start[0], start[1]),
-        (end[0], end[1]),
-        connectionstyle=f"arc3,rad={bend}",
-        arrowstyle="-|>,head_length=0.42,head_width=0.2",
-        mutation_scale=13,
-        shrinkA=NODE / 2 + 1,
-        shrinkB=NODE / 2 + 1,
-        color=colour,
-        linestyle=dash,
-        linewidth=width,
-        zorder=3,
-    )
+    head: dict[str, Any] = {"arrowstyle": "-|>,head_length=0.42,head_width=0.2", "mutation_scale": 13}
+    return _between(start, end, bend, color=colour, linestyle=dash, linewidth=width, zorder=3, **head)
 
 
 def _band(ax: Axes, start: np.ndarray, end: np.ndarray, bend: float, true_name: str) -> None:
-    """A wide dashed band under the edge, and the true type on it."""
-    band = FancyArrowPatch(
-        (start[0], start[1]),
-        (end[0], end[1]),
-        connectionstyle=f"arc3,rad={bend}",
-        arrowstyle="-",
-        shrinkA=NODE / 2 + 1,
-        shrinkB=NODE / 2 + 1,
-        color=WRONG,
-        alpha=0.4,
-        linestyle=(0, (1.2, 0.8)),
-        linewidth=5,
-        zorder=2,
-    )
-    ax.add_patch(band)
+    """Draws a wide dashed band under a wrong edge, and writes the true type on it."""
+    style: dict[str, Any] = {"color": WRONG, "alpha": 0.4, "linestyle": BAND, "linewidth": 5}
+    ax.add_patch(_between(start, end, bend, arrowstyle="-", zorder=2, **style))
     across = np.array([end[1] - start[1], start[0] - end[0]])  # the side to which arc3 bends
-    x, y = 0.65 * start + 0.35 * end + across * bend * 2 * 0.35 * 0.65  # nearer the source, where fewer edges cross
+    # The label is nearer to the source, where fewer edges cross.
+    x, y = 0.65 * start + 0.35 * end + across * bend * 2 * 0.35 * 0.65
     ax.text(x, y, true_name, fontsize=7.5, ha="center", va="center", color=WRONG, bbox=backing(), zorder=5)
 
 
 def _entity(ax: Axes, place: np.ndarray, name: str, inside: bool) -> None:
-    """The name in its circle, or outside of it, away from the middle."""
+    """Writes the name of an entity into its node, or outside it, away from the middle of the figure."""
     style: dict[str, Any] = {"fontsize": 8, "color": INK, "zorder": 6}
     x, y = place
     if inside:
@@ -190,9 +174,9 @@ def matrix(
     *,
     truth: Int[np.ndarray, "N N"] | None = None,
 ) -> Axes:
-    """Draws the edge types as a matrix, source down and target across, for graphs with too many arrows to follow.
+    """Draws the edge types as a matrix with one row per source and one column per target.
 
-    Edges that differ from `truth` are crossed. With more than two types, cells bear the number of their type.
+    Wrong edges, which differ from `truth`, have a cross. With more than two types, cells show the number of their type.
     """
     plain(ax)
     hidden = np.eye(len(edges), dtype=bool) | (edges < 0)
@@ -209,7 +193,7 @@ def matrix(
         ax.imshow(shown, interpolation="nearest", **style)
     if truth is not None:
         at = np.nonzero((truth != edges) & (truth >= 0))[::-1]
-        for colour, width in ((PAPER, 2.2), (INK, 0.9)):  # seen on light and dark cells
+        for colour, width in ((PAPER, 2.2), (INK, 0.9)):  # visible on light and on dark cells
             ax.plot(*at, "x", color=colour, markersize=4, markeredgewidth=width)
     if len(kinds) > 2 and len(edges) <= LETTERED:
         for s, t in zip(*np.nonzero(~hidden), strict=True):
@@ -219,7 +203,7 @@ def matrix(
     ax.set_yticks(ticks, [names[i] for i in ticks])
     ax.set_xlabel("target")
     ax.set_ylabel("source")
-    labels = [_label(type_names, k) for k in kinds]
+    labels = [type_label(_name(type_names, k), k) for k in kinds]
     if len(kinds) > 2:
         labels = [label if label == f"type {k}" else f"{k} {label}" for k, label in zip(kinds, labels, strict=True)]
     handles = [Patch(color=colour, label=label) for colour, label in zip(colours, labels, strict=True)]

@@ -1,7 +1,8 @@
-"""Recorded motion of one task: paths in the plane, or features against time."""
+"""Figure of the recorded motion of one task: paths in the plane, or features against time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,13 +13,13 @@ from matplotlib.collections import LineCollection
 
 from bouncegrad.data.angles import with_breaks
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.labels import name_points
+from bouncegrad.results.labels import name_points, plane, time_label, with_unit
 from bouncegrad.results.style import FAINT, MUTED, bare, entity_style, legend, plain
 
-POINTS = 6000  # drawn per task at most; longer recordings are thinned evenly
-NAMED = 16  # entities up to which names can be read
-LETTERS = 32  # about so many are in one line of a legend
-FADES = 10  # steps of a trail from faint to full
+POINTS = 6000  # largest number of drawn points per task, so that files stay small; frames are skipped evenly
+NAMED = 16  # names of more entities would overlap
+LETTERS = 32  # about this many letters fit into one line of a legend
+FADES = 10  # steps in which a path fades in
 
 
 def tracks(
@@ -29,23 +30,28 @@ def tracks(
     edges: Int[np.ndarray, "N N"] | None = None,
     without_type: int = 0,
 ) -> Axes:
-    """Draws one task: with features x and y the paths in the plane, otherwise every feature against time.
+    """Draws one task: paths in the plane if the data has features x and y, otherwise every feature against time.
 
-    Paths fade in with time, from a hollow mark at the first frame to a filled one, with the entity's name, at the last.
-    Unseen frames leave gaps, and so does an angle that wraps; beyond 16 entities the names are left out.
+    Paths fade in with time. They start with a hollow mark at the first frame and end with a filled mark at the last
+    one. Frames that were not observed leave gaps, and so does an angle that wraps. If there are more than 16 entities,
+    names are left out.
 
     Args:
+        data: the recordings.
         task: index of the task.
-        edges: types `[source, target]`; pairs of any type but `without_type` are joined by a thin line between their
-            last positions.
+        ax: the axes to draw into.
+        edges: edge types `[source, target]`. Pairs of any type but `without_type` are connected by a thin line between
+            their last positions.
+        without_type: the type that means "no interaction".
     """
-    if "x" in data.features and "y" in data.features:
-        return _paths(data, task, ax, edges, without_type)
-    return _against_time(data, task, ax)
+    xy = plane(data.features)
+    if xy is None:
+        return _against_time(data, task, ax)
+    return _paths(_seen(data, task)[..., xy], data.entities, ax, edges, without_type)
 
 
 def _seen(data: Trajectories, task: int) -> Float[np.ndarray, "T N D"]:
-    """The states of one task, NaN where unseen."""
+    """Returns the states of one task; states that were not observed are NaN."""
     x = np.array(data.x[task], dtype=np.float64)
     if data.mask is not None:
         x[~data.mask[task]] = np.nan
@@ -53,12 +59,19 @@ def _seen(data: Trajectories, task: int) -> Float[np.ndarray, "T N D"]:
 
 
 def _stride(x: Float[np.ndarray, "T N D"]) -> int:
+    """Returns n such that every n-th frame is drawn."""
     return max(1, x.shape[0] * x.shape[1] // POINTS)
 
 
-def _paths(data: Trajectories, task: int, ax: Axes, edges: Int[np.ndarray, "N N"] | None, without_type: int) -> Axes:
+def _paths(
+    x: Float[np.ndarray, "T N 2"],
+    names: Sequence[str],
+    ax: Axes,
+    edges: Int[np.ndarray, "N N"] | None,
+    without_type: int,
+) -> Axes:
+    """Draws paths in the plane."""
     bare(ax)
-    x = _seen(data, task)[..., [data.features.index("x"), data.features.index("y")]]
     x = x[:: _stride(x)]
     known = np.isfinite(x).all(-1)
     last = [np.flatnonzero(known[:, n])[-1] if known[:, n].any() else None for n in range(x.shape[1])]
@@ -84,16 +97,16 @@ def _paths(data: Trajectories, task: int, ax: Axes, edges: Int[np.ndarray, "N N"
         }
         ax.plot(*x[start, n], markerfacecolor="none", markeredgewidth=1.0, **point)
         ax.plot(*x[end, n], markerfacecolor=colour, **point)
-    if len(data.entities) <= NAMED:
+    if len(names) <= NAMED:
         ends = np.array([[np.nan, np.nan] if end is None else x[end, n] for n, end in enumerate(last)])
-        name_points(ax, data.entities, ends)
+        name_points(ax, names, ends)
     ax.set_aspect("equal", adjustable="datalim")
     ax.margins(0.08)
     return ax
 
 
 def _trail(ax: Axes, path: Float[np.ndarray, "T 2"], colour: str) -> None:
-    """One path, in pieces that share their ends, from faint to full."""
+    """Draws one path in pieces that share their ends, from faint to full colour."""
     borders = np.unique(np.linspace(0, len(path) - 1, FADES + 1).round().astype(int))
     pieces = [path[a : b + 1] for a, b in pairwise(borders)]
     alphas = np.linspace(0.18, 1.0, len(pieces))
@@ -101,7 +114,7 @@ def _trail(ax: Axes, path: Float[np.ndarray, "T 2"], colour: str) -> None:
 
 
 def _against_time(data: Trajectories, task: int, ax: Axes) -> Axes:
-    """Every feature in a band of its own, first on top; one feature alone keeps its own scale."""
+    """Draws every feature in a band of its own, the first on top. A single feature keeps its own scale."""
     plain(ax, grid=None)
     x = _seen(data, task)
     stride = _stride(x)
@@ -126,14 +139,14 @@ def _against_time(data: Trajectories, task: int, ax: Axes) -> Axes:
                 markevery=(n * every // len(data.entities), every),
                 label=name if feature == 0 else None,
             )
-    named = [f"{f} ({u})" if u else f for f, u in zip(data.features, data.units, strict=True)]
+    named = [with_unit(feature, unit) for feature, unit in zip(data.features, data.units, strict=True)]
     if bands > 1:
         ax.set_yticks(np.arange(bands)[::-1] + 0.42, named)
         for border in range(1, bands):
             ax.axhline(border - 0.075, color=FAINT, linewidth=0.7)
     else:
         ax.set_ylabel(named[0])
-    ax.set_xlabel("time" if data.dt != 1 else "frame")
+    ax.set_xlabel(time_label(data.dt))
     if len(data.entities) <= NAMED:
         columns = max(1, LETTERS // (4 + max(map(len, data.entities))))
         beside: dict[str, Any] = {"handlelength": 1.4, "columnspacing": 0.9, "handletextpad": 0.4}
@@ -142,7 +155,7 @@ def _against_time(data: Trajectories, task: int, ax: Axes) -> Axes:
 
 
 def _range(values: Float[np.ndarray, "T N"]) -> tuple[float, float]:
-    """What is taken from values and what they are divided by, to lie in [0, 1]; a constant lies in the middle."""
+    """Returns `low` and `width` such that `(values - low) / width` is in [0, 1]; a constant is 0.5."""
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     return (low, high - low) if high > low else (low - 0.5, 1.0)

@@ -1,4 +1,4 @@
-"""The track of an entity that was not recorded, among those that were."""
+"""Figure of the inferred track of an unseen entity among the recorded tracks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.labels import name_points
-from bouncegrad.results.style import INK, MUTED, WRONG, bare, legend, plain
+from bouncegrad.results.labels import name_points, plane, time_label, with_unit
+from bouncegrad.results.style import INK, MUTED, WRONG, Dash, bare, legend, plain
 from bouncegrad.results.unseen import Unseen
 
-FOUND: tuple[float, tuple[float, ...]] = (0, (4, 2))
+FOUND: Dash = (0, (4, 2))  # line style of inferred tracks
 
 
 def unseen_entity(
@@ -24,31 +24,32 @@ def unseen_entity(
     ax: Axes,
     truth: Float[np.ndarray, "C H D"] | None = None,
 ) -> Axes:
-    """Draws one task: visible tracks thin and grey, found ones thick and dashed, what truly was thick and solid.
+    """Draws one task: recorded tracks thin and grey, inferred tracks thick and dashed, true tracks thick and solid.
 
-    With features x and y paths in the plane, ending in a mark; otherwise the first feature against time.
+    If the data has features x and y, paths in the plane are drawn, with a mark at their end. Otherwise, the first
+    feature is drawn against time.
 
     Args:
-        found: of these recordings.
-        visible: the recordings that it was found from.
-        truth: states of the hidden entities, where they were recorded after all.
+        found: the inferred tracks.
+        visible: the recordings from which they were inferred.
+        task: index of the task.
+        ax: the axes to draw into.
+        truth: states of the hidden entities, if they were recorded.
     """
     frames = found.tracks.shape[1]
     seen, hidden = np.asarray(visible.x[task, :frames], np.float64), found.tracks[task]
-    planar = "x" in visible.features and "y" in visible.features
-    if planar:
+    xy, time = plane(visible.features), np.arange(frames) * found.dt
+    if xy is not None:
         bare(ax)
-        axes = [visible.features.index("x"), visible.features.index("y")]
     else:
         plain(ax)
-        time = np.arange(frames) * found.dt
-        ax.set_xlabel("time" if found.dt != 1 else "frame")
-        ax.set_ylabel(visible.features[0] + (f" ({visible.units[0]})" if visible.units[0] else ""))
+        ax.set_xlabel(time_label(found.dt))
+        ax.set_ylabel(with_unit(visible.features[0], visible.units[0]))
 
     ends: dict[str, Any] = {}
 
     def draw(states: Float[np.ndarray, "C D"], name: str | None, **style: Any) -> None:
-        x, y = states[:, axes].T if planar else (time, states[:, 0])
+        x, y = (time, states[:, 0]) if xy is None else states[:, xy].T
         ax.plot(x, y, **style)
         ax.plot(x[-1], y[-1], marker="o", markersize=4, color=style["color"], linestyle="none")
         if name:
@@ -65,7 +66,7 @@ def unseen_entity(
         draw(states, name, color=WRONG, linewidth=2.0, linestyle=FOUND)
     lines.append(("found", {"color": WRONG, "linewidth": 2.0, "linestyle": FOUND}))
     name_points(ax, list(ends), np.array(list(ends.values())))
-    if planar:
+    if xy is not None:
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.1)
     handles = [Line2D([], [], label=name, **style) for name, style in lines]

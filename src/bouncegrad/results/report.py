@@ -1,4 +1,4 @@
-"""One self-contained HTML page about a run or a result: what was run, how good it is, and what it found."""
+"""Report of a run or a result: one HTML page with settings, metrics, figures and inferred graphs."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ from bouncegrad.results.result import Result
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a report is made of; whatever is missing is said to be not available.
+    """Content of a report. The page states "not available" for missing parts.
 
     Args:
-        title: the headline.
-        question: in words, what was run on what.
-        command: the command line that repeats it.
-        facts: (name, value) pairs: data, preset, seed, hardware, time ...
-        numbers: the metrics, each with its meaning and the baselines beside it.
-        curves: the rows of `metrics.jsonl`, see `training_curves.py`.
-        data: the tasks that `result` is about, in the same order, with the truth if it is known.
-        result: what was inferred.
-        perm: `perm[inferred type] = true type`; by default the best one for this data.
-        without_type: the inferred type that means "no interaction" and is not drawn; by default type 0 after `perm`
-            where the truth is known, and none where it is not.
+        title: title of the page.
+        question: what was run, in words.
+        command: command line that repeats the run.
+        facts: (name, value) pairs: data, preset, seed, hardware, time, ...
+        numbers: metrics, with their meaning and baselines.
+        curves: rows of `metrics.jsonl`, see `training_curves.py`.
+        data: the tasks of `result`, in the same order, with the truth if it is known.
+        result: the inferred edges.
+        perm: `perm[inferred type] = true type`; by default the best relabelling for this data.
+        without_type: the inferred type that means "no interaction" and is not drawn. By default, true type 0 is not
+            drawn if the truth is known; otherwise, all types are drawn.
         errors: mean squared forecast error by horizon, by name of the forecast, in the published normalisation.
-        fits: regression tasks, in place of recordings and graphs.
-        law: what was learned that edges of each inferred type do.
-        true_law: the true forces, by true type.
-        forecast: of some tasks of `data`, found by their names; those that are drawn show theirs.
-        draw: how many tasks are drawn.
-        trained: whether it is about a run; a result alone has no course of training, no forecasts and no law.
+        fits: regression tasks; such a report has no recordings and graphs.
+        law: learned law of each inferred type.
+        true_law: true forces, by true type.
+        forecast: forecasts of some tasks of `data`, identified by the names of the tasks.
+        draw: number of tasks that are drawn.
+        trained: whether the report is about a run. A report about a result has no training curves, forecasts and law.
 
     Raises:
-        InputError: `data` and `result` hold different tasks or entities.
+        InputError: `data` and `result` have different tasks or entities.
     """
 
     title: str
@@ -78,8 +78,8 @@ class Report:
         m, _, n, _ = self.data.shape
         if self.result.edges.shape != (m, n, n):
             raise InputError(
-                f"{self.result.source}: a result for {len(self.result.tasks)} tasks of {len(self.result.entities)} "
-                f"entities, but the data has {m} of {n}; give the data that the result was inferred from"
+                f"{self.result.source}: the result has {len(self.result.tasks)} tasks of {len(self.result.entities)} "
+                f"entities, but the data has {m} of {n}; give the data from which the result was inferred"
             )
         if self.data.edges is not None and self.perm is None:
             perm = relabelling(self.data.edges, self.result.edges, len(self.result.type_names))
@@ -87,14 +87,16 @@ class Report:
 
     @property
     def chosen(self) -> list[tuple[int, str]]:
-        """The tasks that are drawn, the most surprising first, and why."""
+        """Indices of the tasks that are drawn, with the reason; the task with the highest loss is first."""
         if self.result is not None:
             return figures.choose_tasks(self.result.loss, self.draw)
         return [] if self.data is None else [(i, "") for i in range(min(self.draw, len(self.data.tasks)))]
 
 
 def write_report(content: Report, path: str | Path) -> None:
-    """Writes the page: one file, figures inside, no request to anywhere; its one script moves the tracks of the player.
+    """Writes the page as one file, which contains all figures and makes no network requests.
+
+    Its only script runs the player.
 
     Example:
         >>> write_report(Report("Springs", data=data, result=result), "report.html")  # doctest: +SKIP
@@ -107,7 +109,7 @@ def write_report(content: Report, path: str | Path) -> None:
         undefined=StrictUndefined,
     )
     environment.filters["number"] = written
-    told = (content.data, content.result, content.perm)
+    inferred = (content.data, content.result, content.perm)
     chosen = content.chosen
     page = environment.get_template("report.html").render(
         report=content,
@@ -115,25 +117,28 @@ def write_report(content: Report, path: str | Path) -> None:
         curves=figures.training(content.curves),
         horizon=figures.horizon(content.errors),
         functions=figures.functions(content.fits or (), content.draw),
-        tasks=tasks(*told, content.without_type, content.forecast, chosen),
-        player=player(*told, content.without_type, [task for task, _ in chosen]),
-        law=figures.law_figure(_named(content), content.true_law if content.perm else None),
-        undetermined=undetermined(*told),
-        **trust(*told),
+        tasks=tasks(*inferred, content.without_type, content.forecast, chosen),
+        player=player(*inferred, content.without_type, [task for task, _ in chosen]),
+        law=figures.law_figure(_relabelled_law(content), content.true_law if content.perm else None),
+        undetermined=undetermined(*inferred),
+        **trust(*inferred),
     )
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
-def _named(content: Report) -> Law | None:
-    """The learned law under the names of the truth where that is known."""
+def _relabelled_law(content: Report) -> Law | None:
+    """Returns the learned law with the labels of the true types, if these are known."""
     if content.law is None or content.perm is None:
         return content.law
     return content.law.ordered(np.argsort(content.perm).tolist(), [str(k) for k in range(len(content.perm))])
 
 
 def _number_tables(numbers: Sequence[Number]) -> list[tuple[list[str], list[Number], str]]:
-    """Columns, rows and scope of each table: numbers of other baselines or another scope start a new one."""
+    """Returns columns, rows and scope of each table.
+
+    A number with a new scope, or with baselines that the current table does not have, starts a new table.
+    """
     tables: list[tuple[list[str], list[Number], str]] = []
     for number in numbers:
         names = list(number.baselines)

@@ -1,4 +1,4 @@
-"""The gallery of a report: tracks, inferred graph, true graph and forecast of a few tasks."""
+"""Selected tasks of a report: tracks, inferred graph, true graph and forecast of each."""
 
 from __future__ import annotations
 
@@ -17,14 +17,25 @@ from bouncegrad.results.report_figures import Drawn
 from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, svg
 
+LISTED = 12  # longer lists in descriptions are hard to follow for listeners
+
 
 class TaskCard(NamedTuple):
-    """One task of the page: why it is shown, how it went, and its figures."""
+    """One task of the page.
+
+    Args:
+        name: name of the task.
+        reason: why the task was chosen.
+        loss: loss of the task.
+        correct: number of edges with the correct type, if the truth is known.
+        edges: number of edges; if the truth is known, only edges whose true type is known count.
+        figures: figures of the task.
+    """
 
     name: str
     reason: str
     loss: float | None
-    right: int | None
+    correct: int | None
     edges: int
     figures: tuple[Drawn, ...]
 
@@ -37,7 +48,7 @@ def tasks(
     forecast: Forecast | None,
     chosen: Sequence[tuple[int, str]],
 ) -> tuple[TaskCard, ...]:
-    """A card for each chosen task: tracks, inferred graph, and, where there are any, true graph and forecast."""
+    """Returns a card for each chosen task, with tracks, inferred graph, and true graph and forecast if available."""
     return tuple(_card(data, result, perm, without_type, forecast, task, reason) for task, reason in chosen)
 
 
@@ -50,16 +61,16 @@ def _card(
     task: int,
     reason: str,
 ) -> TaskCard:
-    drawn, right = [], None
+    drawn, correct = [], None
     if data is not None:
         made, ax = figure(2.8, 2.8)
         plots.tracks(data, task, ax)
-        entities = ", ".join(data.entities[:12])
+        entities = ", ".join(data.entities[:LISTED])
         label = f"Tracks of task {data.tasks[task]}: {data.shape[1]} frames of {entities}"
         drawn.append(Drawn(Markup(svg(made, label, f"tracks-{task}")), "tracks"))
     pairs = 0
     if result is not None:
-        # Who is not in this task has no place in its graph.
+        # Entities that are not in this task are not in its graph.
         mask = None if data is None else data.mask
         here = np.arange(len(result.entities)) if mask is None else np.flatnonzero(mask[task].any(0))
         among = np.ix_(here, here)
@@ -68,17 +79,17 @@ def _card(
         pairs = len(here) * (len(here) - 1)
         if truth is not None:
             pairs = int(known_edges(truth).sum())
-            right = int((_renamed(result.edges[task][among], perm) == truth)[known_edges(truth)].sum())
+            correct = int((_relabelled(result.edges[task][among], perm) == truth)[known_edges(truth)].sum())
             names = [result.entities[i] for i in here]
             made, ax = figure(2.8, 3.0)
             plots.network(truth, names, None, ax)
             label = f"True graph of task {result.tasks[task]}. {_in_words(truth, names)}"
-            drawn.append(Drawn(Markup(svg(made, label, f"true-{task}")), "true"))
+            drawn.append(Drawn(Markup(svg(made, label, f"true-{task}")), "true graph"))
     if data is not None and forecast is not None and data.tasks[task] in forecast.tasks:
         drawn.append(_ahead(data, forecast, task))
     tasks = data.tasks if data is not None else result.tasks if result is not None else ()
     loss = None if result is None else float(result.loss[task])
-    return TaskCard(tasks[task], reason, loss, right, pairs, tuple(drawn))
+    return TaskCard(tasks[task], reason, loss, correct, pairs, tuple(drawn))
 
 
 def _inferred(
@@ -89,43 +100,43 @@ def _inferred(
     perm: Sequence[int] | None,
     without_type: int | None,
 ) -> Drawn:
-    """The inferred graph, under the names of the truth where that is known."""
+    """Draws the inferred graph, with the labels of the true types if these are known."""
     made, ax = figure(2.8, 3.0)
     among, names, entities = np.ix_(here, here), result.type_names, [result.entities[i] for i in here]
     edges, found = result.edges[task][among], result.probability[task][among]
     probability = found
     if truth is not None and perm is not None:
-        edges = _renamed(edges, perm)
+        edges = _relabelled(edges, perm)
         probability = np.zeros((*edges.shape, max(perm) + 1))
         probability[..., list(perm)] = found
         names, without_type = tuple(str(k) for k in range(max(perm) + 1)), 0
     plots.network(edges, entities, probability, ax, names, without_type=without_type, truth=truth)
     label = f"Inferred graph of task {result.tasks[task]}. {_in_words(edges, entities)}"
-    return Drawn(Markup(svg(made, label, f"inferred-{task}")), "inferred")
+    return Drawn(Markup(svg(made, label, f"inferred-{task}")), "inferred graph")
 
 
-def _renamed(edges: Int[np.ndarray, "N N"], perm: Sequence[int] | None) -> Int[np.ndarray, "N N"]:
-    """The edge types under the names of the truth."""
+def _relabelled(edges: Int[np.ndarray, "N N"], perm: Sequence[int] | None) -> Int[np.ndarray, "N N"]:
+    """Returns the edge types with the labels of the true types."""
     assert perm is not None
     return np.asarray(perm)[edges] * off_diagonal(len(edges))
 
 
 def _in_words(edges: Int[np.ndarray, "N N"], names: Sequence[str]) -> str:
-    """How many edges of each type, and which, as far as a listener can follow."""
+    """Returns the number of edges of each type, and their names if there are few, for readers who cannot see."""
     parts = []
     pairs = off_diagonal(len(edges))
     for k in np.unique(edges[pairs & (edges >= 0)]):
         at = np.argwhere((edges == k) & pairs)
-        which = ", ".join(f"{names[s]} to {names[t]}" for s, t in at) if len(at) <= 12 else ""
+        which = ", ".join(f"{names[s]} to {names[t]}" for s, t in at) if len(at) <= LISTED else ""
         parts.append(f"{len(at)} of type {k}{': ' if which else ''}{which}")
     return "; ".join(parts)
 
 
 def _ahead(data: Trajectories, forecast: Forecast, task: int) -> Drawn:
-    """The forecast of one task against what was observed after the context."""
+    """Draws the forecast of one task and the observed frames after the context."""
     number, steps = forecast.tasks.index(data.tasks[task]), forecast.x.shape[1]
     made, ax = figure(2.8, 3.0)
     plots.forecast_fan(forecast, data.select([data.tasks.index(name) for name in forecast.tasks]), number, ax)
     ahead = f"{steps} frames after the first {forecast.context}"
-    label = f"Forecast of task {data.tasks[task]}, {ahead}, against what was observed"
+    label = f"Forecast of task {data.tasks[task]}, {ahead}, and the observed frames"
     return Drawn(Markup(svg(made, label, f"forecast-{task}")), f"forecast, {steps} frames")

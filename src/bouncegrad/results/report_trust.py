@@ -1,4 +1,4 @@
-"""How far a result can be trusted: types taken for others, probabilities against frequencies, what stayed open."""
+"""Reliability of a result in a report: confusion table, calibration, and undetermined edges."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from bouncegrad.results import report_figures as figures
 from bouncegrad.results.metrics import calibration, confusion, known_edges, off_diagonal
 from bouncegrad.results.result import DETERMINED, Result
 
-BOUNDS = (0.0, DETERMINED, 0.9, 0.99, 1.0)
-LISTED = 12
+BOUNDS = (0.0, DETERMINED, 0.9, 0.99, 1.0)  # ranges of probability that users ask for
+LISTED = 12  # undetermined edges that are listed; edges.csv has all of them
 
 
 class Share(NamedTuple):
-    """Edges whose most probable type has a probability between two bounds, and how many of them are right."""
+    """Edges whose most probable type has a probability between two bounds.
+
+    Args:
+        low: lower bound.
+        high: upper bound.
+        edges: number of edges.
+        correct: number of edges with the correct type; None if the truth is unknown.
+        known: number of edges whose true type is known.
+    """
 
     low: float
     high: float
     edges: int
-    right: int | None
+    correct: int | None
     known: int
 
 
 class Open(NamedTuple):
-    """An edge that the data did not tell, and the probability of each type."""
+    """An edge that the data did not determine, and the probability of each type."""
 
     task: str
     source: str
@@ -37,7 +45,14 @@ class Open(NamedTuple):
 
 
 class Undetermined(NamedTuple):
-    """Edges by how sure they are, and some of those that were not determined, the least sure first."""
+    """Edges by probability, and some of the undetermined edges.
+
+    Args:
+        shares: number of edges in each range of probability.
+        edges: number of all edges.
+        listed: undetermined edges, the least probable first.
+        type_names: names of the edge types.
+    """
 
     shares: tuple[Share, ...]
     edges: int
@@ -46,7 +61,7 @@ class Undetermined(NamedTuple):
 
 
 def trust(data: Trajectories | None, result: Result | None, perm: Sequence[int] | None) -> dict[str, Any]:
-    """The confusion table and the reliability figure, None without a truth to compare with."""
+    """Returns the confusion table and the calibration figure; they are None if the truth is unknown."""
     if data is None or result is None or data.edges is None or perm is None:
         return {"table": None, "reliability": None, "expected_error": None}
     counts = confusion(data.edges, result.edges, len(perm))
@@ -57,7 +72,7 @@ def trust(data: Trajectories | None, result: Result | None, perm: Sequence[int] 
     rows = [
         {
             "name": str(true),
-            "cells": [{"count": int(counts[true, k]), "right": perm[k] == true} for k in order],
+            "cells": [{"count": int(counts[true, k]), "correct": perm[k] == true} for k in order],
             "total": int(counts[true].sum()),
         }
         for true in range(len(counts))
@@ -71,26 +86,26 @@ def trust(data: Trajectories | None, result: Result | None, perm: Sequence[int] 
 
 
 def undetermined(data: Trajectories | None, result: Result | None, perm: Sequence[int] | None) -> Undetermined | None:
-    """How many edges are how sure, and which are open; entities that are not in a task have no edges there."""
+    """Counts edges by probability and lists undetermined ones. Entities that are not in a task have no edges there."""
     if result is None:
         return None
     edges = np.broadcast_to(off_diagonal(result.edges.shape[1]), result.edges.shape)
     if data is not None and data.mask is not None:
         here = data.mask.max(1)
         edges = edges & here[:, :, None] & here[:, None, :]
-    sure = result.probability.max(-1)
+    highest = result.probability.max(-1)
     truth = None if data is None or perm is None else data.edges
     known = np.zeros_like(edges) if truth is None else known_edges(truth) & edges
-    right = known.copy()
+    correct = known.copy()
     if truth is not None:
-        right &= np.asarray(perm)[result.edges] == truth
+        correct &= np.asarray(perm)[result.edges] == truth
     shares = []
     for low, high in pairwise(BOUNDS):
-        within = edges & (sure >= low) & ((sure < high) | (high == 1))
-        correct = None if truth is None else int((right & within).sum())
-        shares.append(Share(low, high, int(within.sum()), correct, int((known & within).sum())))
+        within = edges & (highest >= low) & ((highest < high) | (high == 1))
+        count = None if truth is None else int((correct & within).sum())
+        shares.append(Share(low, high, int(within.sum()), count, int((known & within).sum())))
     at = np.argwhere(result.undetermined & edges)
-    at = at[np.argsort(sure[tuple(at.T)], kind="stable")][:LISTED]
+    at = at[np.argsort(highest[tuple(at.T)], kind="stable")][:LISTED]
     listed = [
         Open(result.tasks[m], result.entities[s], result.entities[t], tuple(map(float, result.probability[m, s, t])))
         for m, s, t in at

@@ -1,4 +1,4 @@
-"""What inference found: a type per edge, a probability per type, and how surprising each task was."""
+"""Result of inference: a type for each edge, a probability for each type, and the loss of each task."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.files import save_arrays
 from bouncegrad.data.trajectories import plural
 from bouncegrad.results.metrics import off_diagonal
-from bouncegrad.results.stored import read_stored
+from bouncegrad.results.stored import read_stored, save_fields
 
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
-DETERMINED = 0.75
-ROUNDING = 1e-12
+DETERMINED = 0.75  # smallest probability of a determined edge: three to one against all other types
+ROUNDING = 1e-12  # largest error of sums in double precision
 NAMES = ("tasks", "entities", "type_names", "priors")
 
 
@@ -25,22 +24,22 @@ NAMES = ("tasks", "entities", "type_names", "priors")
 class Result:
     """The inferred structures of M tasks of N entities with K edge types.
 
-    `edges` says which type an edge is, `probability` says how sure that is: `edges = argmax_k probability`.
-
     Args:
-        edges: the most probable type of every edge, `Int[M, N, N]`, `[source, target]`, zero diagonal.
-        probability: of every type, `Float[M, N, N, K]` in [0, 1]; sums to 1 for every edge, all 0 on the diagonal.
-        loss: mean negative log-likelihood per observed number under the inferred structure, `Float[M]`,
-            nats, in scaled units; a task with a high loss is one that the learned modules explain badly.
-        context: how many frames of each task inference has seen.
+        edges: the most probable type of every edge, `Int[M, N, N]`, `[source, target]`, with zero diagonal:
+            `edges = argmax_k probability`.
+        probability: probability of every type, `Float[M, N, N, K]` in [0, 1]. It sums to 1 for every edge and is 0 on
+            the diagonal.
+        loss: mean negative log-likelihood per observed number under the inferred structure, `Float[M]`, in nats, for
+            scaled data. The learned modules explain tasks with a high loss badly.
+        context: number of frames of each task that inference used.
         tasks: M names, by default 0, 1, ...
         entities: N names, by default 0, 1, ...
         type_names: K names of edge types, by default 0, 1, ...
-        priors: in words, what was stated beforehand, such as "symmetric".
-        source: the file or command that the result came from, for messages.
+        priors: prior knowledge that the user stated, in words, such as "symmetric".
+        source: file or command that the result comes from, for messages.
 
     Raises:
-        InputError: parts that do not fit, probabilities that are none, or edges that are not their arg-max.
+        InputError: shapes do not agree, numbers are not probabilities, or edges are not the most probable types.
 
     Example:
         >>> probability = np.zeros((1, 2, 2, 2))
@@ -91,7 +90,7 @@ class Result:
             self._set_names(field, count)
 
     def _checked_probability(self, probability: np.ndarray) -> np.ndarray:
-        """The probabilities, the rounding of single precision removed."""
+        """Returns the probabilities, without rounding errors of single precision."""
         total = probability.sum(-1)
         wanted = 1.0 - np.eye(probability.shape[1])
         bad = ~(np.abs(total - wanted) < 1e-4) | ~((probability >= 0) & (probability <= 1 + 1e-4)).all(-1)
@@ -101,10 +100,11 @@ class Result:
                 f"{self.source}: probability at (task, source, target) {at} is {probability[at].round(4).tolist()}; "
                 "it must sum to 1, and be all 0 on the diagonal"
             )
-        # What sums to 1 as nearly as it can is left alone, so that a file gives back what was saved.
+        # Sums that are 1 in double precision are not changed, so that a file returns exactly what was saved.
         return probability / np.where(np.abs(total - wanted) > ROUNDING, total, 1.0)[..., None]
 
     def _check_edges(self) -> None:
+        """Raises an error if an edge is not the most probable type, or not 0 on the diagonal."""
         k = self.probability.shape[-1]
         inside = (self.edges >= 0) & (self.edges < k)
         chosen = np.take_along_axis(self.probability, np.clip(self.edges, 0, k - 1)[..., None], -1)[..., 0]
@@ -118,6 +118,7 @@ class Result:
             )
 
     def _set_names(self, field: str, count: int) -> None:
+        """Sets default names, or raises an error if the number of names is wrong or names are equal."""
         names = tuple(map(str, getattr(self, field))) or tuple(map(str, range(count)))
         if len(names) != count or len(set(names)) < count:
             raise InputError(
@@ -138,29 +139,31 @@ class Result:
         priors: tuple[str, ...] = (),
         source: str = "result",
     ) -> Result:
-        """The result whose edges are the most probable types (the lower type on a tie)."""
+        """Returns the result whose edges are the most probable types (on a tie, the lower type)."""
         edges = np.asarray(probability).argmax(-1)
         return cls(edges, probability, loss, context, tasks, entities, type_names, priors, source)
 
     @property
     def undetermined(self) -> Bool[np.ndarray, "M N N"]:
-        """Edges that the data cannot tell: no type reaches a probability of 0.75. The diagonal is False."""
+        """Edges that the data do not determine: no type has a probability of 0.75 or more. The diagonal is False."""
         return (self.probability.max(-1) < DETERMINED) & off_diagonal(self.edges.shape[1])
 
     def save(self, path: str | Path) -> None:
-        """Writes one `.npz` file with the fields as keys, replacing an older one only when complete."""
-        parts = {name: getattr(self, name) for name in (*ARRAYS, *NAMES)}
-        save_arrays(path, {"format_version": FORMAT_VERSION, **parts})
+        """Writes one `.npz` file with the fields as keys.
+
+        An older file is replaced only when the new one is complete.
+        """
+        save_fields(self, (*ARRAYS, *NAMES), path, FORMAT_VERSION)
 
     @classmethod
     def load(cls, path: str | Path) -> Result:
-        """Reads what `save` wrote.
+        """Reads a file that `save` wrote.
 
         Raises:
             InputError: the file is missing, is not a result, is damaged, or was written by a newer version.
         """
         parts = read_stored(path, "result", "infer", FORMAT_VERSION)
-        parts.setdefault("priors", np.array((), dtype=np.str_))  # files of the first versions say nothing of them
+        parts.setdefault("priors", np.array((), dtype=np.str_))  # files of the first versions do not have this key
         missing = [name for name in (*ARRAYS, *NAMES) if name not in parts]
         if missing:
             raise InputError(

@@ -1,4 +1,4 @@
-"""The look of every figure: colours told apart by everyone, line styles beside them, plain axes, SVG for a page."""
+"""Style of all figures: colours for any colour vision, line styles, plain axes, and SVG for a page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bouncegrad.data.files import replacing
 Dash: TypeAlias = Literal["solid"] | tuple[float, tuple[float, ...]]
 
 INK, MUTED, FAINT, PAPER, WRONG = "#1b1f25", "#6b7280", "#d5d9df", "#fdfdfc", "#b42318"
-# Okabe and Ito's palette, told apart with any colour vision, its yellow and black left out.
+# The palette of Okabe and Ito, which can be told apart with any colour vision, without its yellow and black.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 DASHES: tuple[Dash, ...] = (
     "solid",
@@ -27,32 +27,32 @@ DASHES: tuple[Dash, ...] = (
     (0, (3, 1.5, 1.2, 1.5, 1.2, 1.5)),
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-# On a page that may be light or dark, the page's style sheet says what these are.
+# A page may be light or dark; its style sheet defines these colours.
 PAGE_COLOURS = {INK: "currentColor", MUTED: "var(--muted)", FAINT: "var(--rule)", PAPER: "var(--paper)"}
 PAGE_COLOURS |= {WRONG: "var(--wrong)"} | {colour: f"var(--c{i})" for i, colour in enumerate(COLOURS)}
 
 
 def type_style(k: int) -> tuple[str, Dash]:
-    """Colour and line style of edge type k: grey and dotted for 0, else a colour and a dash of its own."""
+    """Returns colour and line style of edge type k: grey and dotted for type 0, otherwise one of its own."""
     if k == 0:
         return MUTED, (0, (1, 2.2))
     return COLOURS[(k - 1) % len(COLOURS)], DASHES[(k - 1) % len(DASHES)]
 
 
 def entity_style(i: int) -> tuple[str, str]:
-    """Colour and marker of entity i; 42 differ."""
+    """Returns colour and marker of entity i; there are 42 different combinations."""
     return COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
 
 
 def figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of its own with one pair of axes, no window and no global state, in inches."""
+    """Returns a new figure with one pair of axes, without a window or global state. Sizes are in inches."""
     made = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(made)
     return made, made.add_subplot()
 
 
 def plain(ax: Axes, *, grid: str | None = None) -> None:
-    """Two thin spines, quiet ticks, and no more."""
+    """Draws only two thin spines, thin ticks, and a grid if wanted ("x", "y" or "both")."""
     ax.set_facecolor("none")
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
@@ -69,7 +69,7 @@ def plain(ax: Axes, *, grid: str | None = None) -> None:
 
 
 def bare(ax: Axes) -> None:
-    """No spines and no ticks: for drawings whose axes say nothing."""
+    """Removes spines and ticks, for drawings whose axes have no meaning."""
     ax.set_facecolor("none")
     ax.set_xticks([])
     ax.set_yticks([])
@@ -78,28 +78,34 @@ def bare(ax: Axes) -> None:
 
 
 def legend(ax: Axes, **options: Any) -> None:
-    """A legend without a box, in small type."""
+    """Draws a legend in small letters, without a box."""
     ax.legend(**{"frameon": False, "fontsize": 8, "labelcolor": INK, "handlelength": 3.2} | options)
 
 
 def backing() -> dict[str, Any]:
-    """A box behind a label that keeps it readable on top of lines. (An outline would turn an SVG's text into paths.)"""
+    """Returns a box for the background of a label, so that it can be read on top of lines.
+
+    An outline of the letters would turn the text of an SVG into paths.
+    """
     return {"boxstyle": "round,pad=0.12", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75}
 
 
 def save(drawn: Figure, path: str | Path) -> None:
-    """Writes a figure in the format of the suffix (.png, .svg, .pdf); text in an SVG stays text."""
+    """Writes a figure in the format of the file suffix (.png, .svg, .pdf). Text in an SVG remains text."""
     path = Path(path)
     with matplotlib.rc_context({"svg.fonttype": "none"}), replacing(path) as temporary:
         drawn.savefig(temporary, format=path.suffix[1:] or "png", dpi=160, facecolor=PAPER)
 
 
 def svg(drawn: Figure, label: str, prefix: str) -> str:
-    """The figure as an `<svg>` element for a page: text stays text, ink follows the page's colours, ids are its own.
+    """Returns the figure as an `<svg>` element for a page.
+
+    Text remains text, colours follow those of the page, and ids are unique on the page.
 
     Args:
-        label: what the figure shows, for those who do not see it.
-        prefix: put before every id, so that figures on one page do not share any.
+        drawn: the figure.
+        label: description of the figure for readers who cannot see it.
+        prefix: text before every id, different for every figure of a page.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):

@@ -1,7 +1,7 @@
-"""The course of a run as one figure: each quantity in a row, against epochs on the left and against time on the right.
+"""Training curves as one figure: one quantity per row, against epochs on the left and against time on the right.
 
-The names of quantities are those of metrics.jsonl; what has the prefix `new_` was measured on tasks that the run does
-not learn from.
+Keys are those of the rows of metrics.jsonl. Keys with the prefix `new_` were measured on tasks that are not used for
+training.
 """
 
 from __future__ import annotations
@@ -18,11 +18,19 @@ from bouncegrad.results.style import INK
 
 Against = Literal["epoch", "seconds"]
 BOTH: tuple[Against, Against] = ("epoch", "seconds")
-WIDTH, HEIGHT, TOP = 8.2, 1.8, 0.4
+WIDTH, HEIGHT, TOP = 8.2, 1.8, 0.4  # inches: width of the figure, height of a row, and additional height
+MOST = 6  # largest number of types whose shares are drawn, as many as there are colours
 
 
 class Quantity(NamedTuple):
-    """What one panel shows: its name, the keys of its lines with their labels, what it means, and its least height."""
+    """A quantity with a panel of its own.
+
+    Args:
+        name: name of the quantity.
+        keys: key of each line, with its label.
+        meaning: explanation for the caption.
+        least: smallest range of the axis, so that noise does not look like change.
+    """
 
     name: str
     keys: Mapping[str, str]
@@ -31,53 +39,52 @@ class Quantity(NamedTuple):
 
 
 def on_both(key: str) -> dict[str, str]:
-    """The same number of training tasks and of new ones."""
+    """Returns the keys of a metric of training tasks and of new tasks."""
     return {key: "training tasks", f"new_{key}": "new tasks"}
 
 
-MOST = 6  # types whose shares are drawn
 QUANTITIES = (
-    Quantity("loss", {"loss": ""}, "Training loss, after the move of the search."),
+    Quantity("loss", {"loss": ""}, "Training loss, after the search has updated the structures."),
     Quantity(
         "edge accuracy",
         on_both("edge_accuracy"),
-        "Search: share of edges with the right type, up to one relabelling. Only watched, never used in training.",
+        "Share of edges with the correct type in the current structures, after one relabelling. Not used in training.",
         least=0.05,
     ),
     Quantity(
         "proposal accuracy",
         on_both("proposal_accuracy"),
-        "Share of edges that the learned proposal would get right, on average over its draws. Only watched.",
+        "Mean share of edges with the correct type in draws of the learned proposal. Not used in training.",
         least=0.05,
     ),
     Quantity(
         "acceptance",
         {"acceptance": ""},
-        "Share of proposals that were accepted; of the heat bath, share of slots that a move changed.",
+        "Share of proposals that were accepted. For the heat bath: share of slots that a move changed.",
     ),
     Quantity("temperature", {"temperature": ""}, "Temperature of the search."),
     Quantity(
         "share of each type",
-        {f"shares.{k}": f"inferred {k}" for k in range(MOST)},
-        "Share of edges that have each inferred type, over all training tasks.",
+        {f"shares.{k}": f"inferred type {k}" for k in range(MOST)},
+        "Share of edges with each inferred type, over all training tasks.",
         least=0.05,
     ),
     Quantity(
         "error at 1 step",
         on_both("mse_1"),
-        "Mean squared error of forecasts 1 frame ahead; positions and velocities scaled to [−1, 1].",
+        "Mean squared error of forecasts 1 frame ahead, with positions and velocities scaled to [−1, 1].",
     ),
     Quantity(
         "error at 10 steps",
         on_both("mse_10"),
-        "Mean squared error of free-running forecasts 10 frames ahead, scaled in the same way.",
+        "Mean squared error of free-running forecasts 10 frames ahead, with the same scaling.",
     ),
-    Quantity("forecast loss", {"forecast_loss": ""}, "Loss of the modules that forecast, in their own stage."),
+    Quantity("forecast loss", {"forecast_loss": ""}, "Loss of the forecasting modules in the forecasting stage."),
 )
 
 
 def recorded(rows: Sequence[Mapping[str, object]]) -> list[Quantity]:
-    """The quantities that a run has recorded, each with the lines it has."""
+    """Returns the quantities that a run has recorded, each with its recorded keys."""
     found = []
     for quantity in QUANTITIES:
         keys = {key: label for key, label in quantity.keys.items() if series(rows, key)[1]}
@@ -87,7 +94,7 @@ def recorded(rows: Sequence[Mapping[str, object]]) -> list[Quantity]:
 
 
 def draw(rows: Sequence[Mapping[str, object]], quantity: Quantity, ax: Axes, against: Against) -> Axes:
-    """One panel."""
+    """Draws one panel."""
     labels = list(quantity.keys.values())
     curves(rows, ax, *quantity.keys, against=against, labels=labels if any(labels) else [quantity.name])
     ax.set_ylabel(quantity.name, fontsize=9, color=INK)
@@ -98,7 +105,7 @@ def draw(rows: Sequence[Mapping[str, object]], quantity: Quantity, ax: Axes, aga
 
 
 def summary(rows: Sequence[Mapping[str, object]]) -> Figure | None:
-    """All that a run has recorded; None where that is nothing.
+    """Returns a figure of all quantities that a run has recorded; None if there are none.
 
     Args:
         rows: the rows of `metrics.jsonl`.

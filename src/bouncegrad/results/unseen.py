@@ -1,4 +1,4 @@
-"""What was found of entities that were not recorded: their tracks, and the edges of everybody."""
+"""Inferred tracks of entities that were not recorded, and the edges among all entities."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from bouncegrad.data.files import replacing, save_arrays
 from bouncegrad.results.forecast import frame_columns
 from bouncegrad.results.result import Result
+from bouncegrad.results.stored import save_fields, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,17 +23,21 @@ NAMES = ("features", "units", "unseen", "tasks")
 
 @dataclass(frozen=True, eq=False)
 class Unseen:
-    """H entities that were not recorded, in M tasks of C frames.
+    """H entities that were not recorded ("unseen entities"), in M tasks of C frames.
+
+    The search for their tracks starts several times, from different first tracks.
 
     Args:
-        tracks: their states in the user's units, `Float[M, C, H, D]`.
-        determined: whether the recordings tell where they were, `Bool[M]`: starts that explain as well agree.
-        apart: how far such starts lie from each other, in units of the features' spread, `Float[M]`.
-        result: edges among all entities; the unseen ones are the last.
-        errors: mean squared error of forecasts of the visible ones, in the published normalisation, by how many
-            unseen entities are assumed; empty where no frames were held out.
+        tracks: states of the unseen entities in the user's units, `Float[M, C, H, D]`.
+        determined: whether the recordings determine the tracks, `Bool[M]`. It is true if all starts of the search that
+            explain the recordings equally well agree.
+        apart: distance between the tracks from these starts, in units of the spread of the features, `Float[M]`.
+        result: edges among all entities; the unseen entities are the last ones.
+        errors: mean squared forecast error of the recorded entities, in the published normalisation, by the assumed
+            number of unseen entities. It is empty if no frames were held out.
         dt: time between frames.
-        features, units: names of the D features and of their units.
+        features: names of the D features.
+        units: units of the D features.
     """
 
     tracks: Float[np.ndarray, "M C H D"]
@@ -56,21 +60,25 @@ class Unseen:
         return self.result.tasks
 
     def table(self) -> pd.DataFrame:
-        """One row per task, frame and unseen entity: `task, frame, time, entity`, the features, and `determined`."""
+        """Returns one row per task, frame and unseen entity.
+
+        Columns: `task, frame, time, entity`, the features, and `determined`.
+        """
         import pandas as pd  # here, since it is slow to load
 
         frames = self.tracks.shape[1]
         columns = frame_columns(self.tasks, self.unseen, 0, frames, self.dt)
         columns |= {name: self.tracks[..., d].ravel() for d, name in enumerate(self.features)}
-        sure = np.where(self.determined, "yes", "no").repeat(frames * len(self.unseen))
-        return pd.DataFrame(columns | {"determined": sure})
+        answer = np.where(self.determined, "yes", "no").repeat(frames * len(self.unseen))
+        return pd.DataFrame(columns | {"determined": answer})
 
     def write_csv(self, path: str | Path) -> None:
-        """Writes `table` as CSV; every digit is kept."""
-        with replacing(path) as temporary:
-            self.table().to_csv(temporary, index=False)
+        """Writes `table` as CSV, with all digits."""
+        write_table(self.table(), path)
 
     def save(self, path: str | Path) -> None:
-        """Writes one `.npz` file, replacing an older one only when complete; edges are saved apart, see `result`."""
-        parts = {name: getattr(self, name) for name in (*ARRAYS, "dt", *NAMES)}
-        save_arrays(path, {"format_version": FORMAT_VERSION, **parts})
+        """Writes one `.npz` file without the edges; `result.save` writes these.
+
+        An older file is replaced only when the new one is complete.
+        """
+        save_fields(self, (*ARRAYS, "dt", *NAMES), path, FORMAT_VERSION)

@@ -1,1 +1,1 @@
-"""What lies in a run folder? Settings, provenance of the data, metrics and the checkpoint."""
+"""The files of a run folder: settings, provenance of the data, metrics and the checkpoint."""

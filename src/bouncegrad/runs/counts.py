@@ -1,4 +1,4 @@
-"""Sums over batches, from which rows of metrics are made."""
+"""Sums over batches, from which rows of metrics are computed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Counts:
-    """Sums over batches: since the last row of metrics, or in the pass under way."""
+    """Sums over the batches since the last row of metrics, or since the present pass began."""
 
     visits: int = 0
     tasks: int = 0

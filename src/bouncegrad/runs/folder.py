@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,33 +17,38 @@ from bouncegrad.data.files import is_remains, remove_remains, replacing
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.torch_files import read_torch, write_torch
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.runs.consistency import MISFIT, consistent
 from bouncegrad.runs.metrics_log import add_row, cut_rows, read_rows
 from bouncegrad.runs.provenance import ABOUT, FORMAT, digest, is_reading, is_shape, require_same
-from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import ResolvedConfig
 from bouncegrad.settings.safe_yaml import load_plain
 
 HEADING = "# settings of a run of bouncegrad, format "
-BEGINNING = ("config.yaml", "data.json")  # what is written before the first checkpoint
+BEGINNING = ("config.yaml", "data.json")  # files that are written before the first checkpoint
 
 
 def is_beginning(path: Path) -> bool:
-    """Whether a file of a run folder may be there before its first checkpoint."""
+    """Whether this file of a run folder can exist before the first checkpoint."""
     return path.name in BEGINNING or is_remains(path)
 
 
 def require_format(found: int, known: int, path: Path) -> None:
-    """Refuses a file of another format, and says which of the two versions is behind."""
+    """Refuses a file of another format than this version reads.
+
+    Raises:
+        InputError: says which is older, the file or this version.
+    """
     if found > known:
         raise InputError(f"{path}: has format {found}, this version reads {known}; update bouncegrad")
     if found < known:
-        raise InputError(f"{path}: has format {found} of an older version, this one reads {known}; train anew")
+        raise InputError(f"{path}: has format {found} of an older version, this one reads {known}; train again")
 
 
 class Run:
-    """A folder that holds all of one training run.
+    """The folder of one training run, and the files in it.
 
     Args:
-        folder: of the run.
+        folder: its path.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -51,11 +56,11 @@ class Run:
         self.checkpoint = self.folder / "checkpoint.pt"
         self.metrics = self.folder / "metrics.jsonl"
 
-    def create(self, config: Config, about: dict[str, Any]) -> None:
-        """Writes the resolved settings and what is known of the data.
+    def create(self, config: ResolvedConfig, about: dict[str, Any]) -> None:
+        """Writes the resolved settings and the description of the data, see `describe`.
 
         Raises:
-            InputError: the folder holds something already, or cannot be written.
+            InputError: the folder is not empty, or cannot be written.
         """
         self.require_free()
         with replacing(self.folder / "data.json") as path:
@@ -65,68 +70,75 @@ class Run:
 
     @property
     def killed_early(self) -> bool:
-        """Whether all there is comes from a process that was killed before its first checkpoint."""
+        """Whether the folder holds only files of a process that was killed before its first checkpoint."""
         found = list(self.folder.iterdir()) if self.folder.is_dir() else []
         return bool(found) and all(map(is_beginning, found))
 
     def require_free(self) -> None:
-        """Refuses a folder that holds anything else than what a process leaves that was killed before it began."""
+        """Refuses a folder that holds files, unless a process left them that was killed before its first checkpoint.
+
+        Raises:
+            InputError: the folder is not empty.
+        """
         if not self.folder.exists():
             return
         if not self.folder.is_dir() or not (self.killed_early or not any(self.folder.iterdir())):
             raise InputError(f"{self.folder}: is not empty; choose another --out, or continue with --resume")
         remove_remains(self.folder)
 
-    def config(self) -> Config:
-        """The resolved settings of the run."""
+    def config(self) -> ResolvedConfig:
+        """Returns the resolved settings of the run.
+
+        Raises:
+            InputError: config.yaml is missing or damaged, or another version wrote it.
+        """
         path = self._need("config.yaml")
         with path.open(encoding="utf-8", errors="replace") as file:
             stated = re.fullmatch(rf"{HEADING}(\d{{1,9}})\s*", file.readline(100))
         require_format(int(stated[1]) if stated else FORMAT, FORMAT, path)
-        return Config.from_mapping(self._read("config.yaml", load_plain), str(self.folder / "config.yaml"))
+        return ResolvedConfig.from_mapping(self._read("config.yaml", load_plain), str(self.folder / "config.yaml"))
 
     def about(self) -> dict[str, Any]:
-        """What is known of the training data, see `describe`."""
-        about = self._read("data.json", json.loads)
+        """Returns the description of the training data, see `describe`.
+
+        Raises:
+            InputError: data.json is missing or damaged, or another version wrote it.
+        """
+        about, path = self._read("data.json", json.loads), self.folder / "data.json"
         wrong = [name for name, kind in ABOUT.items() if name not in about or not isinstance(about[name], kind)]
         if not wrong and not is_shape(about):
             wrong = ["shape"]
         if not wrong and not is_reading(about["read"]):
             wrong = ["read"]
         if wrong:
-            raise InputError(f"{self.folder / 'data.json'}: {wrong[0]!r} is missing or wrong; restore it or train anew")
-        require_format(about["format"], FORMAT, self.folder / "data.json")
+            raise InputError(f"{path}: {wrong[0]!r} is missing or wrong; restore it or train again")
+        require_format(about["format"], FORMAT, path)
         return about
 
     def scaling(self) -> Scaling:
-        """The scaling fitted on the training part."""
+        """Returns the scaling that was fitted to the training part."""
         return Scaling(**{k: tuple(v) for k, v in self.about()["scaling"].items()})
 
     def require_same(self, whole: Trajectories) -> None:
-        """Refuses another data set than the one that the training part was taken from."""
+        """Refuses another data set than the one that the training part was taken from.
+
+        Raises:
+            InputError: names what differs.
+        """
         require_same(self.about(), whole, self.folder)
 
     def require_known(self, known: np.ndarray | None) -> None:
-        """Refuses other known edges than those that training began with."""
+        """Refuses other known edges than those that training began with.
+
+        Raises:
+            InputError: they differ.
+        """
         if self.about().get("known", digest(known)) != digest(known):
             raise InputError(f"{self.folder}: was begun with other known edges; give the same --known")
 
-    @contextmanager
-    def consistent(self) -> Iterator[None]:
-        """Files of the folder that are whole but do not fit each other are the user's error, not a bug.
-
-        Raises:
-            InputError: a shape, a size or a value of one file does not go with another.
-        """
-        try:
-            yield
-        except InputError:
-            raise
-        except (LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{self.folder}: config.yaml, data.json and checkpoint.pt do not fit each other; "
-                "restore them or train anew"
-            ) from error
+    def consistent(self) -> AbstractContextManager[None]:
+        """Returns a context in which files that do not fit each other are reported as such, see `consistent`."""
+        return consistent(self.folder, "config.yaml, data.json and checkpoint.pt do not fit each other", MISFIT)
 
     def _read(self, name: str, parse: Callable[[str], Any]) -> dict[str, Any]:
         path = self._need(name)
@@ -135,7 +147,7 @@ class Run:
         except (yaml.YAMLError, ValueError, RecursionError):
             values = None
         if not isinstance(values, dict):
-            raise InputError(f"{path}: is damaged; restore it or train anew")
+            raise InputError(f"{path}: is damaged; restore it or train again")
         return values
 
     def _need(self, name: str) -> Path:
@@ -149,27 +161,27 @@ class Run:
         return path
 
     def save(self, state: dict[str, Any]) -> None:
-        """Writes the checkpoint; the file is replaced at once."""
+        """Writes the checkpoint; an older one stays until the new one is complete."""
         write_torch(state | {"format": FORMAT}, self.checkpoint)
 
     def state(self) -> dict[str, Any]:
-        """The checkpoint, as saved.
+        """Returns the state that was saved last.
 
         Raises:
-            InputError: there is none, it is damaged, or a newer version wrote it.
+            InputError: the checkpoint is missing or damaged, or another version wrote it.
         """
         path = self._need("checkpoint.pt")
         try:
             state: dict[str, Any] = read_torch(path)
             version = int(state["format"])
         except Exception:
-            raise InputError(f"{path}: is no checkpoint of bouncegrad or is damaged; train anew") from None
+            raise InputError(f"{path}: is no checkpoint of bouncegrad or is damaged; train again") from None
         require_format(version, FORMAT, path)
         return state
 
     @property
     def progress(self) -> float:
-        """Share of the whole run that the checkpoint has seen."""
+        """Share of the whole run that was done at the checkpoint, the forecasting stage included."""
         with self.consistent():
             state = self.state()
             progress = float(state["schedule"]["progress"])
@@ -180,7 +192,7 @@ class Run:
         return progress
 
     def cut_rows(self, end: float) -> None:
-        """Keeps the rows of metrics before this epoch; what a killed process left half written goes, too."""
+        """Removes the rows of metrics from this epoch on, and temporary files that a killed process left."""
         cut_rows(self.metrics, end)
         remove_remains(self.folder)
 
@@ -189,5 +201,5 @@ class Run:
         add_row(self.metrics, row)
 
     def rows(self) -> list[dict[str, Any]]:
-        """The rows of metrics so far."""
+        """Returns the rows of metrics so far."""
         return read_rows(self.metrics)

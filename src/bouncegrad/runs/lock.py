@@ -1,4 +1,4 @@
-"""One training at a time in a folder: two would cut each other's rows and replace each other's checkpoints."""
+"""A lock on a run folder: two trainings in it would remove each other's rows and replace each other's checkpoints."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from bouncegrad.data.errors import InputError
 
 try:
     import fcntl
-except ImportError:  # not on this system, which has to do without
+except ImportError:  # a system without such locks; folders are then not locked
     fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder, which is made where there is none; no other process, and nobody else in this one, gets it then.
+    """Locks a folder while the block runs; a missing folder is created.
 
-    The system's lock is on the folder itself: it leaves no file behind, and goes with the process however that ends.
-    File systems that do not lock folders, as some in a network, do without.
+    No other process, and no other block of this process, can lock it at the same time. The operating system holds the
+    lock on the folder itself: no file is left behind, and the lock ends with the process, however the process ends.
+    On file systems that cannot lock folders, such as some network drives, nothing is locked.
 
     Args:
-        folder: that is written into while the block runs.
+        folder: that the block writes into.
 
     Raises:
-        InputError: somebody else holds it, or it cannot be made or opened.
+        InputError: the folder is locked already, or it cannot be created or opened.
     """
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
@@ -41,7 +42,7 @@ def locked(folder: Path) -> Iterator[None]:
             take(handle, folder)
         yield
     finally:
-        with suppress(OSError):  # what was refused before it wrote anything leaves no empty folders
+        with suppress(OSError):  # removes created folders that are still empty; those with files raise OSError and stay
             for path in missing:
                 path.rmdir()
         if handle is not None:
@@ -52,7 +53,7 @@ def take(handle: int, folder: Path) -> None:
     """Locks an open folder.
 
     Raises:
-        InputError: it is locked.
+        InputError: the folder is locked already.
     """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,5 +61,5 @@ def take(handle: int, folder: Path) -> None:
         raise InputError(
             f"{folder}: another process is training in it; wait until that has ended, or choose another --out"
         ) from None
-    except OSError:  # a file system that knows no such locks
+    except OSError:  # this file system has no such locks
         pass

@@ -1,4 +1,4 @@
-"""metrics.jsonl: one line of metrics after another, each with the version of its format."""
+"""metrics.jsonl: one row of metrics per line, each with the version of its format."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Row = dict[str, Any]
 
 
 def add_row(path: Path, row: Row) -> None:
-    """Appends one line.
+    """Appends one row.
 
     Raises:
-        InputError: it cannot be written; the checkpoint before it stays.
+        InputError: the row cannot be written; the last checkpoint is kept.
     """
     try:
         with path.open("a", encoding="utf-8") as file:
@@ -27,17 +27,17 @@ def add_row(path: Path, row: Row) -> None:
 
 
 def cut_rows(path: Path, end: float) -> None:
-    """Keeps the rows before this epoch."""
+    """Removes the rows of this epoch and of later ones."""
     rows = [row for row in read_rows(path) if row["epoch"] < end]
     with replacing(path) as temporary:
         temporary.write_text("".join(map(as_line, rows)), encoding="utf-8")
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows; a last line that was cut off is left out.
+    """Returns the rows up to the first line that is incomplete or damaged.
 
     Raises:
-        InputError: a newer version wrote them.
+        InputError: another version wrote the rows.
     """
     if not path.exists():
         return []
@@ -56,5 +56,5 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def as_line(row: Row) -> str:
-    """A row as it stands in the file."""
+    """Returns a row as a line of the file."""
     return json.dumps({"format": FORMAT} | row) + "\n"

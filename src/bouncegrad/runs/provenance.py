@@ -1,4 +1,4 @@
-"""What a run folder says of its training data, in data.json, so that other data can be told from it."""
+"""Provenance of the training data: its description in data.json, by which other data are recognised."""
 
 from __future__ import annotations
 
@@ -15,28 +15,36 @@ from bouncegrad.data.trajectories import Trajectories
 
 FORMAT = 3  # of the run folder
 ABOUT: dict[str, Any] = {
-    **{
-        "format": int,
-        "source": str,
-        "summary": str,
-        "fingerprint": str,
-        "shape": list,
-        "features": list,
-        "scaling": dict,
-    },
-    **{"dt": float, "held_out": list | None, "read": dict | None},
+    "format": int,
+    "source": str,
+    "summary": str,
+    "fingerprint": str,
+    "shape": list,
+    "features": list,
+    "scaling": dict,
+    "dt": float,
+    "held_out": list | None,
+    "read": dict | None,
 }
+"""Entries that data.json must have, and their types."""
 
 READ: dict[str, Any] = {
-    **{"velocities": bool, "time_step": float | int | None, "angles": list | tuple},
+    "velocities": bool,
+    "time_step": float | int | None,
+    "angles": list | tuple,
     **dict.fromkeys(("edges", "edges_order", "resample", "groups", "kinds", "known", "new"), str | None),
 }
+"""Options of reading that data.json may have under `read`, and their types."""
 
 
-class Origin(NamedTuple):
-    """Where training data came from: the whole data set, the tasks held out of it, and how it was read from disk.
+class Provenance(NamedTuple):
+    """Where training data came from.
 
-    And the held-out loss of each number of edge types, where that was chosen with these data.
+    Args:
+        whole: the whole data set that the training part was taken from.
+        held_out: indices of its tasks that are not in the training part.
+        read: options with which the data set was read from disk.
+        losses: held-out loss of each number of edge types, where the number was chosen with these data.
     """
 
     whole: Trajectories
@@ -46,14 +54,14 @@ class Origin(NamedTuple):
 
 
 def fingerprint(data: Trajectories) -> str:
-    """SHA-256 of the states: tells whether two data sets are the same."""
+    """Returns the SHA-256 of the states; equal fingerprints mean equal states."""
     found = digest(data.x)
     assert found is not None
     return found
 
 
 def digest(array: np.ndarray | None) -> str | None:
-    """SHA-256 of shape and values."""
+    """Returns the SHA-256 of shape and values; None for no array."""
     if array is None:
         return None
     found = hashlib.sha256(str(array.shape).encode())
@@ -61,8 +69,17 @@ def digest(array: np.ndarray | None) -> str | None:
     return found.hexdigest()
 
 
-def describe(data: Trajectories, scaling: Scaling, origin: Origin, known: np.ndarray | None = None) -> dict[str, Any]:
-    """What data.json keeps of the training data and of the data set it was taken from."""
+def describe(
+    data: Trajectories, scaling: Scaling, provenance: Provenance, known: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Returns the content of data.json.
+
+    Args:
+        data: the training part.
+        scaling: fitted to the training part.
+        provenance: of the training part.
+        known: types of edges that need not be found, `[task, source, target]`, -1 where not known.
+    """
     return {
         "format": FORMAT,
         "source": data.source,
@@ -74,25 +91,28 @@ def describe(data: Trajectories, scaling: Scaling, origin: Origin, known: np.nda
         "kinds": list(data.kinds),
         "units": list(data.units),
         "entities": list(data.entities),
-        "fingerprint": fingerprint(origin.whole),
-        "mask": digest(origin.whole.mask),
+        "fingerprint": fingerprint(provenance.whole),
+        "mask": digest(provenance.whole.mask),
         "known": digest(known),
-        "held_out": origin.held_out,
-        "read": origin.read,
-        "held_out_losses": origin.losses or None,
+        "held_out": provenance.held_out,
+        "read": provenance.read,
+        "held_out_losses": provenance.losses or None,
         "scaling": {k: list(v) for k, v in asdict(scaling).items()},
     }
 
 
 def is_shape(about: dict[str, Any]) -> bool:
-    """Whether `shape` is four sizes, and there are as many names as it says: no edited number may claim the world."""
+    """Whether `shape` is four sizes that agree with the numbers of entities and features.
+
+    Without this check, an edited number could make the program claim any amount of memory.
+    """
     shape = about["shape"]
     whole = len(shape) == 4 and all(type(size) is int and size > 0 for size in shape)
     return whole and shape[2:] == [len(about["entities"]), len(about["features"])]
 
 
 def is_reading(read: dict[str, Any] | None) -> bool:
-    """Whether these are options of reading, each with a value that it may have."""
+    """Whether these are options of reading, each with a value of its type."""
     return all(name in READ and isinstance(value, READ[name]) for name, value in (read or {}).items())
 
 
@@ -100,7 +120,7 @@ def require_same(about: dict[str, Any], whole: Trajectories, folder: Path) -> No
     """Refuses another data set than the one that the training part was taken from.
 
     Raises:
-        InputError: other states, time steps, names of features or entities, or cells that were observed.
+        InputError: the states, the time step, the features, the entities, their kinds or the mask differ.
     """
     if about["fingerprint"] != fingerprint(whole):
         raise InputError(f"{whole.source}: is not the data that {folder} was trained on; give the same data")
@@ -111,5 +131,5 @@ def require_same(about: dict[str, Any], whole: Trajectories, folder: Path) -> No
         "kinds": list(whole.kinds),
     }
     for name, value in (now | {"mask": digest(whole.mask)}).items():
-        if about.get(name, value) != value:  # early runs say nothing of some
+        if about.get(name, value) != value:  # runs of early versions lack some entries
             raise InputError(f"{whole.source}: its {name} changed since {folder} was begun; give the data as it was")

@@ -1,7 +1,7 @@
-"""The rows of metrics as TensorBoard's event files in the run folder: every number under its key, against the epoch.
+"""The rows of metrics as event files of TensorBoard in the run folder: every number by its key, against the epoch.
 
-metrics.jsonl is what a run remembers; event files are written anew from it whenever training begins or goes on, so
-that no point stands twice. Their time is time in training: pauses between stopping and going on do not show.
+The event files are a copy of metrics.jsonl. Whenever training begins or is resumed, they are written again from the
+start, so that no point appears twice. Their times are times of training; pauses before a resume do not count.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def has_events(run: Run) -> bool:
 
 
 class Events:
-    """Takes rows as they are added to metrics.jsonl.
+    """Writes each row of metrics to an event file; called after the row was added to metrics.jsonl.
 
     Args:
-        run: whose folder gets the files.
+        run: the run whose folder holds the files.
 
     Raises:
-        InputError: the package is not installed.
+        InputError: the package tensorboard is not installed.
     """
 
     def __init__(self, run: Run) -> None:
@@ -46,7 +46,7 @@ class Events:
         self.writer: SummaryWriter | None = None
 
     def __call__(self, row: dict[str, Any]) -> None:
-        """Writes a row that is the last one of metrics.jsonl."""
+        """Writes a row, which must be the last one of metrics.jsonl."""
         if self.writer is None:
             self.begin(self.run.rows())
         else:
@@ -55,7 +55,10 @@ class Events:
         self.writer.flush()
 
     def begin(self, rows: list[dict[str, Any]]) -> None:
-        """A file with all rows so far; a TensorBoard that is open forgets what it read of the files before."""
+        """Replaces all event files by one with all rows so far.
+
+        `purge_step` makes a TensorBoard that is open discard the points of the earlier files.
+        """
         for path in self.run.folder.glob(FILES):
             path.unlink()
         self.writer = self.kind(str(self.run.folder), purge_step=0)
@@ -64,26 +67,26 @@ class Events:
             self.write(row)
 
     def write(self, row: dict[str, Any]) -> None:
-        """Every number of a row."""
+        """Writes every number of a row."""
         assert self.writer is not None
         for key, value in row.items():
             if key != "epoch" and isinstance(value, int | float):
                 self.writer.add_scalar(key, value, row["epoch"], walltime=self.start + row["seconds"])
 
     def complete(self) -> None:
-        """Writes all rows where training had ended before and added none."""
+        """Writes all rows if training added none because it had ended before."""
         if self.writer is None and self.run.rows():
             self.begin(self.run.rows())
 
     def close(self) -> None:
-        """Writes what is left; nothing of a training that was refused."""
+        """Closes the event file, if one was opened; a training that was refused has none."""
         if self.writer is not None:
             self.writer.close()
 
 
 @contextmanager
 def events(run: Run, wanted: bool) -> Iterator[Events | None]:
-    """For one training; nothing is loaded or written where none are wanted."""
+    """Provides the event files of one training; None, without loading TensorBoard, if they are not wanted."""
     made = Events(run) if wanted else None
     try:
         yield made

@@ -1,6 +1,8 @@
-"""The parts of the published search from settings: proposal, encoder and move, and the annealer."""
+"""From settings to the parts of a search: the search itself, its proposal with encoder and move, the annealer."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,27 +10,91 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bouncegrad.core.annealing import Fixed, Geometric, Tracked
-from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.couplings import Independent
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
 from bouncegrad.core.encoders.structure import Disguise, StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
+from bouncegrad.core.heat_bath import HeatBath
 from bouncegrad.core.marks import MARKS
 from bouncegrad.core.moves import flip_slot, redraw_all, redraw_group, redraw_slot
+from bouncegrad.core.priors import Prior
 from bouncegrad.core.proposals import InTurn, Learned, Truth, Uniform
 from bouncegrad.core.residual import Residual
-from bouncegrad.core.seams import Annealer, Encoder, Proposal
+from bouncegrad.core.seams import Annealer, ConditionalSearch, Coupling, Encoder, Proposal, Relational, Search
+from bouncegrad.core.search import Metropolis
+from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.settings.config import Config
+from bouncegrad.settings.parts import load, search_part
+from bouncegrad.settings.resolved import ResolvedConfig
+
+
+@dataclass(frozen=True)
+class SearchSetup:
+    """What a search is made from.
+
+    Args:
+        tasks: M.
+        composition: whose structures are searched.
+        config: settings.
+        group: which tasks have the same graph, numbered from 0.
+        coupling, prior: what is stated beforehand of edges, see `HeatBath`.
+    """
+
+    tasks: int
+    composition: Relational
+    config: ResolvedConfig
+    group: Int[Tensor, " M"]
+    coupling: Coupling
+    prior: Prior | None
+
+
+def build_search(
+    config: ResolvedConfig,
+    composition: Relational,
+    tasks: int,
+    group: Int[Tensor, " M"],
+    coupling: Coupling,
+    prior: Prior | None,
+) -> Search:
+    """The search that the settings name.
+
+    Raises:
+        InputError: something is stated beforehand that this search does not know.
+    """
+    part = search_part(config.search)
+    search: Search = load("search", part.builder)(SearchSetup(tasks, composition, config, group, coupling, prior))
+    stated = prior is not None or config.shared_graph or not isinstance(coupling, Independent)
+    if stated and not isinstance(search, ConditionalSearch):
+        raise InputError(
+            "known edges and other priors: only --search heat-bath keeps them; leave out one of the two"
+            if part.proposes
+            else f"setting search: {config.search} does not know priors; leave them out, or use --search heat-bath"
+        )
+    return search
+
+
+def heat_bath(setup: SearchSetup) -> HeatBath:
+    """The heat bath, for a graph of each task or for shared graphs."""
+    decay, coupling, prior = setup.config.evidence, setup.coupling, setup.prior
+    if setup.config.shared_graph:
+        return SharedGraph(decay, coupling=coupling, prior=prior, group=setup.group)
+    return HeatBath(setup.tasks, decay, coupling=coupling, prior=prior)
+
+
+def metropolis(setup: SearchSetup) -> Metropolis:
+    """The published search."""
+    return Metropolis(explain=setup.config.annealer == "residual")
+
 
 MOVES = {"edge": redraw_slot, "entity": redraw_group, "flip": flip_slot, "everything": redraw_all}
 
 
 def build_proposal(
-    config: Config,
+    config: ResolvedConfig,
     data: Trajectories,
-    composition: GraphComposition,
+    composition: Relational,
     generator: torch.Generator,
     truth: Int[np.ndarray, "M N N"] | None = None,
 ) -> Proposal:
@@ -39,9 +105,9 @@ def build_proposal(
     """
     groups, move = composition.groups, MOVES[config.move]
     if config.proposal == "truth":
-        return Truth(true_structures(config, data, composition, truth), groups, config.types, move)
+        return Truth(true_structures(config, data, composition, truth), groups, config.edge_types, move)
     if config.proposal == "uniform":
-        return Uniform(groups, config.types, move)
+        return Uniform(groups, config.edge_types, move)
     names = ("mlp", "structures") if config.encoder == "both" else (config.encoder,)
     learned = [
         Learned(
@@ -53,13 +119,13 @@ def build_proposal(
 
 
 def build_encoder(
-    config: Config, name: str, data: Trajectories, composition: GraphComposition, generator: torch.Generator
+    config: ResolvedConfig, name: str, data: Trajectories, composition: Relational, generator: torch.Generator
 ) -> Encoder:
     """The encoder of this name with fresh weights."""
     frames, features = data.shape[1], data.shape[3]
     if data.mask is not None and not data.mask.all():
         features += MARKS
-    choices, pairs, hidden = config.types, composition.pairs, config.encoder_hidden
+    choices, pairs, hidden = config.edge_types, composition.pairs, config.encoder_hidden
     if name == "mlp":
         return TrackEncoder(frames, features, choices, pairs, generator, hidden)
     if name == "cnn":
@@ -69,7 +135,7 @@ def build_encoder(
 
 
 def true_structures(
-    config: Config, data: Trajectories, composition: GraphComposition, truth: Int[np.ndarray, "M N N"] | None
+    config: ResolvedConfig, data: Trajectories, composition: Relational, truth: Int[np.ndarray, "M N N"] | None
 ) -> Int[Tensor, "M E"]:
     """What the oracle proposes."""
     if truth is None:
@@ -77,17 +143,16 @@ def true_structures(
             f"setting proposal: the oracle needs true edges, which {data.source} has not; give --edges TABLE, or "
             "another proposal"
         )
-    if truth.max() >= config.types:
+    if truth.max() >= config.edge_types:
         raise InputError(
-            f"setting proposal: true edges have type {truth.max()}, but there are {config.types} edge types; give "
+            f"setting proposal: true edges have type {truth.max()}, but there are {config.edge_types} edge types; give "
             f"--edge_types {truth.max() + 1}"
         )
     return adjacency_to_structure(torch.as_tensor(truth), composition.pairs)
 
 
-def build_annealer(config: Config) -> Annealer:
+def build_annealer(config: ResolvedConfig) -> Annealer:
     """What sets the temperature, from resolved settings."""
-    assert config.temperature is not None
     if config.annealer == "geometric":
         # A floor above 1 is where the cooling ends.
         return Geometric(config.temperature, hot=config.hot, floor=config.floor)

@@ -1,110 +1,110 @@
-"""Settings of a run: kinds, ranges, defaults and the named experiments. `build.py` makes objects of them."""
+"""Settings of a run: their kinds, ranges and defaults, and the presets. `build.py` makes objects of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, Self
 
 import yaml
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.settings.values import fits, in_words
+from bouncegrad.settings.checks import from_mapping, require, require_kinds, require_positive, require_whole, to_mapping
+from bouncegrad.settings.parts import COMPOSITIONS, HEADS, SEARCHES, in_words, is_known, search_part
 
-ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
-TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0
-SHORTEST_COOLING, LONGEST_COOLING = 600, 3000
 PINNED = "type 0 is no interaction"  # among what was stated beforehand
-FEW = 1024  # tasks that laws and their names are found from
-LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
-UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; a minute's are only guessed
-WIDEST = 2**16
-MINUTES = 5.0
-FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}
+WIDEST = 2**16  # of a layer; wider ones are slips of the pen
 PRESETS = Path(__file__).parent / "presets"
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of one run. None means: chosen from the data or from `search`, and written down when resolved.
+    """Settings of one run. None means: chosen from the data or from `search`, and stored when resolved.
 
     Args:
-        edge_types: K, how many edge modules there are; each edge gets one of them. auto: as many, 1 to 4, as held-out
-            tasks need; see `edge_types.py`.
-        search: heat-bath draws structures from their conditionals; paper proposes, tests, accepts (Alet et al. 2019).
-        proposal: what suggests structures to the paper's search; truth is an oracle, which reads the true edges.
-        encoder: network behind the learned proposal; mlp or cnn on tracks, structures or structures-flipped on present
-            structures, of which a fifth is made uniform or flipped, both for mlp and structures in turn.
-        encoder_hidden: width of its layers.
-        encoder_optimizer: what teaches it, at a rate of 0.001: sgd is the published one (momentum 0.9), adam learns
-            from hundreds of tasks.
-        move: edges that one proposal fills anew: one edge, those into one entity, one that gets another type than it
-            has (flip), everything.
-        annealer: what sets the temperature; geometric for heat-bath, tracked (acceptance) for paper by default;
-            residual goes by the errors in training.
-        temperature: the first temperature; 30 for geometric, exp(-9.8) for tracked and residual, 1 for fixed by
-            default.
-        floor: the temperature never falls below it.
-        cooling: gradient steps in which the geometric annealer reaches temperature 1 and structures are found; by
-            default 600, or more where these would show less than three tracks of each task, at most 70 % of a run.
-        hot: share of the cooling, at its start, with uniform structures, in which modules learn the mean law.
-        evidence: share of a task's evidence that is kept from visit to visit (heat-bath); by default so much that
-            visits of one and a half tracks are remembered.
-        candidates: pairs that may interact at all: k, the k entities nearest to each on average, or a table with the
-            columns source and target; all pairs by default. Other pairs do not interact, so type 0 is pinned.
-        symmetric: both directions of a pair share a type.
-        entity_types: an edge's type follows from the types of its two ends, of which there are this many; as with
-            charges, where `edge_types: 2, entity_types: 2` are like and unlike.
-        shared_graph: all tasks have the same graph, or those of each group where the data has groups, and their
-            evidence is pooled.
-        window: frames after which a graph may be another one: recordings are cut into windows of so many changes.
+        edge_types: K, the number of edge modules; each edge has one of them. auto: as many, 1 to 4, as held-out tasks
+            need; see `edge_types.py`.
+        composition: graph (messages along edges), or a composition of your own as my.module:Name.
+        search: heat-bath draws structures from their conditional probabilities; paper proposes, tests and accepts
+            (Alet et al. 2019); or a search of your own as my.module:Name.
+        proposal: what suggests structures to the search of the paper; truth is an oracle that reads the true edges.
+        encoder: network behind the learned proposal; mlp or cnn read tracks; structures or structures-flipped read
+            present structures, a fifth of which is made uniform or flipped; both takes mlp and structures in turn.
+        encoder_hidden: width of the layers of the encoder.
+        encoder_optimizer: optimizer of the encoder, at a rate of 0.001; sgd is the published one (momentum 0.9), adam
+            learns from hundreds of tasks.
+        move: edges that one proposal changes; edge (one edge), entity (the edges into one entity), flip (one edge,
+            which gets another type), everything.
+        annealer: what sets the temperature; by default geometric for heat-bath, tracked (by acceptance) for paper;
+            residual sets it by the errors in training.
+        temperature: the first temperature; by default 30 for geometric, exp(-9.8) for tracked and residual, 1 for
+            fixed.
+        floor: the temperature never falls below this.
+        cooling: gradient steps until the geometric annealer reaches temperature 1; by default 600, or more if 600
+            steps show less than three tracks of each task, at most 70 % of a run.
+        hot: share of the cooling, at its start, in which structures are uniform and modules learn the mean law.
+        evidence: share of the evidence on a task that is kept from visit to visit (heat-bath); by default visits worth
+            one and a half tracks are remembered.
+        candidates: pairs that may interact; a number k means the k entities nearest to each on average, a file means a
+            table with the columns source and target; by default all pairs. Other pairs do not interact, so type 0 is
+            pinned.
+        symmetric: both directions of a pair have the same type.
+        entity_types: number of types of entities; the type of an edge follows from the types of its two ends. For
+            charges, `edge_types 2, entity_types 2` means like and unlike.
+        shared_graph: all tasks, or all tasks of a group if the data has groups, have the same graph; their evidence is
+            added up.
+        window: number of changes after which the graph may change; recordings are cut into windows of this length.
         pinned: type 0 means "no interaction" and sends nothing.
-        sparsity: share of edges that are of the pinned type 0, before any data; 0.9 by default where it is pinned.
+        sparsity: expected share of edges of the pinned type 0, before any data; 0.9 by default if type 0 is pinned.
         loss: likelihood (one step, with learned variances) or rollout (squared error over `steps` frames).
-        steps: R, steps of a segment: 1 for likelihood, 10 for rollout by default.
-        segments: segments drawn per task and visit; by default so many that a visit costs the same for any data, and
-            for rollout 0, which takes one from every R-th frame on.
-        lags: L, frames before the present one whose changes modules see: for states that do not tell all of an
-            entity, such as a position without a velocity, or the sine of a phase without its cosine.
-        lagged: names of the features whose changes are seen; all by default. Leave out velocities and rates: their last
-            change is the force itself, from which modules could read a type instead of the edge.
-        polar: where the features have positions (x, y and z if there is one), edge modules see distance and direction
-            of two entities beside their states.
-        relative: positions are seen as differences between entities, by edge modules (messages) or by all (everything:
-            a law that is the same everywhere, so without walls); no sees them as they are, too.
-        momentum: what one entity sends to another it gets back negated; for laws of equal and opposite forces.
+        head: the likelihood of a change; gaussian, or one of your own as my.module:Name.
+        steps: R, steps of a segment; by default 1 for likelihood, 10 for rollout.
+        segments: segments drawn per task and visit; by default so many that a visit takes the same work for any data;
+            for rollout 0, which takes a segment from every R-th frame on.
+        lags: L, number of earlier frames whose changes the modules see; for states that lack a part, such as a
+            position without a velocity, or the sine of a phase without its cosine.
+        lagged: names of the features whose changes are seen; all by default. Leave out velocities and rates, because
+            their last change is the force itself, and modules could read a type from it instead of from the edge.
+        polar: if the features have positions (x, y, perhaps z), edge modules see distance and direction of two
+            entities beside their states.
+        relative: positions are seen as differences between entities, by edge modules (messages) or by all modules
+            (everything; the law is then the same everywhere, without walls); no shows the positions, too.
+        momentum: what one entity sends to another, it gets back negated; for laws of equal and opposite forces.
         edge_hidden: widths of the hidden layers of the edge modules.
         node_hidden: widths of the hidden layers of the node module.
         message: width of a message.
         activation: function between layers.
-        forecast: share of the run that is given to learning to forecast, by modules of their own, once structures are
-            found; 0, graphs alone, by default.
-        horizon: frames that forecasts are trained to run ahead, as far as tracks are long.
-        substeps: steps of the forecasting modules from one frame to the next; more follow close encounters better.
-        quantities: names of features that take few whole values and are quantities all the same, such as counts; what
-            looks like codes of categories is refused otherwise.
+        forecast: share of the run in which modules of their own learn to forecast, after structures are found; by
+            default 0, no such stage.
+        horizon: frames that forecasts are trained to run ahead, at most the length of the tracks.
+        substeps: steps of the forecasting modules from one frame to the next; more steps follow close encounters
+            better.
+        quantities: names of features that have few whole values but are quantities, such as counts; other features
+            that look like codes of categories are refused.
         batch: tasks per gradient step.
-        mirror: every visit sees a task mirrored, one of the eight ways of a square: for few tasks whose law does not
-            know left from right.
+        mirror: each visit shows a task mirrored in one of the eight ways of a square; for few tasks whose law does not
+            distinguish left from right.
         optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
             adam for rollout.
-        learning_rate: first rate; by default 0.01 for muon, up to 0.02 in runs of less than 2,400 gradient steps, and
-            0.003 for adam.
-        rate: how it falls; on a cosine to 2 % of it, or by half on each plateau, when 40 passes have not lowered the
-            loss (as published).
+        learning_rate: first rate; by default 0.003 for adam and 0.01 for muon, up to 0.02 in runs of less than 2,400
+            gradient steps.
+        rate: how the rate falls; cosine (to 2 %), or plateau (halved when 40 passes have not lowered the loss, as
+            published).
         clip: gradients are scaled down to this norm.
-        epochs: passes over the tasks; reproducible to the bit.
-        minutes: a limit of time, used where epochs are not given: a run is fitted to it, and done before after ten
-            times the steps of its cooling, where structures cool; 5 by default.
-        holdout: share of the tasks that is kept for `evaluate`, where the data has no parts of its own.
+        epochs: passes over the tasks; with the same seed the result is the same to the bit.
+        minutes: limit of time, used if epochs are not given; 5 by default. A run ends earlier after ten times the
+            steps of its cooling.
+        holdout: share of the tasks that is kept for `evaluate`, if the data has no parts of its own.
         seed: seed of every random draw.
         threads: threads of matrix products; all cores by default.
-        device: cpu, cuda (a graphics card), or auto: a graphics card where there is one.
+        device: cpu, cuda (a graphics card), or auto (a graphics card if there is one).
     """
 
     edge_types: int | Literal["auto"] = 2
-    search: Literal["heat-bath", "paper"] = "heat-bath"
+    composition: str = "graph"
+    search: str = "heat-bath"
     proposal: Literal["uniform", "learned", "truth"] = "uniform"
     encoder: Literal["mlp", "cnn", "structures", "structures-flipped", "both"] = "mlp"
     encoder_hidden: int = 128
@@ -124,6 +124,7 @@ class Config:
     pinned: bool = False
     sparsity: float | None = None
     loss: Literal["likelihood", "rollout"] | None = None
+    head: str = "gaussian"
     steps: int | None = None
     segments: int | None = None
     lags: int = 0
@@ -153,29 +154,18 @@ class Config:
     device: Literal["auto", "cpu", "cuda"] = "cpu"
 
     def __post_init__(self) -> None:
-        def check(name: str, good: bool, remedy: str) -> None:
-            if not good:
-                raise InputError(f"setting {name}: {getattr(self, name)!r} cannot be used; {remedy}")
-
-        for name, hint in get_type_hints(type(self)).items():
-            check(name, fits(getattr(self, name), hint), f"give {in_words(hint)}")
-        auto = self.edge_types == "auto"
-        check("edge_types", auto or 1 <= self.types <= 64, "give a whole number from 1 to 64, or auto")
-        likelihood = self.loss != "rollout" and self.search == "heat-bath"
-        check("edge_types", not auto or likelihood, "it goes by likelihoods, of --search heat-bath")
-        check("edge_types", auto or self.types > 1 or not self.pinned, "type 0 is none, and there is no other")
-        check("hot", 0 <= self.hot < 1, "give a share from 0, below 1")
-        check("evidence", self.evidence is None or 0 <= self.evidence < 1, "give a share from 0, below 1")
-        check("holdout", 0 <= self.holdout < 1, "give a share from 0, below 1")
-        check("forecast", 0 <= self.forecast < 1, "give a share from 0, below 1")
+        require_kinds(self)
+        check = partial(require, self)
+        for name, table in (("composition", COMPOSITIONS), ("search", SEARCHES), ("head", HEADS)):
+            check(name, is_known(getattr(self, name), table), f"give {in_words(table)}")
+        for name in ("hot", "evidence", "holdout", "forecast"):
+            value = getattr(self, name)
+            check(name, value is None or 0 <= value < 1, "give a share from 0, below 1")
+        require_whole(self, 1, "batch", "steps", "epochs", "cooling", "horizon", "window")
+        require_positive(self, "learning_rate", "clip", "minutes", "temperature", "floor")
         check("substeps", 1 <= self.substeps <= 100, "give a whole number from 1 to 100")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
-        for name in ("batch", "steps", "epochs", "cooling", "horizon"):
-            check(name, getattr(self, name) is None or getattr(self, name) >= 1, "give a whole number from 1")
-        for name in ("learning_rate", "clip", "minutes", "temperature", "floor"):
-            value = getattr(self, name)
-            check(name, value is None or 0 < value <= 1e30, "give a number above 0, at most 1e30")
-        # Far beyond what helps, and far below what takes all memory or brings down the threads' library.
+        # Far above what helps, and far below what takes all memory or stops the library of threads.
         check("threads", self.threads is None or 1 <= self.threads <= 1024, "give a whole number from 1 to 1024")
         check("segments", self.segments is None or 0 <= self.segments <= 10**6, "give a whole number from 0 to 10^6")
         check("lags", 0 <= self.lags <= 1000, "give a whole number from 0 to 1000")
@@ -186,94 +176,58 @@ class Config:
             widths = getattr(self, name)
             good = len(widths) > 0 and all(1 <= width <= WIDEST for width in widths)
             check(name, good, f"give at least one width, each from 1 to {WIDEST}")
-        check("proposal", self.search == "paper" or self.proposal == "uniform", "only --search paper uses proposals")
-        check("move", self.search == "paper" or self.move == "entity", "only --search paper uses proposals")
+        self._check_types()
+        self._check_search()
+        self._check_priors()
+
+    def _check_types(self) -> None:
+        check, k = partial(require, self), self.edge_types
+        good = k == "auto" if isinstance(k, str) else 1 <= k <= 64
+        check("edge_types", good, "give a whole number from 1 to 64, or auto")
+        likelihood = self.loss != "rollout" and not self.proposes
+        check("edge_types", k != "auto" or likelihood, "it goes by likelihoods, of --search heat-bath")
+        check("edge_types", k != 1 or not self.pinned, "type 0 is none, and there is no other")
+        if (a := self.entity_types) is not None:
+            check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
+            check("entity_types", k != "auto", "they say how many edge types there are; give --edge_types as a number")
+            lead = sorted({2, a * (a + 1) // 2, a * a})
+            given = f"with edge_types {k}; {a} lead to {', '.join(map(str, lead))} edge types"
+            check("entity_types", k in lead, given)
+
+    def _check_search(self) -> None:
+        check = partial(require, self)
+        check("proposal", self.proposes or self.proposal == "uniform", "only --search paper uses proposals")
+        check("move", self.proposes or self.move == "entity", "only --search paper uses proposals")
         encoders = {"encoder": self.encoder == "mlp", "encoder_optimizer": self.encoder_optimizer == "sgd"}
         for name, default in encoders.items():
             check(name, self.proposal == "learned" or default, "only --proposal learned has an encoder")
-        tests = self.search == "paper" or self.annealer not in ("tracked", "residual")
-        check("annealer", tests, "only --search paper has an acceptance")
-        check(
-            "annealer", self.annealer != "residual" or self.loss != "likelihood", "it goes by errors of --loss rollout"
-        )
+        accepts = self.proposes or self.annealer not in ("tracked", "residual")
+        check("annealer", accepts, "only --search paper has an acceptance")
+        of_errors = self.annealer != "residual" or self.loss != "likelihood"
+        check("annealer", of_errors, "it goes by errors of --loss rollout")
         floored = self.temperature is None or self.floor <= self.temperature
         check("floor", floored, f"give at most the first temperature, {self.temperature}")
-        check("window", self.window is None or self.window >= 1, "give a whole number from 1")
+        check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
+        likelihood = self.loss == "likelihood" or (self.loss is None and not self.proposes)
+        check("head", likelihood or self.head == "gaussian", "only --loss likelihood has a likelihood of changes")
+
+    def _check_priors(self) -> None:
+        check = partial(require, self)
         both = self.window is not None and self.shared_graph
         check("window", not both, "windows have graphs of their own, --shared_graph has one for all")
         check("symmetric", not self.symmetric or self.entity_types is None, "entity types alone say more")
         check("candidates", not isinstance(self.candidates, int) or self.candidates >= 1, "give a whole number from 1")
         for name in ("symmetric", "entity_types"):
             check(name, self.candidates is None or not getattr(self, name), "it needs all pairs, without --candidates")
-        if (a := self.entity_types) is not None:
-            check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
-            check("entity_types", not auto, "they say how many edge types there are; give --edge_types as a number")
-            lead = sorted({2, a * (a + 1) // 2, a * a})
-            given = f"with edge_types {self.edge_types}; {a} lead to {', '.join(map(str, lead))} edge types"
-            check("entity_types", self.types in lead, given)
         check("sparsity", self.sparsity is None or 0 < self.sparsity < 1, "give a share above 0, below 1")
         check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned, which says that type 0 is none")
         for name in ("symmetric", "entity_types", "shared_graph", "pinned", "candidates"):
-            check(name, self.search == "heat-bath" or not getattr(self, name), "only --search heat-bath knows it")
-        check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
-
-    def resolve(self, shape: tuple[int, int, int, int], groups: int = 1) -> Config:
-        """The same settings, every None that depends on the data (M, T, N, D) or on `search` filled in.
-
-        `groups` is how many groups of tasks have a graph in common, where they have.
-        """
-        m, t, n, _ = shape
-        if t < self.lags + 2:
-            raise InputError(
-                f"setting lags: {self.lags} lags need {self.lags + 2} frames, the data has {t}; give fewer lags"
-            )
-        t -= self.lags
-        paper = self.search == "paper"
-        annealer = self.annealer or ("tracked" if paper else "geometric")
-        loss = self.loss or ("rollout" if paper else "likelihood")
-        steps = self.steps or (1 if loss == "likelihood" else min(10, t - 1))
-        if steps >= t:
-            raise InputError(
-                f"setting steps: {steps} steps need {steps + self.lags + 1} frames, the data has {t + self.lags}; "
-                "give fewer steps"
-            )
-        segments = self.segments
-        if segments is None:
-            drawn = round(ROWS_A_VISIT / (min(self.batch, m) * n))
-            segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
-        optimizer = self.optimizer or ("muon" if loss == "likelihood" else "adam")
-        minutes = None if self.epochs else self.minutes or MINUTES
-        steps_to_come = self.epochs * -(-m // self.batch) if self.epochs else STEPS_A_MINUTE * (minutes or 0.0)
-        haste = min(max((UNHURRIED / steps_to_come) ** 0.5, 1.0), 2.0)
-        evidence = self.evidence
-        if evidence is None:
-            evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
-        # Visits to each of the tasks that names are found from, times batches of one pass.
-        visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
-        cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, FEW) // self.batch))), LONGEST_COOLING)
-        pinned = self.pinned or self.candidates is not None
-        pooled = -(-min(self.batch, m) // groups) if self.shared_graph else 1  # log-likelihoods are sums of so many
-        return replace(
-            self,
-            annealer=annealer,
-            optimizer=optimizer,
-            learning_rate=self.learning_rate or {"muon": 0.01 * haste, "adam": 0.003}[optimizer],
-            temperature=self.temperature or FIRST_TEMPERATURE[annealer] * pooled,
-            loss=loss,
-            steps=steps,
-            segments=segments,
-            evidence=evidence,
-            cooling=self.cooling or cooling,
-            pinned=pinned,
-            sparsity=self.sparsity or (0.9 if pinned else None),
-            minutes=minutes,
-        )
+            check(name, not self.proposes or not getattr(self, name), "only --search heat-bath knows it")
 
     @property
-    def types(self) -> int:
-        """K, once it is a number."""
-        assert not isinstance(self.edge_types, str), "edge types are chosen before"
-        return self.edge_types
+    def proposes(self) -> bool:
+        """Whether the search proposes and tests; otherwise it draws from conditional probabilities."""
+        return search_part(self.search).proposes
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -290,24 +244,13 @@ class Config:
         )
 
     def to_yaml(self) -> str:
-        """As YAML, lists in one line."""
-        return yaml.safe_dump(
-            {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}, sort_keys=False
-        )
+        """The settings as YAML, lists in one line."""
+        return yaml.safe_dump(to_mapping(self), sort_keys=False)
 
     @classmethod
-    def from_mapping(cls, values: dict[str, Any], source: str) -> Config:
-        """From a mapping read from `source`, numpy's numbers and lists welcome; unknown keys are refused."""
-        known = {f.name for f in fields(cls)}
-        unknown = [name for name in values if name not in known]
-        if unknown:
-            raise InputError(f"{source}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
-        plain = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in values.items()}
-        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
-        try:
-            return cls(**settings)
-        except InputError as error:
-            raise InputError(f"{source}: {error}") from None
+    def from_mapping(cls, values: dict[str, Any], source: str) -> Self:
+        """From a mapping read from `source`; unknown settings are refused."""
+        return from_mapping(cls, values, source)
 
 
 def preset(name: str, elsewhere: Iterable[str] = ()) -> Path:

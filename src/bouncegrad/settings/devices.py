@@ -1,4 +1,4 @@
-"""Where a run computes: on which device, and with how many threads."""
+"""The device and the number of threads of a run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from bouncegrad.data.errors import InputError
 
 DEVICES = ("auto", "cpu", "cuda")
-LARGEST_KEPT = 2**25 - 2**13  # bytes: the largest block that glibc learns from
+LARGEST_KEPT = 2**25 - 2**13  # bytes: a block just below the largest size that glibc adapts its threshold to
 
 
 def device_named(name: str) -> torch.device:
-    """`cpu`, `cuda`, or the one that `auto` stands for: a graphics card where there is one.
+    """Returns the device of this name; `auto` is a graphics card if there is one, else the CPU.
 
     Raises:
-        InputError: `cuda` where none can be used, or another name.
+        InputError: there is no graphics card for `cuda`, or the name is unknown.
     """
     if name not in DEVICES:
         raise InputError(f"option device: {name!r} is not known; choose {', '.join(DEVICES)}")
@@ -28,11 +28,12 @@ def device_named(name: str) -> torch.device:
 
 @contextmanager
 def computing(device: str, threads: int | None) -> Iterator[torch.device]:
-    """New tensors are made on this device, and matrix products of the CPU run with so many threads; then as before."""
+    """Sets the device of new tensors and the number of threads of matrix products on the CPU, while the block runs."""
     where, before = device_named(device), torch.get_num_threads()
     torch.set_num_threads(threads or before)
-    # glibc returns what is freed to the system past twice the largest block it was ever given back, and wide networks
-    # then fault every page of their activations in anew, a quarter of a step. So it is given a large one.
+    # glibc returns freed memory to the system if it exceeds twice the largest block that was ever freed. Wide networks
+    # then cause a page fault for every page of their activations in each step, which costs a quarter of its time.
+    # Freeing one large block beforehand avoids this.
     torch.empty(LARGEST_KEPT, dtype=torch.uint8, device="cpu")
     try:
         with nullcontext() if where.type == "cpu" else where:

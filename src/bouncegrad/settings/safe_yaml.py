@@ -1,4 +1,4 @@
-"""YAML from outside, kept plain: a few aliases of aliases would stand for more values than memory holds."""
+"""Reading YAML without aliases: a few lines of nested aliases could expand to more values than fit into memory."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import yaml
 
 
 def load_plain(text: str) -> Any:
-    """What a YAML text without aliases says.
+    """Returns the values in a YAML text.
 
     Raises:
-        ValueError: it has an alias.
-        yaml.YAMLError: it is no YAML.
+        ValueError: the text has an alias.
+        yaml.YAMLError: the text is not YAML.
     """
     require_plain(text)
     return yaml.safe_load(text)
 
 
 def require_plain(text: str) -> None:
-    """Refuses a text with aliases (`*name`); one that is no YAML is left to who reads it.
+    """Refuses a text with aliases (`*name`); a text that is not YAML passes, since reading it will fail.
 
     Raises:
-        ValueError: names the line.
+        ValueError: names the line and the alias.
     """
     try:
         for token in yaml.scan(text):

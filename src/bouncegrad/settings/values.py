@@ -1,4 +1,4 @@
-"""Whether a value is of the kind that an annotation asks for, and that kind in words."""
+"""Checks a value against the annotation of a setting, and describes the annotation in words."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ WORDS: dict[Any, str] = {
     tuple[str, ...]: "a list of names",
     tuple[str | int, ...]: "a list such as [64-64]",
 }
+"""What to give for each kind of setting, for messages."""
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a setting may hold `value`; whole numbers count as numbers, truth values and infinities do not."""
+    """Whether `value` is of the kind `hint`. Whole numbers count as numbers; true, false and infinities do not."""
     if get_origin(hint) in (Union, UnionType):
         return any(fits(value, kind) for kind in get_args(hint))
     if get_origin(hint) is Literal:
@@ -31,7 +32,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def in_words(hint: Any) -> str:
-    """What to give, for messages.
+    """Returns what to give for a setting of this kind, for messages.
 
     Example:
         >>> in_words(int | None), in_words(Literal["silu", "relu"])

@@ -1,1 +1,1 @@
-"""Published tables rerun here: `bouncegrad benchmark accuracy` and `bouncegrad benchmark speed`."""
+"""Tables of `bouncegrad benchmark`: accuracy, forecasts and speed, measured here beside published values."""

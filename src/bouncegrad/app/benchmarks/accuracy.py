@@ -1,4 +1,4 @@
-"""Edge accuracy on fresh tasks, row by row beside what is published; what is done already is not run again."""
+"""Edge accuracy on new tasks, beside published values; rows that are measured already are not measured again."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import numpy as np
 
 from bouncegrad.app.benchmarks.machine import machine
 from bouncegrad.app.benchmarks.rows import kept
-from bouncegrad.app.progress import bar, training_numbers
+from bouncegrad.app.training import train_with_bar
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.fitting.stages import train
 from bouncegrad.models.evaluation import evaluate
 from bouncegrad.settings.config import Config
 
@@ -30,13 +29,13 @@ class Row:
 
     Args:
         name: of the row.
-        system: what is simulated.
-        published: the best published accuracy, from 50,000 training tasks, and where from.
-        tasks, entities: of training.
-        new_entities: of the fresh tasks; by default as many as in training.
+        system: the system to simulate.
+        published: the best published accuracy, from 50,000 training tasks, and its source.
+        tasks, entities: number of training tasks, and of their entities.
+        new_entities: number of entities of the new tasks; by default as many as in training.
         noise: standard deviation of the noise on every number.
-        minutes: limit of the training.
-        settings: of training, besides.
+        minutes: time limit of training.
+        settings: other settings of training.
     """
 
     name: str
@@ -50,7 +49,7 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def data(self, seed: int) -> tuple[Trajectories, Trajectories]:
-        """Training tasks and fresh ones."""
+        """Returns training tasks and new tasks."""
         train = simulate(self.system, self.tasks, entities=self.entities, frames=FRAMES, seed=seed)
         entities = self.new_entities or self.entities
         new = simulate(self.system, NEW_TASKS, entities=entities, frames=FRAMES, seed=NEW_SEED + seed)
@@ -94,7 +93,7 @@ ROWS = (
 
 
 def run(rows: Sequence[Row], seeds: Sequence[int], minutes: float | None, folder: Path) -> Iterator[dict[str, Any]]:
-    """Figures of every row and seed, in order, each kept in a file of `folder` as soon as it is known."""
+    """Yields the figures of every row and seed; each is written to a file of `folder` as soon as it is measured."""
     for row in rows:
         limit = row.minutes if minutes is None else minutes
         for seed in seeds:
@@ -103,17 +102,12 @@ def run(rows: Sequence[Row], seeds: Sequence[int], minutes: float | None, folder
 
 
 def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
-    """Trains and evaluates one row."""
+    """Trains and evaluates one row; returns its figures."""
     data, new = row.data(seed)
     start = time.perf_counter()
-    with bar(f"{row.name}, seed {seed}") as show:
-        model, _, rows = train(
-            Config(seed=seed, minutes=minutes, **row.settings),
-            data,
-            report=lambda figures, progress: show(progress, training_numbers(figures)),
-        )
+    model, rows = train_with_bar(f"{row.name}, seed {seed}", Config(seed=seed, minutes=minutes, **row.settings), data)
     seconds = time.perf_counter() - start
-    numbers = evaluate(model, new, split="fresh tasks").numbers
+    numbers = evaluate(model, new, split="new tasks").numbers
     named = (
         "edge_accuracy",
         "edge_accuracy_symmetric",
@@ -133,13 +127,13 @@ def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
         "settings": dict(row.settings),
         **{name: numbers[name] for name in named},
         "least_squares": numbers["baselines"]["least_squares"]["edge_accuracy"],
-        "names": rows[-1]["names"],
+        "labels": rows[-1]["labels"],
         "machine": machine(),
     }
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Lines of cells: row, training tasks, seconds, mean and worst accuracy of the seeds, and what is published."""
+    """Returns lines of cells: row, training tasks, seconds, mean and worst accuracy of the seeds, published value."""
     lines = [["row", "tasks", "seconds", "seeds", "accuracy", "worst", "symmetric", "calibration", "published"]]
     for name in dict.fromkeys(result["row"] for result in results):
         same = [result for result in results if result["row"] == name]

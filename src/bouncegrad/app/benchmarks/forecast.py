@@ -1,7 +1,8 @@
-"""Forecast errors on fresh tasks beside what is published; long trainings can be interrupted and go on.
+"""Forecast errors on new tasks, beside published values; a training that was interrupted is resumed.
 
-Published errors are normalised by the range of 50,000 training tasks. The range grows with the number of tasks, so it
-is taken from as many simulations here, however few a row is trained on; the static error shows whether that agrees.
+Published errors are normalised by the range of 50,000 training tasks. The range grows with the number of tasks.
+Therefore it is taken from 50,000 simulations here, too, also if a row is trained on fewer. The error of the static
+forecast shows whether the ranges agree.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ import numpy as np
 from bouncegrad.app.benchmarks.accuracy import FRAMES, NEW_SEED
 from bouncegrad.app.benchmarks.machine import machine
 from bouncegrad.app.benchmarks.rows import kept
-from bouncegrad.app.progress import bar, training_numbers
+from bouncegrad.app.training import train_with_bar
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.fitting.stages import train
 from bouncegrad.models.evaluation import evaluate
 from bouncegrad.models.forecasts import forecast
 from bouncegrad.models.model import Model
@@ -60,14 +60,14 @@ DRAWN = ("static", "NRI", "Alet 2019", "NRI, true graph")
 
 @dataclass(frozen=True)
 class Row:
-    """One system, five entities.
+    """One line of the table: a system with five entities.
 
     Args:
         name: of the row.
-        system: what is simulated.
-        tasks: of training.
-        minutes: limit of the training.
-        settings: of training, besides.
+        system: the system to simulate.
+        tasks: number of training tasks.
+        minutes: time limit of training.
+        settings: other settings of training.
     """
 
     name: str
@@ -84,7 +84,7 @@ ROWS = (
 
 
 def run(rows: Sequence[Row], seeds: Sequence[int], minutes: float | None, folder: Path) -> Iterator[dict[str, Any]]:
-    """Figures of every row and seed, in order, each kept in a file of `folder`, beside its run and its picture."""
+    """Yields the figures of every row and seed; each is written to `folder`, with its run and its picture."""
     for row in rows:
         limit = row.minutes if minutes is None else minutes
         for seed in seeds:
@@ -95,22 +95,15 @@ def run(rows: Sequence[Row], seeds: Sequence[int], minutes: float | None, folder
 
 
 def measure(row: Row, seed: int, minutes: float, run: Run) -> dict[str, Any]:
-    """Trains one row, or goes on where it was interrupted, and evaluates it."""
+    """Trains one row, or resumes its training, and evaluates it; returns its figures."""
     data = simulate(row.system, row.tasks, frames=FRAMES, seed=seed)
     new = simulate(row.system, NEW_TASKS, frames=NEW_FRAMES, seed=NEW_SEED + seed)
     config = Config(seed=seed, minutes=minutes, **row.settings)
-    with bar(f"{row.name}, seed {seed}") as show:
-        model, _, rows = train(
-            config,
-            data,
-            run,
-            resume=run.checkpoint.exists(),
-            report=lambda figures, progress: show(progress, training_numbers(figures)),
-        )
+    model, rows = train_with_bar(f"{row.name}, seed {seed}", config, data, run, resume=run.checkpoint.exists())
     start = time.perf_counter()
     model = with_range_of(model, simulate(row.system, RANGE_TASKS, frames=FRAMES, seed=seed))
-    kipf = evaluate(model, new, FRAMES, split="fresh tasks", protocol="kipf")
-    alet = evaluate(model, new, FRAMES, split="fresh tasks", protocol="alet")
+    kipf = evaluate(model, new, FRAMES, split="new tasks", protocol="kipf")
+    alet = evaluate(model, new, FRAMES, split="new tasks", protocol="alet")
     return {
         "row": row.name,
         "system": row.system,
@@ -130,13 +123,13 @@ def measure(row: Row, seed: int, minutes: float, run: Run) -> dict[str, Any]:
 
 
 def with_range_of(model: Model, data: Trajectories) -> Model:
-    """The same model, whose errors are normalised by the range of other recordings."""
+    """Returns the same model; its errors are normalised by the range of other recordings."""
     found = Scaling.fit(data)
     return replace(model, scaling=replace(model.scaling, low=found.low, high=found.high))
 
 
 def coverage(model: Model, new: Trajectories) -> dict[str, float]:
-    """Share of the true values within the intervals of a forecast from the last context frame, by horizon."""
+    """Returns, by horizon, the share of true values within the intervals of a forecast from the last context frame."""
     found = forecast(model, new, max(HORIZONS), FRAMES)
     truth = new.x[:, FRAMES : FRAMES + max(HORIZONS)]
     within = ((found.low <= truth) & (truth <= found.high)).mean((0, 2, 3))
@@ -144,7 +137,7 @@ def coverage(model: Model, new: Trajectories) -> dict[str, float]:
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Lines of cells: what is forecast and by what, accuracy of the edges, errors at 1, 10 and 20 steps, and source."""
+    """Returns lines of cells: system, forecast, errors at 1, 10 and 20 steps, accuracy of the edges, source."""
     lines = [["system", "forecast", *(f"error at {h}" for h in HORIZONS), "edges", "measured"]]
     for result in results:
         where = f"here, seed {result['seed']}, {result['training_tasks']:,} tasks, {result['training_seconds']:.0f} s"
@@ -160,12 +153,12 @@ def table(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def cells(errors: Any) -> list[str]:
-    """Errors in three digits."""
+    """Returns errors with three digits."""
     return ["-" if error is None else f"{error:.2e}" for error in errors]
 
 
 def picture(result: Mapping[str, Any], path: Path) -> None:
-    """Error against horizon, with the published points drawn in."""
+    """Draws the error against the horizon, with the published points."""
     from bouncegrad.results.plots import error_by_horizon
     from bouncegrad.results.style import figure, save
 

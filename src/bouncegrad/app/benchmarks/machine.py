@@ -1,4 +1,4 @@
-"""What a figure was measured on."""
+"""The machine that figures are measured on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bouncegrad import __version__
 
 
 def machine() -> dict[str, object]:
-    """Processor, cores, threads and versions."""
+    """Returns processor, cores, threads and versions."""
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),

@@ -1,4 +1,4 @@
-"""What tables of rows share: rows are chosen by name, and what is measured already is not measured again."""
+"""Rows of tables: they are chosen by name, and a row that is measured already is not measured again."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """Its own."""
+        """The name of the row."""
 
 
 AnyRow = TypeVar("AnyRow", bound=Named)
 
 
 def chosen(names: Sequence[str], rows: Sequence[AnyRow]) -> tuple[AnyRow, ...]:
-    """The rows of these names, all for none.
+    """Returns the rows with these names, or all rows if no name is given.
 
     Raises:
-        InputError: there is none of a name; lists those there are.
+        InputError: no row has a name; the message lists all names.
     """
     known = {row.name: row for row in rows}
     if unknown := [name for name in names if name not in known]:
-        raise InputError(f"row {unknown[0]!r} is not known; choose of {', '.join(known)}")
+        raise InputError(f"row {unknown[0]!r} is not known; choose from {', '.join(known)}")
     return tuple(known[name] for name in names) or tuple(rows)
 
 
 def kept(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The figures of a file, which is written as soon as they are known."""
+    """Returns the figures in a file; if it does not exist, measures and writes them."""
     if path.exists():
         found: dict[str, Any] = json.loads(path.read_text())
         return found

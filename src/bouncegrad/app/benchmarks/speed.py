@@ -1,4 +1,4 @@
-"""How fast: time to an accuracy, arithmetic rate of a training step, tasks per second of inference."""
+"""Speed: time to reach an accuracy, arithmetic rate of a training step, tasks per second of inference."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from bouncegrad.app.benchmarks.accuracy import NEW_SEED
 from bouncegrad.app.benchmarks.machine import machine
 from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
@@ -23,16 +24,17 @@ from bouncegrad.results.metrics import edge_accuracy, relabelling
 from bouncegrad.settings.build import build
 from bouncegrad.settings.config import Config, preset
 from bouncegrad.settings.devices import computing
+from bouncegrad.settings.resolved import resolve
 
 WANTED = (0.892, 0.95, 0.98)
 LIMITS = (0.15, 0.25, 0.35, 0.5, 1.0, 2.0, 5.0)  # minutes
 TASKS, NEW_TASKS, MANY = 1000, 200, 2000
 WIDE = {"edge_hidden": (256, 256), "node_hidden": (256, 256, 256), "message": 256, "activation": "relu", "batch": 128}
-REPEATS, LONGEST = 12, 8.0  # calls, or seconds
+REPEATS, LONGEST = 12, 8.0  # calls at most; seconds at most
 
 
 def run(seeds: Sequence[int]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and figures of each part, as soon as they are known; the first part for every seed, the others for one."""
+    """Yields the name and the figures of each part; the first part is measured for every seed, the others for one."""
     every = []
     for seed in seeds:
         data = simulate("charged", TASKS, seed=seed)
@@ -54,7 +56,7 @@ def run(seeds: Sequence[int]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def time_to(data: Trajectories, new: Trajectories, seed: int) -> tuple[Model, dict[str, float | None]]:
-    """The shortest limits of training whose run is that right on new tasks; evaluation is not counted."""
+    """Returns a model, and for each accuracy on new tasks the seconds of the shortest training that reaches it."""
     reached: dict[str, float | None] = {str(wanted): None for wanted in WANTED}
     for limit in LIMITS:
         start = time.perf_counter()
@@ -71,22 +73,22 @@ def time_to(data: Trajectories, new: Trajectories, seed: int) -> tuple[Model, di
 
 
 def mean_of(seconds: Sequence[float | None]) -> float | None:
-    """None where one was not reached."""
+    """Returns the mean, or None if one accuracy was not reached."""
     known = [found for found in seconds if found is not None]
     return round(fmean(known), 1) if len(known) == len(seconds) else None
 
 
 def published() -> dict[str, Any]:
-    """Settings of the preset charged5-paper."""
+    """Returns the settings of the preset charged5-paper."""
     settings = yaml.safe_load(preset("charged5-paper").read_text())
     return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 def step_rate(data: Trajectories, settings: dict[str, Any]) -> dict[str, float]:
-    """GFLOP/s of the search and of the gradient step, against a plain matrix product of the same width."""
-    config = Config(**settings).resolve(data.shape)
+    """Returns GFLOP/s of the search, of the gradient step, and of a matrix product of the same width."""
+    config = resolve(Config(**settings), data.shape)
     with computing(config.device, config.threads):
-        loop, batches = build(config, data, Scaling.fit(data))
+        loop, batches = build(config, data, Scaling.fit(data), torch.as_tensor(candidate_pairs(None, data)))
         batch = next(iter(batches(loop.generator)))
         z = loop.z[batch.tasks]
 
@@ -116,7 +118,7 @@ def step_rate(data: Trajectories, settings: dict[str, Any]) -> dict[str, float]:
 
 
 def inference_rate(model: Model, new: Trajectories) -> dict[str, float]:
-    """Tasks per second, from 49 frames each."""
+    """Returns tasks per second, with 49 frames each."""
     model.infer(new.select(slice(64)))
     start = time.perf_counter()
     model.infer(new)
@@ -125,7 +127,7 @@ def inference_rate(model: Model, new: Trajectories) -> dict[str, float]:
 
 
 def seconds_of(work: Callable[[], object]) -> float:
-    """Median time of a call, after two to warm up."""
+    """Returns the median time of a call, after two calls to warm up."""
     took: list[float] = []
     while len(took) < REPEATS + 2 and (len(took) < 5 or sum(took) < LONGEST):
         start = time.perf_counter()

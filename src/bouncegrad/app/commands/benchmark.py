@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bouncegrad.app.arguments import Parser, new_folder
 from bouncegrad.app.columns import columns
+from bouncegrad.app.parser import Parser
+from bouncegrad.app.recordings import new_folder
 from bouncegrad.data.errors import InputError
 
 NAMES = ("accuracy", "forecast", "speed")
 
 
 def main(words: list[str]) -> None:
-    """Reruns a table here, printed beside the published values."""
+    """Measures a table again, and prints it beside the published values."""
     parser = Parser("benchmark")
-    parser.add_argument("name", type=str, help="accuracy, forecast or speed")
-    parser.add_argument("--out", type=str, default="benchmark", help="folder of figures; those there are kept")
-    parser.add_argument("--rows", type=str | None, help="rows of the table, such as springs5,charged5")
+    parser.add_argument("name", type=str, help="the table to measure: accuracy, forecast or speed")
+    parser.add_argument(
+        "--out", type=str, default="benchmark", help="folder of figures; a figure that it has is not measured again"
+    )
+    parser.add_argument("--rows", type=str | None, help="rows of the table, such as springs5,charged5 (default: all)")
     parser.add_argument("--seeds", type=str, default="0", help="seeds, such as 0,1,2")
-    parser.add_argument("--minutes", type=float | None, help="limit of each training (default: of each row)")
+    parser.add_argument("--minutes", type=float | None, help="time limit of each training (default: that of each row)")
     args = parser.parse_args(words)
     if args.name not in NAMES:
         raise InputError(f"benchmark {args.name!r} is not known; choose {', '.join(NAMES)}")
@@ -36,7 +39,7 @@ def main(words: list[str]) -> None:
 
 
 def rows(name: str, names: list[str], seeds: list[int], minutes: float | None, out: str) -> None:
-    """One row of a table after the other; the table at the end."""
+    """Measures the rows of a table one after another, and prints the table at the end."""
     from bouncegrad.app.benchmarks import accuracy, forecast
     from bouncegrad.app.benchmarks.rows import chosen
 
@@ -53,7 +56,7 @@ def rows(name: str, names: list[str], seeds: list[int], minutes: float | None, o
 
 
 def speeds(seeds: list[int], out: str) -> None:
-    """Part by part; all of them as JSON at the end."""
+    """Measures and prints speed part by part, and writes all parts as JSON."""
     from bouncegrad.app.benchmarks.speed import run
     from bouncegrad.data.files import replacing
 

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 
-from bouncegrad.app.arguments import READING, Parser, add_data_options
+from bouncegrad.app.arguments import add_data_options, add_json_option
+from bouncegrad.app.parser import Parser
+from bouncegrad.app.recordings import READING
 
 
 def main(words: list[str]) -> None:
-    """Writes B and says what it cannot hold."""
+    """Writes the target, and prints what its format cannot keep."""
     parser = Parser("convert")
     parser.add_argument("source", type=str, help="file or folder to read, of any known format")
     parser.add_argument(
         "target",
         type=str,
-        help="file (.npz, .csv) or folder (.mmap) to write; {part} or {task} in it write a file for each part or task",
+        help="file (.npz, .csv) or folder (.mmap) to write; with {part} or {task} in its name, one of each",
     )
     parser.add_argument(
         "--format",
         type=str | None,
-        help="format to write, where the target's name does not say: npz, mmap, csv, wide, kipf, alet, dnri, netsim",
+        metavar="NAME",
+        help="format, if the name of the target does not say it: npz, mmap, csv, wide, kipf, alet, dnri, netsim",
     )
     parser.add_argument("--force", action="store_true", help="replace existing files")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    add_data_options(parser, part="part to read, and to write in a folder of parts (default: all, if there is a place)")
+    add_json_option(parser)
+    add_data_options(
+        parser, part="part to read, and to write in a folder of parts (default: all, if the target can hold them)"
+    )
     args = parser.parse_args(words)
 
     from bouncegrad.data.conversion import convert

@@ -1,4 +1,4 @@
-"""`bouncegrad demo`: the main job on a built-in default, from nothing to a report."""
+"""`bouncegrad demo`: simulates, trains, infers, evaluates and reports, with built-in settings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 
 import yaml
 
-from bouncegrad.app.arguments import Parser, add_quiet_option, told
-from bouncegrad.app.commands.train import resume_command, train_in
+from bouncegrad.app.arguments import add_quiet_option, printer
+from bouncegrad.app.parser import Parser
 from bouncegrad.app.progress import bar
+from bouncegrad.app.resuming import resume_command
+from bouncegrad.app.training import Job, train_in
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
 from bouncegrad.runs.folder import Run
 from bouncegrad.runs.lock import locked
-from bouncegrad.runs.provenance import Origin
+from bouncegrad.runs.provenance import Provenance
 from bouncegrad.settings.config import Config, preset
 
 TRAINING_TASKS, NEW_TASKS = 1000, 200
@@ -25,12 +27,16 @@ OWN_FILES = FIRST_FILES | {"run", "edges.csv", "result.npz", "report.html"}
 
 
 def main(words: list[str]) -> int:
-    """Simulates charged particles, learns their laws without labels, infers new tasks, evaluates and reports."""
+    """Simulates charged particles, learns their laws without labels, and infers and evaluates new tasks."""
     parser = Parser("demo")
     parser.add_argument("--out", type=str, default="demo", help="folder to write")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
-    parser.add_argument("--minutes", type=float | None, help="time for training (default: 1)")
-    parser.add_argument("--epochs", type=int | None, help="passes instead of minutes: the same numbers every time")
+    parser.add_argument("--minutes", type=float | None, help="time limit of training (default: 1)")
+    parser.add_argument(
+        "--epochs",
+        type=int | None,
+        help="passes over the tasks, instead of --minutes; gives the same numbers every time",
+    )
     add_quiet_option(parser)
     args = parser.parse_args(words)
     settings = yaml.safe_load(preset("demo").read_text()) | {"seed": args.seed, "epochs": args.epochs}
@@ -40,22 +46,23 @@ def main(words: list[str]) -> int:
     out = Path(args.out)
     with locked(out):
         clear(out)
-        return shown_in(out, config, words, args.quiet)
+        return run_in(out, config, words, args.quiet)
 
 
-def shown_in(out: Path, config: Config, words: list[str], quiet: bool = False) -> int:
-    """All of it, into an empty folder."""
-    start, say = time.perf_counter(), told(quiet)
+def run_in(out: Path, config: Config, words: list[str], quiet: bool = False) -> int:
+    """Runs the whole demo into an empty folder; returns the exit status."""
+    start, print_line = time.perf_counter(), printer(quiet)
     with bar("simulating charged", shown=not quiet) as show:
         data = simulate("charged", TRAINING_TASKS, frames=TRAINING_FRAMES, seed=config.seed)
         show(0.8)
         new = simulate("charged", NEW_TASKS, frames=NEW_FRAMES, seed=config.seed + 1)
     save(data, out / "train.npz")
     save(new, out / "new.npz")
-    say(f"simulated five charged particles: {data.summary()}")
-    say(f"training without labels for about {config.minutes:g} min" if not config.epochs else "training")
+    print_line(f"simulated five charged particles: {data.summary()}")
+    print_line(f"training without labels for about {config.minutes:g} min" if not config.epochs else "training")
     run = Run(out / "run")
-    status = train_in(run, config, data, Origin(data), resume_command(out / "train.npz", run), quiet=quiet)
+    job = Job(config, data, Provenance(data))
+    status = train_in(run, job, resume_command(out / "train.npz", run), quiet=quiet)
     if status:
         return status
 
@@ -70,18 +77,18 @@ def shown_in(out: Path, config: Config, words: list[str], quiet: bool = False) -
     evaluation.result.save(out / "result.npz")
     write_edges_csv(evaluation.result, out / "edges.csv")
     run_report(run, model, " ".join(["bouncegrad demo", *words]), new, evaluation, out / "report.html")
-    say(f"\n{NEW_TASKS} new tasks, {evaluation.numbers['context_frames']} frames each:")
-    say(evaluation_tables(evaluation.numbers))
-    say(f"\nedge accuracy {evaluation.numbers['edge_accuracy']:.4f}, {time.perf_counter() - start:.0f} s in all")
+    print_line(f"\n{NEW_TASKS} new tasks, {evaluation.numbers['context_frames']} frames each:")
+    print_line(evaluation_tables(evaluation.numbers))
+    print_line(f"\nedge accuracy {evaluation.numbers['edge_accuracy']:.4f}, {time.perf_counter() - start:.0f} s in all")
     print(f"edges:  {out / 'edges.csv'}\nreport: {(out / 'report.html').resolve()}")
     return 0
 
 
 def clear(out: Path) -> None:
-    """Removes what an earlier demo left in the folder; other files are never touched.
+    """Removes the files of an earlier demo from the folder; other files are never touched.
 
     Raises:
-        InputError: it holds files that are not the demo's, or lacks those that every demo writes first.
+        InputError: the folder has files that are not the demo's, or lacks those that every demo writes first.
     """
     import shutil
 
@@ -93,5 +100,5 @@ def clear(out: Path) -> None:
         if file.is_file():
             file.unlink()
             continue
-        with locked(file):  # which somebody may be training in, so that folders come first
+        with locked(file):  # another process may be training in it; this is why folders are removed before files
             shutil.rmtree(file)

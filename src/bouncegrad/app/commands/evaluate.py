@@ -7,14 +7,9 @@ import json
 from jsonargparse import Namespace
 
 from bouncegrad.app import regression
-from bouncegrad.app.arguments import (
-    Parser,
-    add_data_options,
-    add_device_option,
-    load_data,
-    require_in_use,
-    warn_if_unfinished,
-)
+from bouncegrad.app.arguments import add_data_options, add_device_option, add_json_option
+from bouncegrad.app.parser import Parser
+from bouncegrad.app.recordings import load_data, require_groups_used, warn_if_unfinished
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.runs.folder import Run
@@ -22,22 +17,23 @@ from bouncegrad.runs.provenance import fingerprint
 
 
 def main(words: list[str]) -> None:
-    """Prints the numbers beside the baselines."""
+    """Prints the measures of a model beside those of the baselines."""
     if any(map(regression.is_run, words)):
         return regression.evaluate(words)
     parser = Parser("evaluate")
     parser.add_argument("run", type=str, help="run folder of a trained model")
     parser.add_argument("data", type=str, help="file or folder; of the training data only held-out tasks are used")
-    parser.add_argument("--context", type=int | None, help="frames that are looked at (default: as in training)")
+    parser.add_argument("--context", type=int | None, help="number of frames to read (default: as in training)")
     parser.add_argument(
         "--protocol",
         type=str,
         default="free",
-        help="from where forecasts are made: free (from the last context frame), or as published, kipf (20 frames from "
-        "the frame after the context) or alet (10 frames from every 10th of the context)",
+        metavar="{free,kipf,alet}",
+        help="where forecasts begin: free (at the last context frame); or as published, kipf (20 frames from the frame "
+        "after the context) or alet (10 frames from every 10th frame of the context)",
     )
-    parser.add_argument("--inner_steps", type=int | None, help="runs on regression tasks only: steps of adaptation")
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument("--inner_steps", type=int | None, help="only for runs on regression tasks: steps of adaptation")
+    add_json_option(parser)
     add_data_options(parser)
     add_device_option(parser)
     args = parser.parse_args(words)
@@ -64,18 +60,18 @@ def main(words: list[str]) -> None:
     print(describe_split(numbers))
     print(f"{evaluation_tables(numbers)}\n")
     if numbers["reliability"]:
-        said = [f"{sure:.0%} sure, {right:.0%} right ({count:,})" for sure, right, count in numbers["reliability"]]
-        print(f"edges by how sure their type is: {'; '.join(said)}")
+        bins = [f"{stated:.0%} stated, {right:.0%} right ({n:,})" for stated, right, n in numbers["reliability"]]
+        print(f"edges by the probability of their type: {'; '.join(bins)}")
     if numbers["undetermined"]:
         print(f"undetermined, with no type at {DETERMINED:.0%}: {numbers['undetermined']:.1%} of the edges")
     if numbers["relabelling"] is not None:
-        print(f"inferred types 0, 1, ... were renamed to {numbers['relabelling']}, once for all tasks")
+        print(f"inferred types 0, 1, ... were relabelled to {numbers['relabelling']}, once for all tasks")
 
 
 def test_tasks(run: Run, path: str, args: Namespace) -> tuple[Trajectories, str]:
-    """The tasks that a run is evaluated on, in words too: not those it was trained on, where others are known."""
-    require_in_use(args, run.config())
-    data, part = load_data(path, args, "test", tell=not getattr(args, "json", True))
+    """Returns the tasks that a run is evaluated on, and their description; of the training data only held-out tasks."""
+    require_groups_used(args, run.config())
+    data, part = load_data(path, args, "test", print_notes=not getattr(args, "json", True))
     about = run.about()
     if part is not None:
         return data, f"part {part} of {path}"

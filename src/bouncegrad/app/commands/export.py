@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from bouncegrad.app.arguments import Parser
+from bouncegrad.app.parser import Parser
 from bouncegrad.data.errors import InputError
 
 
@@ -14,13 +14,13 @@ def main(words: list[str]) -> None:
     parser = Parser("export")
     parser.add_argument("result", type=str, help="folder that `bouncegrad infer` wrote, or its result.npz")
     parser.add_argument(
-        "--to", type=Literal["csv", "graphml"], required=True, help="csv: one table; graphml: a file each"
+        "--to", type=Literal["csv", "graphml"], required=True, help="csv: one table; graphml: one file per task"
     )
     parser.add_argument("--out", type=str | None, help="file or folder to write (default: in RESULT)")
     parser.add_argument(
-        "--undirected", action="store_true", help="csv: one row a pair, both directions decoded together"
+        "--undirected", action="store_true", help="csv: one row per pair, with one type for both directions"
     )
-    parser.add_argument("--without_type", type=int | None, help="graphml: leave out edges of this type")
+    parser.add_argument("--without_type", type=int | None, metavar="TYPE", help="graphml: leave out edges of this type")
     args = parser.parse_args(words)
 
     from bouncegrad.results.export import write_edges_csv, write_graphml

@@ -5,17 +5,9 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import (
-    Parser,
-    add_device_option,
-    add_drawn_options,
-    add_known_option,
-    load_known,
-    load_new,
-    new_folder,
-    told,
-    warn_if_unfinished,
-)
+from bouncegrad.app.arguments import add_device_option, add_drawn_options, add_known_option, printer
+from bouncegrad.app.parser import Parser
+from bouncegrad.app.recordings import load_known, load_new, new_folder, warn_if_unfinished
 from bouncegrad.runs.folder import Run
 
 
@@ -25,7 +17,11 @@ def main(words: list[str]) -> None:
     add_drawn_options(parser)
     add_known_option(parser)
     parser.add_argument(
-        "--window", type=int, help="one graph for every so many frames, neighbours in mind (default: one for all)"
+        "--window",
+        type=int,
+        metavar="FRAMES",
+        help="infer one graph for each window of this many frames, with the evidence of neighbouring windows (default: "
+        "one graph for all frames)",
     )
     add_device_option(parser)
     args = parser.parse_args(words)
@@ -49,7 +45,7 @@ def main(words: list[str]) -> None:
             result = infer_windows(model, data, args.window, args.context, known)
         seconds = time.perf_counter() - start
     if args.window is not None:
-        task *= len(result.tasks) // len(data.tasks)  # its first window
+        task *= len(result.tasks) // len(data.tasks)  # the first window of the task
     folder = new_folder(args.out)
     result.save(folder / "result.npz")
     write_edges_csv(result, folder / "edges.csv")
@@ -57,21 +53,21 @@ def main(words: list[str]) -> None:
     graph_picture(result, task, folder / "graph.svg", 0 if pinned else None)
     files = [str(folder / name) for name in ("edges.csv", "result.npz", "graph.svg")]
     m, n = result.edges.shape[:2]
-    open_share = float(result.undetermined.sum() / (m * n * (n - 1)))
+    undetermined = float(result.undetermined.sum() / (m * n * (n - 1)))
     if args.json:
         about = {"tasks": m, "entities": n, "context_frames": result.context, "part": part, "seconds": seconds}
-        about["undetermined"] = open_share
+        about["undetermined"] = undetermined
         print(json.dumps(about | {"priors": list(result.priors), "files": files}))
         return
     what = "tasks" if args.window is None else "windows"
-    say = told(args.quiet)
-    say(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
-    if open_share:
-        say(f"{open_share:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
-    if model.config.types == 1:
-        say("there is one edge type: what everybody does to everybody alike, possibly nothing")
+    print_line = printer(args.quiet)
+    print_line(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
+    if undetermined:
+        print_line(f"{undetermined:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
+    if model.config.edge_types == 1:
+        print_line("there is one edge type: all pairs interact in the same way, or not at all")
     elif not pinned:
-        say("no type is known to mean absence; train with --pinned, and type 0 does")
+        print_line("no type is known to mean absence; train with --pinned, then type 0 means it")
     if result.priors:
-        say(f"stated beforehand: {', '.join(result.priors)}")
+        print_line(f"stated beforehand: {', '.join(result.priors)}")
     print("\n".join(f"wrote {file}" for file in files))

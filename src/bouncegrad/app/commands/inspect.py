@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from bouncegrad.app.arguments import Parser, add_data_options, load_data
+from bouncegrad.app.arguments import add_data_options, add_json_option
 from bouncegrad.app.columns import baseline_table
+from bouncegrad.app.parser import Parser
+from bouncegrad.app.recordings import load_data
 from bouncegrad.data.formats import load, parts, recognise
 from bouncegrad.data.inspection import inspect
 from bouncegrad.data.trajectories import Trajectories
@@ -15,13 +17,15 @@ UNKNOWN = "baselines: not available, since the true edges are not known; give th
 
 
 def main(words: list[str]) -> None:
-    """Prints what is in the data, what looks wrong, and if asked how far simple scores find the true edges."""
+    """Prints what is in the data, what looks wrong, and with `--baselines` how well simple scores find the edges."""
     parser = Parser("inspect")
-    parser.add_argument("data", type=str, help="file or folder")
+    parser.add_argument("data", type=str, help="file or folder of recordings")
     parser.add_argument(
-        "--baselines", action="store_true", help="how far correlation, distance and others alone find the true edges"
+        "--baselines",
+        action="store_true",
+        help="also measure how well simple scores, such as correlation, find the true edges",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    add_json_option(parser)
     add_data_options(parser, train=True)
     args = parser.parse_args(words)
     data, part = load_data(args.data, args, "train")
@@ -36,7 +40,7 @@ def main(words: list[str]) -> None:
 
 
 def baselines(data: Trajectories) -> dict[str, dict[str, float | None]]:
-    """What simple scores of all frames say of the edges, for as many types as the truth has.
+    """Returns how well simple scores of all frames find the edges, for as many types as the truth has.
 
     Raises:
         InputError: a value is not finite.

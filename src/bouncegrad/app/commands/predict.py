@@ -5,23 +5,17 @@ from __future__ import annotations
 import json
 import time
 
-from bouncegrad.app.arguments import (
-    Parser,
-    add_device_option,
-    add_drawn_options,
-    load_new,
-    new_folder,
-    told,
-    warn_if_unfinished,
-)
+from bouncegrad.app.arguments import add_device_option, add_drawn_options, printer
+from bouncegrad.app.parser import Parser
+from bouncegrad.app.recordings import load_new, new_folder, warn_if_unfinished
 from bouncegrad.runs.folder import Run
 
 
 def main(words: list[str]) -> None:
-    """Writes RESULT/forecast.csv, forecast.npz and a picture of the first task."""
+    """Writes RESULT/forecast.csv, forecast.npz and a picture of one task."""
     parser = Parser("predict")
     add_drawn_options(parser)
-    parser.add_argument("--steps", type=int, default=20, help="frames ahead")
+    parser.add_argument("--steps", type=int, default=20, help="number of frames to forecast")
     add_device_option(parser)
     args = parser.parse_args(words)
 
@@ -48,6 +42,7 @@ def main(words: list[str]) -> None:
         about = {"tasks": len(data.tasks), "steps": args.steps, "context_frames": found.context, "part": part}
         print(json.dumps(about | {"interval": INTERVAL, "seconds": seconds, "files": files}))
         return
-    told(args.quiet)(f"{len(data.tasks)} tasks, {args.steps} frames after the first {found.context}, {seconds:.1f} s")
-    told(args.quiet)(f"{INTERVAL:.0%} of the futures lie between _low and _high")
+    print_line = printer(args.quiet)
+    print_line(f"{len(data.tasks)} tasks, {args.steps} frames after the first {found.context}, {seconds:.1f} s")
+    print_line(f"{INTERVAL:.0%} of the futures lie between _low and _high")
     print("\n".join(f"wrote {file}" for file in files))

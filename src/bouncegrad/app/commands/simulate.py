@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bouncegrad.app.arguments import Parser, add_quiet_option
+from bouncegrad.app.arguments import add_quiet_option
+from bouncegrad.app.parser import Parser
 from bouncegrad.app.progress import bar
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import save
@@ -14,16 +15,19 @@ from bouncegrad.data.simulate import SYSTEMS, simulate
 
 def main(words: list[str]) -> None:
     """Simulates and writes one file."""
-    parser = Parser("simulate")
-    parser.add_argument("system", type=str, help="; ".join(f"{k}: {v.description}" for k, v in SYSTEMS.items()))
-    parser.add_argument("--tasks", type=int, required=True, help="how many simulations")
-    parser.add_argument("--out", type=str, required=True, help="file to write, .npz or .csv, or folder, .mmap")
+    lines = "\n".join(f"  {name}: {system.description}" for name, system in SYSTEMS.items())
+    parser = Parser("simulate", epilog=f"systems:\n{lines}")
+    parser.add_argument("system", type=str, help="the system to simulate, see below")
+    parser.add_argument("--tasks", type=int, required=True, help="number of simulations")
+    parser.add_argument("--out", type=str, required=True, help="file (.npz or .csv) or folder (.mmap) to write")
     parser.add_argument("--entities", type=int, default=5, help="entities per task")
     parser.add_argument("--frames", type=int, default=49, help="frames per task")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation of observation noise")
-    parser.add_argument("--directed", action="store_true", help="draw both directions of a pair separately")
-    parser.add_argument("--threads", type=int | None, help="threads (default: all cores); the numbers stay the same")
+    parser.add_argument("--directed", action="store_true", help="draw the two directions of a pair independently")
+    parser.add_argument(
+        "--threads", type=int | None, help="number of threads (default: all cores); it does not change the result"
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     add_quiet_option(parser)
     args = parser.parse_args(words)

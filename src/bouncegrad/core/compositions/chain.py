@@ -1,4 +1,4 @@
-"""The chain: every slot's module sees what the one before made of the input.
+"""The chain: the module of each slot is applied to the output of the slot before.
 
 y = m_{z_S}(... m_{z_2}(m_{z_1}(x)))
 """
@@ -18,10 +18,10 @@ from bouncegrad.core.modules import ModulePool
 
 @final
 class Chain(FunctionComposition):
-    """S modules one after the other. A single slot and a single module are one plain network.
+    """S modules, one after the other. With one slot and one module it is a plain network.
 
     Raises:
-        ValueError: more than one slot, but outputs of a module do not fit the inputs of the next.
+        ValueError: there is more than one slot, and a module has not as many outputs as inputs.
 
     Source: Alet et al. 2018, section 3 ("functional composition").
     """
@@ -30,13 +30,13 @@ class Chain(FunctionComposition):
         super().__init__(pools, slots)
         inputs, outputs = self.module_library.inputs, self.module_library.outputs
         if slots > 1 and inputs != outputs:
-            raise ValueError(f"{inputs} inputs, {outputs} outputs; modules in a chain need equal")
+            raise ValueError(f"{inputs} inputs, {outputs} outputs; modules in a chain need equal numbers")
 
     def predict(
         self, weights: Weights, z: Int[Tensor, " S"], x: Float[Tensor, "P inputs"]
     ) -> Float[Tensor, "P outputs"]:
         weights = tied(weights, z)
         for s in range(self.slots):
-            here = {name: weight[s : s + 1] for name, weight in weights.items()}
-            x = filled(self.module_library, here, z[s : s + 1], x[None])[0]
+            of_slot = {name: weight[s : s + 1] for name, weight in weights.items()}
+            x = filled(self.module_library, of_slot, z[s : s + 1], x[None])[0]
         return x

@@ -1,14 +1,14 @@
-"""The forecaster: modules of their own that roll out, once structures are known.
+"""The forecaster: separate modules that roll out, once structures are known.
 
     x_{t+m/M} = x_{t+(m-1)/M} + change(Σ messages, x) / M           m = 1 ... M substeps of one frame
     loss      = mean_{h=1..R} w (x̂_{t+h} - x_{t+h})²  +  spread
     spread    = 0.683 max(u, 0) + 0.317 max(-u, 0),   u = log |error of one step| - log_variance / 2
 
-The likelihood finds the graph because it lets rare close encounters be; a forecast is judged by them. So the two have
-modules apart, and learning to forecast cannot harm inference. The spread, a log-variance of every feature's change,
-reads what the forecast reads and gives it no gradient; samples carry it on from frame to frame. It learns the width
-that 68.3 % of the errors lie within, one standard deviation of a normal distribution: errors have heavy tails, and a
-likelihood would follow the few that are largest.
+The likelihood finds the graph because it tolerates rare close encounters, but these dominate the error of a forecast.
+So forecasts have modules of their own, and learning to forecast cannot harm inference. The spread is a log-variance of
+every feature's change. It has the inputs of the forecast and gives them no gradient; samples add noise of this size in
+every frame. It learns the width that contains 68.3 % of the errors, one standard deviation of a normal distribution:
+errors have heavy tails, and a likelihood would follow the few largest errors.
 """
 
 from __future__ import annotations
@@ -21,15 +21,18 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.graph import GraphComposition, bounded
+from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.compositions.tamed import tamed
+from bouncegrad.core.heads import bounded
 from bouncegrad.core.marks import counted, mean_of
 from bouncegrad.core.modules import ModulePool
+from bouncegrad.core.seams import Composition
+from bouncegrad.data.errors import InputError
 
-# Of changes, in units of a typical one; wider noise drives samples to where nothing was ever seen.
+# Bounds, in units of a typical change. Wider noise would drive samples to states that the training data lack.
 LOG_VARIANCE = (-24.0, 2.0)
-WITHIN = 0.683
-TINY = 1e-12
+WITHIN = 0.683  # share of errors within one standard deviation of a normal distribution
+TINY = 1e-12  # keeps the logarithm of a zero error finite
 
 
 class Forecaster(nn.Module):
@@ -37,12 +40,12 @@ class Forecaster(nn.Module):
 
     Args:
         graph: modules that change a state.
-        weight: of each feature's squared error, in scaled units.
-        names: `Int[K]`, the type of `graph` that an inferred type is; a pinned one is silent.
-        spread_hidden: widths of the hidden layers of the spread; None: the second head of `graph` tells it.
+        weight: weight of each feature's squared error, in scaled units.
+        names: `Int[K]`, the type of `graph` for each inferred type; a pinned type sends nothing.
+        spread_hidden: widths of the hidden layers of the spread. None: the second output of `graph` is the spread.
         generator: draws the spread's first weights.
         substeps: M.
-        horizons: for how many frames ahead intervals are widened, see `spread.py`.
+        horizons: number of frames ahead for which intervals are widened, see `spread.py`.
     """
 
     weight: Tensor
@@ -72,7 +75,7 @@ class Forecaster(nn.Module):
 
     @torch.no_grad()
     def begin_from(self, trained: GraphComposition) -> None:
-        """Takes over what trained modules of the same widths say of the mean; a pinned type has none."""
+        """Copies the weights of the mean from trained modules of the same widths; a pinned type has no weights."""
         kept = [k for k in range(len(self.names)) if self.names[k] >= self.graph.pinned]
         modules = [k - trained.pinned for k in kept]
         for new, old in zip(self.graph.edge.parameters(), trained.edge.parameters(), strict=True):
@@ -83,7 +86,7 @@ class Forecaster(nn.Module):
     def on(
         self, entities: int, pairs: Int[Tensor, "2 E"] | None = None, kinds: Sequence[int] | None = None
     ) -> Forecaster:
-        """The same modules (shared, not copied) on other entities, by default of the same kinds, or candidate pairs."""
+        """Returns the same modules (shared, not copied) on other entities or pairs; by default kinds stay the same."""
         other = copy.copy(self)
         other._modules = self._modules | {"graph": self.graph.on(entities, pairs, kinds)}
         return other
@@ -104,7 +107,7 @@ class Forecaster(nn.Module):
         return self.graph.groups
 
     def rollout(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
-        """R = `steps` frames, free-running from the states `x`, without noise."""
+        """Returns R = `steps` frames, free-running from the states `x`, without noise."""
         z, frames = self.names[z], []
         for _ in range(steps):
             x = self.graph.moved(x, self.frame(x, z)[0])
@@ -114,7 +117,7 @@ class Forecaster(nn.Module):
     def sample(
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], noise: Float[Tensor, "B 1 R N D"]
     ) -> Float[Tensor, "B C R N D"]:
-        """The same with what the modules cannot tell: in every frame `change + exp(log_variance / 2) noise`."""
+        """Returns such frames with noise: the change of every frame is `change + exp(log_variance / 2) noise`."""
         z, frames = self.names[z], []
         for drawn in noise.unbind(2):
             change, inputs = self.frame(x, z)
@@ -123,15 +126,15 @@ class Forecaster(nn.Module):
         return torch.stack(frames, 2)
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
-        """Squared error of rollouts over the segments, in units of `weight`, and the spread's."""
+        """Returns the weighted squared error of rollouts over the segments, plus the loss of the spread."""
         squared, spread = self.errors(batch, z)
         loss = (squared + spread).mean(1)
-        # A rollout that has left all bounds: the step is left out, the run goes on.
+        # A rollout may overflow. With an infinite loss the guard leaves out this step, and the run goes on.
         loss = torch.where(loss.isnan(), torch.inf, loss)
         return loss if batch.weights is None else loss * batch.weights
 
     def errors(self, batch: Batch, z: Int[Tensor, "B E"]) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C"]]:
-        """Weighted squared error of each segment's rollout, and the loss of the spread of its first change."""
+        """Returns the weighted squared error of each segment's rollout, and the spread's loss of its first change."""
         z, graph = self.names[z], self.graph
         states = graph.with_history(batch.segments)
         counts = counted(batch.segments, graph.features, graph.lags, rolled=True)
@@ -157,7 +160,7 @@ class Forecaster(nn.Module):
     def frame(
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
     ) -> tuple[Float[Tensor, "B C N D"], Float[Tensor, "B*C*N inputs"]]:
-        """The change to the next frame, in units of the training part's changes, and what the first substep has read.
+        """Returns the change to the next frame, in units of the training part's changes, and the first substep's input.
 
         `z` holds types of `graph`.
         """
@@ -174,7 +177,7 @@ class Forecaster(nn.Module):
     def log_variance(
         self, inputs: Float[Tensor, "B*C*N inputs"], x: Float[Tensor, "B C N D+H"]
     ) -> Float[Tensor, "B C N D"]:
-        """Of the change; without gradient to what was read."""
+        """Returns the log-variance of the change. A separate spread gives no gradient to its inputs."""
         if self.spread is None:
             return self.graph.heads(self.graph.of_kinds(self.graph.node, inputs), x.shape[:3])[1]
         raw = self.graph.of_kinds(self.spread, inputs.detach())
@@ -182,15 +185,36 @@ class Forecaster(nn.Module):
 
 
 def spread_loss(error: Tensor, log_variance: Tensor) -> Tensor:
-    """Least where 68.3 % of the errors are within one standard deviation, however large the others are.
+    """Returns a loss that is least if 68.3 % of the errors are within one standard deviation, whatever the others are.
 
-    Source: quantile regression (Koenker and Bassett 1978), of the logarithm.
+    Source: quantile regression (Koenker and Bassett 1978), applied to the logarithm.
     """
     above = error.abs().clamp(min=TINY).log() - log_variance / 2
     return torch.maximum(WITHIN * above, (WITHIN - 1) * above)
 
 
-def as_forecaster(trained: GraphComposition) -> Forecaster:
-    """Modules that were trained to infer, where none were trained to forecast."""
+def as_forecaster(trained: Composition) -> Forecaster | None:
+    """Returns a forecaster with modules that were trained to infer, for runs without a forecasting stage.
+
+    Compositions other than a graph cannot forecast: None.
+    """
+    if not isinstance(trained, GraphComposition):
+        return None
     names = torch.arange(trained.choices)
     return Forecaster(trained, torch.ones(trained.features), names, None, torch.Generator())
+
+
+def as_graph(composition: Composition, asking: str) -> GraphComposition:
+    """Returns the composition as a graph composition.
+
+    Args:
+        composition: any.
+        asking: what needs a graph composition, for the message.
+
+    Raises:
+        InputError: it is another one.
+    """
+    if not isinstance(composition, GraphComposition):
+        what = f"{asking}: only the composition graph can do this, not {type(composition).__name__}"
+        raise InputError(f"{what}; leave it out, or train with --composition graph")
+    return composition

@@ -1,4 +1,4 @@
-"""What sums and chains share: slots that any module may fill, and the squared error at some points.
+"""The common part of sums and chains: slots that any module may fill, and the squared error at some points.
 
 loss_b = mean_p (y_p - predict(z_b, x_p))²
 """
@@ -19,9 +19,9 @@ from bouncegrad.core.points import RegressionBatch
 
 
 class FunctionComposition(nn.Module, ABC):
-    """A function for each task, made of modules in slots; abstract, a composition says what `predict` does.
+    """A function for each task, made of modules in slots. This class is abstract: each composition defines `predict`.
 
-    Every slot is a group of its own, so a proposal draws one slot of each task anew (as published).
+    Every slot is a group of its own, so a proposal changes one slot of each task (as published).
 
     Args:
         pools: the module types; every slot may hold a module of any of them.
@@ -35,25 +35,25 @@ class FunctionComposition(nn.Module, ABC):
 
     @property
     def choices(self) -> int:
-        """K, the modules of all types together."""
+        """K, the number of modules of all types together."""
         return self.module_library.modules_count
 
     def weights(self, z: Int[Tensor, "B S"]) -> Weights:
-        """What each task would adapt: the weights of its modules, `[B, S, ...]`; differentiable in the modules."""
+        """Returns the weights of each task's modules, `[B, S, ...]`, for adaptation; differentiable in the modules."""
         return self.module_library.taken(z)
 
     @abstractmethod
     def predict(
         self, weights: Weights, z: Int[Tensor, " S"], x: Float[Tensor, "P inputs"]
     ) -> Float[Tensor, "P outputs"]:
-        """One task's function with these weights `[S, ...]`, its own or the shared ones."""
+        """Returns the outputs of one task's function with these weights `[S, ...]`, shared or adapted."""
 
     def forward(
         self, x: Float[Tensor, "B P inputs"], z: Int[Tensor, "B S"], weights: Weights | None = None
     ) -> Float[Tensor, "B P outputs"]:
-        """Every task's function at its points; with weights of each task's own if they are given."""
+        """Returns the outputs of each task's function at its points; `weights` replaces the shared weights."""
         return vmap(self.predict)(self.weights(z) if weights is None else weights, z, x)
 
     def loss(self, batch: RegressionBatch, z: Int[Tensor, "B S"]) -> Float[Tensor, " B"]:
-        """Mean squared error of each task at the points that are judged."""
+        """Returns the mean squared error of each task at its judged points."""
         return (self(batch.judged.x, z) - batch.judged.y).square().mean((1, 2))

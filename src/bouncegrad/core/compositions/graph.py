@@ -14,9 +14,7 @@ filling is a sum of projected messages.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -24,14 +22,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
+from bouncegrad.core.compositions.graph_settings import Inputs, Messages, Networks, Place
 from bouncegrad.core.compositions.pair_view import PairView
+from bouncegrad.core.heads import LOG_VARIANCE, bounded, widened
 from bouncegrad.core.marks import counted, mean_of, present, unmarked
-from bouncegrad.core.modules import Activation, ModulePool, Path
-from bouncegrad.core.structures import edge_index, incoming_edges
+from bouncegrad.core.modules import ModulePool
+from bouncegrad.core.structures import edge_index, incoming_edges, outer_sum
 from bouncegrad.data.scaling import Scaling
 
-Likelihood = Literal["learned", "shared"]
-LOG_VARIANCE = (-16.0, 6.0)
 ROWS_AT_ONCE, WORK_AT_ONCE = 2**15, 2**28  # rows, and rows times squared width, that stay in the cache
 CARD = 64  # times as many on a graphics card, which wants all of its processors busy
 
@@ -40,30 +38,17 @@ class GraphComposition(nn.Module):
     """Entities that act on each other along edges; the edge type says which edge module carries the message.
 
     Args:
-        entities: N.
+        place: the entities, the candidate pairs and the kinds of entities.
         features: D.
         edge_types: K.
         scaling: of the training part; its sizes of changes and of differences between entities are kept as buffers.
         generator: draws the first weights.
-        edge_hidden: widths of the hidden layers of the edge modules.
-        node_hidden: the same for the node module.
-        message: width of a message.
-        likelihood: "learned": the node module has a second head, the log-variance of each feature's change, and the
-            loss is the one-step Gaussian negative log-likelihood. "shared": the loss is the squared error of rollouts
-            (the paper); for inference a feature has one variance, the running mean of its squared one-step error.
-        activation: "silu" or "relu".
-        path: how the edge modules are evaluated, see `ModulePool`.
-        pairs: candidate pairs `Int[2, E]` (source, target), ordered by target; None for all of them.
-        pinned: type 0 sends nothing; the edge modules are those of the types from 1 on.
-        lags: L, how many frames the modules look back on.
-        lagged: the features whose last L changes they see, in units of the training part's changes; by default all.
-        polar: the features that are places in one space; edge modules are told direction and distance.
-        relative: the features that edge modules see as differences between entities alone.
-        placeless: the node module does not see these either: the law is the same everywhere.
-        momentum: what one entity sends, it gets back negated, `m_{s->t} = f_z(s, t) - f_z(t, s)`: where both directions
-            of a pair share a type, messages add up to nothing.
-        angles: the features that are angles, in radians; modules see sine and cosine.
-        kinds: `[N]`, from 0, the kind of each entity, each of which has a node module of its own; empty: all are alike.
+        networks: shapes of the modules, and the likelihood of a change.
+        inputs: what the modules see of a state.
+        messages: what edges may send.
+
+    Attributes:
+        slack: standard deviation that is added to every change, see `widened`; 0 as constructed.
 
     Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
     """
@@ -75,61 +60,84 @@ class GraphComposition(nn.Module):
 
     def __init__(
         self,
-        entities: int,
+        place: Place,
         features: int,
         edge_types: int,
         scaling: Scaling,
         generator: torch.Generator,
-        edge_hidden: Sequence[int] = (64, 64),
-        node_hidden: Sequence[int] = (64, 64),
-        message: int = 16,
-        likelihood: Likelihood = "learned",
-        activation: Activation = "silu",
-        path: Path = "grouped",
-        pairs: Int[Tensor, "2 E"] | None = None,
-        pinned: bool = False,
-        lags: int = 0,
-        lagged: Sequence[int] | None = None,
-        polar: Sequence[int] = (),
-        relative: Sequence[int] = (),
-        placeless: bool = False,
-        momentum: bool = False,
-        angles: Sequence[int] = (),
-        kinds: Sequence[int] = (),
+        networks: Networks = Networks(),
+        inputs: Inputs = Inputs(),
+        messages: Messages = Messages(),
     ) -> None:
         super().__init__()
-        heads = 2 if likelihood == "learned" else 1
-        self.likelihood, self.pinned, self.features, self.lags = likelihood, pinned, features, lags
-        self.lagged = list(range(features) if lagged is None else lagged)
-        self.momentum, self.slack = momentum, 0.0  # slack: standard deviation that is added to every change
-        history = lags * len(self.lagged)
+        self.likelihood, self.head = networks.likelihood, networks.head
+        heads = 2 if self.likelihood == "learned" else 1
+        self.features, self.lags, self.slack = features, inputs.lags, 0.0
+        self.pinned, self.momentum = messages.pinned, messages.momentum
+        self.lagged = list(range(features) if inputs.lagged is None else inputs.lagged)
+        history = self.lags * len(self.lagged)
         self.state = features + history
-        self.view = PairView(features, history, scaling, polar, relative, angles)
-        edge_sizes = (self.view.width, *edge_hidden, message)
-        self.edge = ModulePool(edge_types - pinned, edge_sizes, generator, activation, path)
-        node_sizes = (message + self.view.state, *node_hidden, heads * features)
-        self.node = ModulePool(1 + max(kinds, default=0), node_sizes, generator, activation)
+        self.view = PairView(features, history, scaling, inputs.polar, inputs.relative, inputs.angles)
+        edge_sizes = (self.view.width, *networks.edge_hidden, networks.message)
+        self.edge = ModulePool(edge_types - self.pinned, edge_sizes, generator, networks.activation, networks.path)
+        node_sizes = (networks.message + self.view.state, *networks.node_hidden, heads * features)
+        self.node = ModulePool(1 + max(place.kinds, default=0), node_sizes, generator, networks.activation)
         # Divided in double precision, so that the same recordings in other units give the same numbers.
         self.register_buffer("change", torch.tensor(np.divide(scaling.change, scaling.scale)).float())
         placed = torch.ones(self.view.state)
-        placed[list(relative) if placeless else []] = 0.0
+        placed[list(inputs.relative) if inputs.placeless else []] = 0.0
         self.register_buffer("placed", placed)
         self.register_buffer("variance", torch.ones(features))
         self.register_buffer("temperature", torch.ones(()))
-        self._place(entities, pairs, kinds)
+        self._place(place)
 
-    def _place(self, entities: int, pairs: Int[Tensor, "2 E"] | None, kinds: Sequence[int]) -> None:
-        self.entities, self.kinds = entities, list(kinds) or [0] * entities
-        self.pairs = edge_index(entities) if pairs is None else pairs
-        self.groups = incoming_edges(self.pairs, entities)
+    def _place(self, place: Place) -> None:
+        self.entities, self.kinds = place.entities, list(place.kinds) or [0] * place.entities
+        self.pairs = edge_index(place.entities) if place.pairs is None else place.pairs
+        self.groups = incoming_edges(self.pairs, place.entities)
 
     def on(
         self, entities: int, pairs: Int[Tensor, "2 E"] | None = None, kinds: Sequence[int] | None = None
     ) -> GraphComposition:
         """The same modules (shared, not copied) on other entities, by default of the same kinds, or candidate pairs."""
         other = copy.copy(self)
-        other._place(entities, pairs, (self.kinds if entities == self.entities else ()) if kinds is None else kinds)
+        if kinds is None:
+            kinds = self.kinds if entities == self.entities else ()
+        other._place(Place(entities, pairs, kinds))
         return other
+
+    def widened(self, slack: float) -> GraphComposition:
+        """The same modules (shared, not copied), with `slack`² added to every variance of a change.
+
+        The slack is in units of the training part's changes. It keeps modules that know a law very exactly from
+        calling all but the exact track impossible.
+        """
+        other = copy.copy(self)
+        other.slack = slack
+        return other
+
+    def bring_together(self, share: float, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Edge modules keep this share of what sets them apart, see `ModulePool.bring_together`."""
+        self.edge.bring_together(share, optimizer)
+
+    @torch.no_grad()
+    def hide(self, steady: Float[Tensor, "D D"]) -> None:
+        """Per-task constants, and what they say of other features, are hidden until the states are open."""
+        self.view.steady.copy_(steady)
+
+    @torch.no_grad()
+    def open(self, share: float) -> None:
+        """How much of the states, beside their differences, the edge modules see, see `PairView`."""
+        self.view.opening.fill_(share)
+
+    @torch.no_grad()
+    def relabel(self, order: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
+        """Edge module k becomes what module `order[k]` was, the optimizer's memory with it."""
+        for parameter in self.edge.parameters():
+            parameter.copy_(parameter[list(order)])
+            for value in optimizer.state[parameter].values():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    value.copy_(value[list(order)])
 
     @property
     def slots(self) -> int:
@@ -209,7 +217,7 @@ class GraphComposition(nn.Module):
             seen = x[..., : self.features]
             mean, log_variance = self.predict_change(x[:, :, :-1].flatten(1, 2), z)
             change = ((seen[:, :, 1:] - seen[:, :, :-1]) / self.change).flatten(1, 2)
-            loss = gaussian_loss(change - mean, log_variance).unflatten(1, seen[:, :, 1:].shape[1:3])
+            loss = self.head.loss(change - mean, log_variance).unflatten(1, seen[:, :, 1:].shape[1:3])
             return mean_of(loss, counted(batch.segments, self.features, self.lags))
         residuals = self.residuals(batch, z)
         counts = counted(batch.segments, self.features, self.lags, rolled=True)
@@ -304,7 +312,7 @@ class GraphComposition(nn.Module):
             types = nn.functional.pad(z, (0, 1))[:, rest]
             base = base + projected[torch.arange(r)[:, None, None], rest, types].sum(2)
         mean, log_variance = self.from_sums(outer_sum([projected[:, chosen[:, i]] for i in range(block)], base), kind)
-        return gaussian_loss(change[:, :, None] - mean, log_variance).sum(-1)
+        return self.head.loss(change[:, :, None] - mean, log_variance).sum(-1)
 
     def projected(self, message: Float[Tensor, "K R*E width"], kind: int = 0) -> Float[Tensor, "R E K hidden"]:
         """Messages through the node module's first layer, which is linear: what arrives is a sum of these."""
@@ -357,29 +365,4 @@ class GraphComposition(nn.Module):
         else:
             mean, raw = output.view(*shape, 2, -1).unbind(-2)
             log_variance = bounded(raw, *LOG_VARIANCE)
-        if self.slack:
-            log_variance = torch.logaddexp(log_variance, log_variance.new_tensor(2 * math.log(self.slack)))
-        return mean, log_variance
-
-
-def bounded(raw: Tensor, low: float, high: float) -> Tensor:
-    """A smooth step from `low` to `high`, with slope 1 in the middle."""
-    return low + (high - low) * torch.sigmoid((raw - low - (high - low) / 2) * 4 / (high - low))
-
-
-def gaussian_loss(error: Tensor, log_variance: Tensor) -> Tensor:
-    """Negative log-density of a normal distribution: `(log 2π + log v + error² / v) / 2`."""
-    return (error.square() * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi)) / 2
-
-
-def outer_sum(parts: list[Float[Tensor, "R N K H"]], base: Float[Tensor, "R N H"]) -> Float[Tensor, "R N F H"]:
-    """Sums of one choice of each part plus the base, for all F = K^block fillings, in the order of `fillings`.
-
-    The halves are summed first and then combined, so that the large result is written once.
-    """
-    if len(parts) == 1:
-        return parts[0] + base[..., None, :]
-    half = len(parts) // 2
-    left = outer_sum(parts[:half], base)
-    right = parts[half] if len(parts) - half == 1 else outer_sum(parts[half:], torch.zeros_like(base))
-    return (left[..., :, None, :] + right[..., None, :, :]).flatten(2, 3)
+        return mean, widened(log_variance, self.slack)

@@ -1,8 +1,8 @@
-"""The library: one or more pools, numbered through, whose modules fill the slots of a sum or a chain.
+"""The library: modules of one or more pools, numbered consecutively, which fill the slots of a sum or a chain.
 
-A slot's weights are those of its module, `w_s = W[z_s]`. They are taken out of the stacked weights once per visit, and
-everything else is a function of them: shared weights, and weights that a task has adapted to itself, are evaluated
-by the same few batched products, without a loop over tasks or modules.
+A slot has the weights of its module, `w_s = W[z_s]`. They are taken from the stacked weights once per visit, and
+everything else is a function of them. So shared weights, and weights that a task has adapted, are evaluated by the
+same few batched products, without a loop over tasks or modules.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from torch.func import functional_call
 from bouncegrad.core.modules import ModulePool
 
 Weights = dict[str, Tensor]
-"""By the name of the stacked parameter; the first axis is the slot, before it may stand one of tasks."""
+"""Weights of slots by the name of the stacked parameter, `[S, ...]`, or `[B, S, ...]` for several tasks."""
 
 
 class Library(nn.Module):
     """All modules that may fill a slot. Module types are pools of different shapes with equal inputs and outputs.
 
     Args:
-        pools: the module types; the modules of the first are 0 to K_1 - 1, those of the second follow.
+        pools: the module types. The modules of the first pool are 0 to K_1 - 1, those of the second pool follow.
 
     Raises:
         ValueError: the pools differ in inputs or outputs.
@@ -35,7 +35,7 @@ class Library(nn.Module):
         super().__init__()
         ends = {(pool.sizes[0], pool.sizes[-1]) for pool in pools}
         if len(ends) != 1:
-            raise ValueError(f"pools have the (inputs, outputs) {sorted(ends)}; all of a library must be alike")
+            raise ValueError(f"pools have the (inputs, outputs) {sorted(ends)}; all pools of a library must be alike")
         self.inputs, self.outputs = ends.pop()
         self.pools = nn.ModuleList(pools)
         self.counts = [pool.modules_count for pool in pools]
@@ -43,11 +43,11 @@ class Library(nn.Module):
 
     @property
     def modules_count(self) -> int:
-        """K, of all types together."""
+        """K, the number of modules of all types together."""
         return sum(self.counts)
 
     def taken(self, z: Int[Tensor, "B S"]) -> Weights:
-        """The weights of every slot, `[B, S, ...]`; a slot holds unused ones of each pool that its module is not of."""
+        """Returns the weights of every slot, `[B, S, ...]`, from each pool; those of other module types are unused."""
         taken: Weights = {}
         for i, (first, count) in enumerate(zip(self.firsts, self.counts, strict=True)):
             which = (z - first).clamp(0, count - 1)
@@ -56,7 +56,7 @@ class Library(nn.Module):
         return taken
 
     def forward(self, x: Float[Tensor, "S P inputs"], z: Int[Tensor, " S"]) -> Float[Tensor, "S P outputs"]:
-        """The stacked modules, taken for the slots of one task, each on its own points."""
+        """Evaluates the modules of the slots of one task, each on its own points."""
         one, *others = cast(list[ModulePool], list(self.pools))
         y = one.layers(x, first=0)
         for pool, first in zip(others, self.firsts[1:], strict=True):
@@ -67,11 +67,11 @@ class Library(nn.Module):
 def filled(
     library: Library, weights: Weights, z: Int[Tensor, " S"], x: Float[Tensor, "S P inputs"]
 ) -> Float[Tensor, "S P outputs"]:
-    """The slots of one task with these weights, each on its own points."""
+    """Evaluates the slots of one task with these weights, each on its own points."""
     return functional_call(library, weights, (x, z))
 
 
 def tied(weights: Weights, z: Int[Tensor, " S"]) -> Weights:
-    """Slots of one task that hold the same module have the weights of the first of them, and so learn together."""
+    """Gives slots of one task with the same module the weights of the first of them, so that they learn together."""
     first = (z[:, None] == z).int().argmax(1)
     return {name: weight.index_select(0, first) for name, weight in weights.items()}

@@ -1,4 +1,4 @@
-"""The sum: every slot's module sees the input, and their outputs add up.
+"""The sum: the module of every slot sees the input, and the outputs are added.
 
 y = Σ_s m_{z_s}(x)
 """

@@ -1,9 +1,10 @@
-"""Gradients of rollouts, kept from growing where a system is chaotic.
+"""Limits the gradients of rollouts, which grow where a system is chaotic.
 
-    g_i <- g_i min(1, 2 median |g| / |g_i|)        i: segments of a batch, at every frame on the way back
+    g_i <- g_i min(1, 2 median |g| / |g_i|)        i: segments of a batch, at every frame of the backward pass
 
-After a close encounter errors grow by orders of magnitude within a few frames, and so do gradients on their way back:
-a few segments then say where all modules go, and what they say is noise. States and losses stay as they are.
+After a close encounter, errors grow by orders of magnitude within a few frames, and gradients grow likewise in the
+backward pass. Without a limit, a few segments dominate the gradient of all modules, and their gradients are mostly
+noise. States and losses do not change.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-TIMES_THE_MEDIAN = 2.0
+TIMES_THE_MEDIAN = 2.0  # measured on five charges: 0.7 and 5 give larger forecast errors
 
 
 def tamed(x: Float[Tensor, "B C N D"]) -> Float[Tensor, "B C N D"]:
-    """The same states; in the backward pass no segment's gradient is larger than twice the median."""
+    """Returns the same states; in the backward pass no segment's gradient is larger than twice the median."""
     if x.requires_grad:
         x.register_hook(_at_most_twice_the_median)
     return x

@@ -1,8 +1,8 @@
-"""The perceptron encoder on structures: which modules go together, whatever the tracks.
+"""The perceptron encoder on structures: it learns which modules occur together, without the tracks.
 
-logits = mlp(ẑ),   ẑ = one-hot of the present structure, in a share of the slots made uniform, or flipped
+logits = mlp(ẑ),   ẑ = one-hot of the present structure, with a share of the slots made uniform or flipped
 
-What is hidden has to be told from the rest, so the network learns how slots depend on each other.
+The network must infer the hidden slots from the others, so it learns how slots depend on each other.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Disguise = Literal["uniform", "flipped"]
 
 
 class StructureEncoder(nn.Module):
-    """Knows one number of slots.
+    """An encoder for structures with a fixed number of slots.
 
     Args:
         slots: S.
         choices: K.
         generator: draws weights, the slots that are hidden, and dropout masks.
-        disguise: "uniform": hidden slots are as likely one module as another; "flipped": they show another module.
-        share: of the slots that are hidden, at least one (published: 0.2).
+        disguise: "uniform": a hidden slot gives all modules equal probability; "flipped": it shows another module.
+        share: share of the slots that are hidden, at least one slot (published: 0.2).
         hidden: width.
-        dropout: share of hidden units dropped while learning.
+        dropout: share of units that are dropped while learning.
 
     Source: Alet et al. 2019, released code.
     """
@@ -55,11 +55,11 @@ class StructureEncoder(nn.Module):
     def forward(
         self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B S"], learning: bool = False
     ) -> Float[Tensor, "B S K"]:
-        """Logits; tracks are not looked at."""
+        """Returns the logits; tracks are ignored."""
         return self.output.one(self.body(self.disguised(z).flatten(1), learning), 0).view(*z.shape, -1)
 
     def disguised(self, z: Int[Tensor, "B S"]) -> Float[Tensor, "B S K"]:
-        """What the network sees of structures."""
+        """Returns the structures as the network sees them, with some slots hidden."""
         shown = one_hot(z, self.choices)
         order = torch.rand(z.shape, generator=self.generator).argsort(1)
         hidden = torch.zeros(z.shape, dtype=torch.bool).scatter(1, order[:, : self.count], True)

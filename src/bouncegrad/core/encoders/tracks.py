@@ -13,7 +13,7 @@ from bouncegrad.core.encoders.base import Perceptron, Readout, at_both_ends
 
 
 class TrackEncoder(nn.Module):
-    """Looks at the first T frames. Its weights are shared by entities and pairs, so it serves any number of entities.
+    """An encoder of the first T frames for any number of entities: weights are shared by entities and pairs.
 
     Args:
         frames: T.
@@ -22,7 +22,7 @@ class TrackEncoder(nn.Module):
         pairs: `Int[2, E]` (source, target).
         generator: draws weights and dropout masks.
         hidden: width (published: 512).
-        dropout: share of hidden units dropped while learning (published: 0.5).
+        dropout: share of units that are dropped while learning (published: 0.5).
 
     Source: Kipf et al. 2018, MLP encoder; sizes as in Alet et al. 2019.
     """
@@ -46,7 +46,7 @@ class TrackEncoder(nn.Module):
     def forward(
         self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B E"], learning: bool = False
     ) -> Float[Tensor, "B E K"]:
-        """Logits; structures are not looked at."""
+        """Returns the logits; structures are ignored."""
         track = self.track(tracks[:, : self.frames].transpose(1, 2).flatten(2), learning)
         edge = self.edge(at_both_ends(track, self.pairs), learning)
         return self.readout(edge, tracks.shape[2], learning)

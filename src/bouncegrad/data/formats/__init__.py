@@ -1,12 +1,12 @@
-"""Recordings on disk: `load`, `save`, and the table of formats. A new format is one file and one entry in `FORMATS`."""
+"""Reads and writes recordings on disk. A new format is one file and one entry in `FORMATS`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
+from bouncegrad.data.arguments import require_keywords
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.alet import ALET
 from bouncegrad.data.formats.dnri import DNRI
@@ -19,9 +19,10 @@ from bouncegrad.data.formats.mapped import FOLDER as MAPPED
 from bouncegrad.data.formats.netsim import NETSIM
 from bouncegrad.data.formats.own import ARCHIVE, ARRAY
 from bouncegrad.data.formats.pedestrians import PEDESTRIANS
+from bouncegrad.data.formats.reading import OPTIONS, Reading
 from bouncegrad.data.formats.table import TABLE
 from bouncegrad.data.formats.wide import WIDE
-from bouncegrad.data.resampling import Evenly, Step
+from bouncegrad.data.resampling import Evenly
 from bouncegrad.data.resampling import resample as at_even_frames
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.velocities import with_velocities
@@ -29,48 +30,32 @@ from bouncegrad.data.velocities import with_velocities
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMATS", "Format", "load", "parts", "recognise", "save", "to_frame", "written_format"]
+__all__ = ["FORMATS", "Format", "Reading", "load", "parts", "recognise", "save", "to_frame", "written_format"]
 
-# The first that recognises a path reads it: a file of a folder comes before a bare array, a layout with a name of its
-# own before the general one of that suffix. The last of a suffix is what `save` writes when only the name is given.
+# The first format that recognises a path reads it, so special formats come before general ones: files of a folder
+# before a bare array, NetSim before the own archive. `save` chooses the last format of a suffix if none is named.
 FORMATS: tuple[Format, ...] = (KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, MAPPED, ARCHIVE, ARRAY, WIDE, TABLE)
 
 
-def load(
-    path: str | Path | pd.DataFrame,
-    *,
-    part: str | None = None,
-    edges: str | Path | pd.DataFrame | None = None,
-    edges_order: str | None = None,
-    velocities: bool = False,
-    time_step: float | None = None,
-    resample: Step | None = None,
-    angles: Sequence[str] = (),
-    groups: str | Path | None = None,
-    kinds: str | Path | None = None,
-) -> Trajectories:
-    """The recordings in a file or folder of any known format, or in a pandas table.
+def load(path: str | Path | pd.DataFrame, *, part: str | None = None, **reading: Unpack[Reading]) -> Trajectories:
+    """Returns the recordings in a file or folder of any known format, or in a pandas table.
 
-    NaN means missing in every format, in tables also a blank and NA. Beside that arrays are not checked, since frames
-    after the context may hold anything: `Trajectories.require_finite` refuses infinities there, and tables when read.
+    NaN means missing in every format; in tables a blank and NA do too. Infinities in tables are refused. Infinities in
+    arrays are not checked here, since frames after the context may hold anything; `Trajectories.require_finite` refuses
+    them.
 
     Args:
         path: a file, a folder, one file of a folder (which then chooses the data set and the part), or a long or wide
             table of pandas.
         part: train, valid or test, or the name of a case, for a format that has parts.
-        edges: a file of true edges, in place of what the format itself states: a table (task, source, target, type), a
-            matrix or a vector, see `read_truth`; or such a table of pandas.
-        edges_order: source or target, by which a vector of edges is sorted first.
-        velocities: add velocities derived from the positions.
-        time_step: time between two frames, in place of what the format itself states.
-        resample: interpolate at frames so far apart, or `usual`, see `resampling.py`; velocities are derived after.
-        groups: a table (task, group) of the tasks that have a graph in common.
-        kinds: a table (entity, kind) of entities that move by laws of their own.
-        angles: features that are angles, `phase` in radians or `heading:deg` in degrees, beside those that the format
-            itself states; their differences wrap, see `angles.py`.
+        reading: the options of reading, which `Reading` describes in full: `edges`, a file or table of true edges;
+            `edges_order`, the order of a vector of edges; `velocities`, True to derive velocities; `time_step`, the
+            time between two frames; `resample`, the time between the frames to interpolate; `angles`, the features that
+            are angles; `groups`, a table of tasks that share a graph; `kinds`, a table of kinds of entities.
 
     Raises:
         InputError: one line that names the file, the place, the value found and the remedy.
+        TypeError: an option is not known.
 
     Example:
         >>> import numpy as np
@@ -78,61 +63,52 @@ def load(
         >>> load("mine.npz").summary()
         '12 tasks, 49 frames, 5 entities, 2 features (x, y), truth unknown'
     """
-    data, beside = _read(path, part, None if resample is None else Evenly(resample, tuple(angles)))
+    require_keywords("load", reading, OPTIONS)
+    angles, resample = tuple(reading.get("angles", ())), reading.get("resample")
+    data, beside = _read(path, part, None if resample is None else Evenly(resample, angles))
     data = replace(data, angles=tuple(dict.fromkeys((*data.angles, *angles))))
-    if edges_order is not None and not isinstance(edges, str | Path):
-        raise InputError(f"{data.source}: an order of edges is given but no vector; give the file of edges too")
-    if edges is None:
-        edges = beside
-    if groups is not None:
-        data = replace(data, groups=read_labels(_existing(Path(groups)), data, "task", "group"))
-    if kinds is not None:
-        data = replace(data, kinds=read_labels(_existing(Path(kinds)), data, "entity", "kind"))
-    if isinstance(edges, str | Path):
-        data = replace(data, edges=read_truth(_existing(Path(edges)), data, edges_order))
-    elif edges is not None:
-        data = replace(data, edges=edges_from_frame(edges, data))
-    if time_step is not None:
+    data = _with_labels(_with_edges(data, beside, reading), reading)
+    if (time_step := reading.get("time_step")) is not None:
         if data.resampling:
-            raise InputError(f"{data.source}: says its times itself; resample without a time step")
+            raise InputError(f"{data.source}: states its times itself; resample without a time step")
         data = replace(data, dt=time_step)
     if resample is not None and not data.resampling:
         data = at_even_frames(data, resample)
-    return with_velocities(data) if velocities else data
+    return with_velocities(data) if reading.get("velocities") else data
 
 
 def parts(path: str | Path) -> tuple[str, ...]:
-    """The parts found at a path, in the order train, valid, test, or of time; none for a single data set."""
+    """Returns the parts found at a path: train, valid, test, or cases ordered by time; none for a single data set."""
     return recognise(path).parts(Path(path))
 
 
 def recognise(path: str | Path) -> Format:
-    """The format of an existing file or folder.
+    """Returns the format of an existing file or folder.
 
     Raises:
-        InputError: there is no such file, or nothing known in it.
+        InputError: there is no such file, or no format recognises it.
     """
     path = _existing(Path(path))
     for form in FORMATS:
         if form.recognises(path):
             return form
-    what = "nothing known in this folder" if path.is_dir() else f"files named *{path.suffix} are not known"
+    what = "this folder has no known format" if path.is_dir() else f"files named *{path.suffix} are not known"
     raise InputError(f"{path}: {what}; give {' or '.join(form.layout for form in FORMATS)}")
 
 
 def save(data: Trajectories, path: str | Path, part: str | None = None, *, format: str | None = None) -> None:
-    """Writes recordings so that `load` gives them back.
+    """Writes recordings, so that `load` returns them again.
 
     Args:
         data: the recordings.
-        path: a file that ends in `.npz` (keeps everything) or `.csv` (with `NAME_edges.csv` beside it when the truth
-            is known), or a folder.
+        path: a file that ends in `.npz` (keeps everything) or `.csv` (with `NAME_edges.csv` beside it if the true edges
+            are known), or a folder.
         part: train, valid or test, for a folder.
-        format: the name of the format; needed for a folder (`kipf`, `alet`, `dnri`), for `wide` tables in `.csv` and
-            for `netsim` in `.npz`. Otherwise the name of the file decides.
+        format: the name of the format. It is needed for a folder (`kipf`, `alet`, `dnri`), for `wide` tables in `.csv`
+            and for `netsim` in `.npz`. Otherwise the name of the file decides.
 
     Raises:
-        InputError: no format of that name is written, or it cannot hold these recordings.
+        InputError: no written format has that name, or the format cannot hold these recordings.
     """
     path = Path(path)
     form = written_format(path, format)
@@ -143,10 +119,10 @@ def save(data: Trajectories, path: str | Path, part: str | None = None, *, forma
 
 
 def written_format(path: Path, format: str | None) -> Format:
-    """The format that `save` writes at a path.
+    """Returns the format that `save` writes at a path.
 
     Raises:
-        InputError: no format of that name is written, or the path is not called as its files are.
+        InputError: no written format has that name, or the path does not end in the suffix of the format.
     """
     written = [form for form in FORMATS if form.write is not None]
     chosen = [
@@ -167,17 +143,43 @@ def written_format(path: Path, format: str | None) -> Format:
 
 
 def _read(path: str | Path | pd.DataFrame, part: str | None, evenly: Evenly | None) -> tuple[Trajectories, Path | None]:
-    """The recordings, resampled if their format holds the time of each state, and the file of edges beside them."""
+    """Returns the recordings and the file of edges beside them.
+
+    The recordings are resampled if their format holds the time of each state.
+    """
     if not isinstance(path, str | Path):
         if part is not None:
-            raise InputError(f"{SOURCE}: has no parts, so not {part!r} either; leave the part out")
+            raise InputError(f"{SOURCE}: has no parts, so no part {part!r}; leave the part out")
         return from_frame(path, evenly), None
     path = Path(path)
     form = recognise(path)
     if part is not None and not form.parts(path):
-        raise InputError(f"{path}: has no parts, so not {part!r} either; leave the part out")
+        raise InputError(f"{path}: has no parts, so no part {part!r}; leave the part out")
     data = form.read(path, part) if evenly is None or form.resampled is None else form.resampled(path, evenly)
     return data, form.edges_beside(path)
+
+
+def _with_edges(data: Trajectories, beside: Path | None, reading: Reading) -> Trajectories:
+    """Returns the recordings with the true edges that are asked for, or else with those in the file beside them."""
+    edges, order = reading.get("edges"), reading.get("edges_order")
+    if order is not None and not isinstance(edges, str | Path):
+        raise InputError(f"{data.source}: an order of edges is given but no vector; give the file of edges too")
+    if edges is None:
+        edges = beside
+    if edges is None:
+        return data
+    if isinstance(edges, str | Path):
+        return replace(data, edges=read_truth(_existing(Path(edges)), data, order))
+    return replace(data, edges=edges_from_frame(edges, data))
+
+
+def _with_labels(data: Trajectories, reading: Reading) -> Trajectories:
+    """Returns the recordings with the groups of tasks and the kinds of entities that are asked for."""
+    if (groups := reading.get("groups")) is not None:
+        data = replace(data, groups=read_labels(_existing(Path(groups)), data, "task", "group"))
+    if (kinds := reading.get("kinds")) is not None:
+        data = replace(data, kinds=read_labels(_existing(Path(kinds)), data, "entity", "kind"))
+    return data
 
 
 def _existing(path: Path) -> Path:

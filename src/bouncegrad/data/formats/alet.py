@@ -1,6 +1,6 @@
-"""The folder of the published modular meta-learning code: states and edge vectors.
+"""Reads and writes the folder of the published modular meta-learning code: states and edge vectors.
 
-Its edge vectors list all pairs by sender, then receiver.
+Its edge vectors list all pairs, sorted by sender, then receiver.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.arrays import write_array
-from bouncegrad.data.formats.folders import PUBLISHED_DT, Folder, to_matrices
+from bouncegrad.data.formats.folders import PUBLISHED_DT, PUBLISHED_FEATURES, Folder, to_matrices
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
 from bouncegrad.data.trajectories import Trajectories
 
@@ -24,10 +24,10 @@ FOLDER = Folder(
 
 
 def read(path: Path, part: str | None) -> Trajectories:
-    """One part, dt as published.
+    """Returns one part; dt is the published one.
 
     Raises:
-        InputError: a file is unusable, or the files do not fit together.
+        InputError: a file is damaged, or the files do not fit together.
     """
     chosen = FOLDER.choose(path, part)
     recordings = Trajectories(FOLDER.read("state", chosen), source=str(FOLDER.file("state", chosen)))
@@ -45,16 +45,18 @@ def read(path: Path, part: str | None) -> Trajectories:
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
-    """One part, named like the folder; names, units and dt are not kept, since the layout has no place for them.
+    """Writes one part, with files named after the folder.
+
+    Names, units and dt are lost, since the layout has no place for them.
 
     Raises:
-        InputError: four features that would be taken for x, y, vx, vy, unobserved cells, or an unknown part.
+        InputError: there are four features that would be read as x, y, vx, vy, or unobserved cells, or the part is
+            unknown.
     """
-    published = ("x", "y", "vx", "vy")
-    if len(data.features) == len(published) and data.features != published:
+    if len(data.features) == len(PUBLISHED_FEATURES) and data.features != PUBLISHED_FEATURES:
         raise InputError(
             f"{path}: an Alet folder names no features, {', '.join(data.features)} would be read as "
-            f"{', '.join(published)}; save as .npz"
+            f"{', '.join(PUBLISHED_FEATURES)}; save as .npz"
         )
     chosen = FOLDER.chosen_for_writing(path, path.resolve().name, part)
     require_complete(data, path)

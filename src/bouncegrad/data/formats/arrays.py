@@ -1,7 +1,7 @@
-"""Numpy files from outside: no pickles, and one clear line for everything that can be wrong with them.
+"""Reads and writes NumPy files: no pickles, and one clear line for everything that can be wrong with a file.
 
-Headers claim sizes. A claim is held against the bytes that are there, and against the memory that is free, before
-anything is allocated.
+A header states the size of its array. Before memory is allocated, that size is compared with the bytes in the file and
+with the free memory.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ from bouncegrad.data.trajectories import plural
 
 BROKEN = (zipfile.BadZipFile, zlib.error, struct.error)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-TEXT = 64.0  # bytes of a text in Python, at least
-PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what numpy writes
+TEXT = 64.0  # bytes that a text takes in Python, at least
+PACKING = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the methods that numpy uses
 
 
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
-    """Turns what numpy and zipfile raise on a bad file into one line."""
+    """Turns the errors that numpy and zipfile raise on a bad file into a refusal of one line."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # numpy remarks on headers of old versions
+        with warnings.catch_warnings(action="ignore"):  # numpy warns about headers of old versions
             yield
     except InputError:
         raise
     except (ValueError, EOFError, OSError, LookupError, RuntimeError, SyntaxError, *BROKEN) as error:
         if "allow_pickle" in str(error):
             raise InputError(f"{where}: holds Python objects (pickled); save plain arrays of numbers") from None
-        # An OSError of the system says why; the other messages speak of numpy's insides.
+        # An OSError of the system states the reason; the other messages describe internals of numpy.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "cut short or damaged"
         raise InputError(f"{where}: cannot be read ({reason}); copy or save the file again") from None
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The array of one `.npy` file.
+    """Returns the array of one `.npy` file.
 
     Raises:
-        InputError: the file is empty, no `.npy` file, damaged, or holds Python objects.
+        InputError: the file is empty, not a `.npy` file, damaged, or holds Python objects.
     """
     magic = np.lib.format.MAGIC_PREFIX
     with _explained(str(path)), path.open("rb") as stream:
@@ -66,61 +66,66 @@ def read_array(path: Path) -> np.ndarray:
 
 
 def _claimed(stream: IO[bytes], size: int, where: str) -> float:
-    """Bytes of memory that the array at the start of a stream of `size` bytes takes, by its header.
+    """Returns the bytes of memory that an array needs, according to the header at the start of its stream.
+
+    Args:
+        stream: the array, header first.
+        size: the bytes in the whole stream.
+        where: the file, for messages.
 
     Raises:
-        InputError: it claims more than there is.
+        InputError: the header states more bytes than the stream has.
     """
     try:
         header = HEADERS.get(np.lib.format.read_magic(stream))
         if header is None:
-            raise InputError(f"{where}: is of a version of .npy for tables of fields; save plain arrays of numbers")
+            raise InputError(f"{where}: is a .npy file of structured records; save plain arrays of numbers")
         shape, _, dtype = header(stream)
-    except (MemoryError, RecursionError, TokenError):  # of Python's parser
+    except (MemoryError, RecursionError, TokenError):  # from Python's parser, which reads the header
         raise InputError(f"{where}: cannot be read (cut short or damaged); copy or save the file again") from None
     if not all(0 <= size < 2**62 for size in shape):
-        raise ValueError("no size")
+        raise ValueError("not a size")
     numbers = math.prod(shape)
-    claimed = numbers * max(dtype.itemsize, 1)  # texts of no letters would cost nothing to claim
+    claimed = numbers * max(dtype.itemsize, 1)  # empty texts have 0 bytes each, which would allow any shape
     if not dtype.hasobject and claimed > size - stream.tell():
         raise InputError(
             f"{where}: cannot be read (cut short or damaged): its header claims shape {shape}, "
             f"{in_gigabytes(claimed)}, and {size - stream.tell():,} bytes are there; copy or save the file again"
         )
-    # What is no decimal number of the usual kinds is converted, and for a while there twice.
+    # Other types than these are converted, so that for some time both arrays are in memory.
     converted = 0.0 if dtype.kind == "b" or dtype in (np.float32, np.float64) else 8.0
     return claimed + numbers * (converted if dtype.kind in "biufc" else TEXT)
 
 
 def map_array(path: Path) -> np.ndarray:
-    """The array of one `.npy` file, left on disk until it is looked at.
+    """Returns the array of one `.npy` file as a memory map: its values are read from disk when they are used.
 
     Raises:
-        InputError: as of `read_array`.
+        InputError: as for `read_array`.
     """
     with _explained(str(path)):
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def keys_of(path: Path) -> tuple[str, ...]:
-    """The keys of an `.npz` archive; none when the file is no archive."""
+    """Returns the keys of an `.npz` archive; none if the file is not an archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             return tuple(name.removesuffix(".npy") for name in archive.namelist())
-    except (OSError, LookupError, RuntimeError, ValueError, *BROKEN):  # of archives of versions to come, too
+    except (OSError, LookupError, RuntimeError, ValueError, *BROKEN):  # archives of later versions raise these, too
         return ()
 
 
 def read_archive(path: Path, known: Collection[str] | None, remedy: str = "") -> dict[str, np.ndarray]:
-    """The arrays of one `.npz` archive, by key.
+    """Returns the arrays of one `.npz` archive, by key.
 
     Args:
         path: the archive.
-        known: the keys that it may have; None: any, in a file that this package wrote, which may pack well.
-        remedy: what to do about others.
+        known: the keys that it may have. None allows any key and any compression ratio, for files of this package.
+        remedy: the remedy in the refusal of other keys.
 
     Raises:
-        InputError: the file is empty, no archive, damaged, holds Python objects, or has a key that is not known.
+        InputError: the file is empty, not an archive, damaged, holds Python objects, or has an unknown key.
     """
     arrays = {}
     with _explained(str(path)):
@@ -146,14 +151,25 @@ def read_archive(path: Path, known: Collection[str] | None, remedy: str = "") ->
 
 
 def _member(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> IO[bytes]:
-    """One file of an archive, opened; others than those of numpy are not unpacked."""
+    """Opens one file of an archive, if it is compressed by a method that numpy uses."""
     if item.compress_type not in PACKING:
-        raise ValueError("packed otherwise")
+        raise ValueError("compressed by another method")
     return archive.open(item)
 
 
+def one_number(array: np.ndarray, key: str, path: Path) -> float:
+    """Returns the number that an array of one element holds.
+
+    Raises:
+        InputError: the array has another size or type.
+    """
+    if array.size != 1 or array.dtype.kind not in "fiu":
+        raise InputError(f"{path}: {key} must be one number, found {array.dtype} of shape {array.shape}; save a number")
+    return float(array.reshape(()))
+
+
 def write_archive(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """An uncompressed `.npz` archive without dates, so that equal arrays give equal bytes."""
+    """Writes an uncompressed `.npz` archive without dates, so that equal arrays give equal bytes."""
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for key, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{key}.npy"), "w", force_zip64=True) as stream:
@@ -161,6 +177,6 @@ def write_archive(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """A `.npy` file."""
+    """Writes a `.npy` file."""
     with replacing(path) as temporary:
         np.save(temporary, array, allow_pickle=False)

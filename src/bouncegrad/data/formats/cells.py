@@ -1,6 +1,6 @@
-"""CSV tables from outside, indexed by line number so that every refusal can name the line.
+"""Reads and writes CSV tables. Tables are indexed by line number, so that every refusal can name the line.
 
-Pandas, which is slow to load, is loaded by the functions that need it, so that other formats do without.
+Pandas is slow to load, so only the functions that need it import it.
 """
 
 from __future__ import annotations
@@ -23,20 +23,22 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TASK_WORDS = ("task", "run", "case", "simulation")
-MISSING = ("nan", "NaN", "NAN", "NA", "na")  # in columns of numbers, beside blanks: as NumPy, pandas and R write them
+# The words for a missing number, beside a blank, as NumPy, pandas and R write them.
+MISSING = ("nan", "NaN", "NAN", "NA", "na")
+NOT_TEXT = "is no text in UTF-8; save it as CSV (UTF-8)"
 
 
 def header(path: Path) -> list[str]:
-    """The column names in the first line; a column of tasks is called task whichever of `TASK_WORDS` stands there.
+    """Returns the column names in the first line; any of `TASK_WORDS` becomes `task`.
 
     Raises:
-        InputError: no text, an empty file, or a column without a name or with the name of another.
+        InputError: the file is not text or is empty, a column has no name, or two have the same.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             names = [name.strip() for name in next(csv.reader(stream), [])]
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text in UTF-8; save it as CSV (UTF-8)") from None
+        raise InputError(f"{path}: {NOT_TEXT}") from None
     except (OSError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({error}); give a CSV file that you may read") from None
     if not names:
@@ -45,10 +47,10 @@ def header(path: Path) -> list[str]:
 
 
 def checked_names(names: list[str], path: Path) -> list[str]:
-    """Names of columns, once each has one of its own; a column of tasks is called task.
+    """Returns the names of columns, if every column has a name of its own; any of `TASK_WORDS` becomes `task`.
 
     Raises:
-        InputError: a column without a name or with the name of another.
+        InputError: a column has no name, or two have the same.
     """
     if "" in names:
         raise InputError(
@@ -62,25 +64,35 @@ def checked_names(names: list[str], path: Path) -> list[str]:
     return ["task" if name in TASK_WORDS else name for name in names]
 
 
+def require_present(needed: Sequence[str], columns: Sequence[str], path: Path, remedy: str) -> None:
+    """Refuses a table that lacks some of the needed columns.
+
+    Raises:
+        InputError: names the missing columns.
+    """
+    if missing := [name for name in needed if name not in columns]:
+        raise InputError(f"{path}, line 1: no column {' and '.join(missing)} among {listed(columns)}; {remedy}")
+
+
 def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.DataFrame:
-    """The rows under the header, indexed by line number; empty lines are skipped.
+    """Returns the rows under the header, indexed by line number; empty lines are skipped.
 
     Args:
-        path: the table, cells divided by commas.
+        path: the table, whose cells are separated by commas.
         columns: the names from `header`.
-        text: the columns of names, which are kept letter by letter; the others are read as numbers where possible.
+        text: the columns of names, which are read as text. The others are read as numbers if possible.
 
     Raises:
         InputError: a row has more cells than the header, or a name is blank.
     """
     import pandas as pd
 
-    # pandas reads decimals to the last bit by default since 3.1; before, it had to be asked.
+    # Since version 3.1 pandas reads decimals exactly by default; earlier versions need an option.
     exact = tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
     precision: dict[str, Any] = {} if exact else {"float_precision": "round_trip"}
     try:
         with warnings.catch_warnings():
-            # The only sign that pandas gives when the very first row is too long.
+            # If the first row is too long, this warning is the only sign that pandas gives.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(
                 path,
@@ -99,7 +111,7 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
                 **precision,
             )
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text in UTF-8; save it as CSV (UTF-8)") from None
+        raise InputError(f"{path}: {NOT_TEXT}") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         if "EOF inside string" in str(error):
             raise InputError(f"{path}: a quotation mark is never closed; close it or remove it") from None
@@ -126,7 +138,7 @@ def require_named(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
 
 
 def write_cells(columns: dict[str, np.ndarray], path: Path) -> None:
-    """A table with a header and these columns, replaced at once."""
+    """Writes a table with a header and these columns; an older file is replaced only when the new one is complete."""
     import pandas as pd
 
     with replacing(path) as temporary:
@@ -134,10 +146,10 @@ def write_cells(columns: dict[str, np.ndarray], path: Path) -> None:
 
 
 def numbers(table: pd.DataFrame, column: str, path: Path, *, blank: bool = False) -> Float[np.ndarray, " rows"]:
-    """A column as finite numbers; NaN where cells are blank or say that a number is missing, if they may.
+    """Returns a column as finite numbers. If `blank` is true, a blank or one of the `MISSING` words becomes NaN.
 
     Raises:
-        InputError: names the first line with a blank, a text or an infinity.
+        InputError: names the first line with a text, an infinity or, if `blank` is false, a missing number.
     """
     import pandas as pd
 
@@ -156,12 +168,15 @@ def numbers(table: pd.DataFrame, column: str, path: Path, *, blank: bool = False
 
 
 def listed(names: Sequence[str], most: int = 10) -> str:
-    """The first few names, for messages."""
+    """Returns the first names as a list in words, for messages."""
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
 
 
 def coded(cells: pd.Series) -> tuple[Int[np.ndarray, " rows"], tuple[str, ...]]:
-    """Each name's number, and the names: whole numbers by size, anything else in order of first appearance."""
+    """Returns the number of the name in each cell, and the names.
+
+    Names are sorted by value if all are whole numbers, otherwise by first appearance.
+    """
     import pandas as pd
 
     codes, found = pd.factorize(cells)

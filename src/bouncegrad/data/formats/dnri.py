@@ -1,7 +1,7 @@
-"""The folder of the published dNRI code: torch files of states and of edges at every frame.
+"""Reads and writes the folder of the published dNRI code: torch files of states and of edges at every frame.
 
-Its edge vectors list all pairs by sender, then receiver, once for each frame. The edges of a frame are those that moved
-the entities into it from the frame before.
+Its edge vectors list all pairs, sorted by sender, then receiver, for each frame. The edges at a frame are those that
+acted between the previous frame and this one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats.folders import Chosen, Folder, to_matrices
+from bouncegrad.data.formats.folders import PUBLISHED_FEATURES, Chosen, Folder, to_matrices
 from bouncegrad.data.formats.format import Format, require_complete, require_no_stale_edges
 from bouncegrad.data.torch_files import read_torch, write_torch
 from bouncegrad.data.trajectories import Trajectories
@@ -23,17 +23,16 @@ FOLDER = Folder(
     kinds=("feats", "edges"),
     spelling={"train": "train", "valid": "val", "test": "test"},
 )
-FEATURES = ("x", "y", "vx", "vy")
 
 
 def read(path: Path, part: str | None) -> Trajectories:
-    """One part. The time step is 1: positions move by the velocity in each frame.
+    """Returns one part. The time step is 1, since positions change by the velocity from frame to frame.
 
-    `Trajectories` holds one graph a task, so edges that change in time are left out: a pair that ever acts has the type
-    with which it acts in most frames. `frame_edges` keeps them all.
+    `Trajectories` holds one graph for each task. A pair whose type is never other than 0 has type 0; every other pair
+    has the type, other than 0, that it has in most frames. `frame_edges` returns the types of all frames.
 
     Raises:
-        InputError: a file is unusable, or the files do not fit together.
+        InputError: a file is damaged, or the files do not fit together.
     """
     chosen = FOLDER.choose(path, part)
     file = FOLDER.file("feats", chosen)
@@ -44,17 +43,17 @@ def read(path: Path, part: str | None) -> Trajectories:
     if FOLDER.file("edges", chosen).exists():
         m, t, n, _ = data.shape
         moving = _edges(chosen, (m, t, n * (n - 1)), n)
-        kinds = np.setdiff1d(np.append(moving, 1), 0)  # at least one, where nobody ever acts
+        kinds = np.setdiff1d(np.append(moving, 1), 0)  # type 1 is always in, so that the list is never empty
         frames = np.stack([(moving == kind).sum(1) for kind in kinds])
         edges = np.where(frames.any(0), kinds[frames.argmax(0)], 0)
     return Trajectories(data.x, edges=edges, source=str(path))
 
 
 def frame_edges(path: Path, part: str | None = None) -> Int[np.ndarray, "M T N N"]:
-    """The edge types `[source, target]` at every frame of one part.
+    """Returns the edge types `[source, target]` at every frame of one part.
 
     Raises:
-        InputError: a file is unusable, or the files do not fit together.
+        InputError: a file is damaged, or the files do not fit together.
     """
     chosen = FOLDER.choose(path, part)
     m, t, n, _ = read(path, part).shape
@@ -62,17 +61,19 @@ def frame_edges(path: Path, part: str | None = None) -> Int[np.ndarray, "M T N N
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
-    """One part, the same edges at every frame; names, units and dt are not kept: the layout has no place for them.
+    """Writes one part, with the same edges at every frame.
+
+    Names, units and dt are lost, since the layout has no place for them.
 
     Raises:
-        InputError: other features than x, y, vx, vy, unobserved cells, or an unknown part.
+        InputError: there are other features than x, y, vx, vy, or unobserved cells, or the part is unknown.
     """
     import torch
 
-    if data.features != FEATURES:
+    if data.features != PUBLISHED_FEATURES:
         raise InputError(
-            f"{path}: a dNRI folder holds the features {', '.join(FEATURES)}, found {', '.join(data.features)}; "
-            "save as .npz"
+            f"{path}: a dNRI folder holds the features {', '.join(PUBLISHED_FEATURES)}, found "
+            f"{', '.join(data.features)}; save as .npz"
         )
     chosen = FOLDER.chosen_for_writing(path, "", part)
     require_complete(data, path)
@@ -86,10 +87,10 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
 
 
 def read_tensor(path: Path) -> np.ndarray:
-    """The array of a file that torch saved; nothing but numbers is read from it.
+    """Returns the array of a file that torch saved; Python objects in it are not loaded.
 
     Raises:
-        InputError: the file is damaged, of another kind, or holds something else than one tensor.
+        InputError: the file is damaged, is not a torch file, or does not hold exactly one tensor.
     """
     import torch
 
@@ -97,7 +98,7 @@ def read_tensor(path: Path) -> np.ndarray:
         tensor = read_torch(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); give a file that you may read") from None
-    except Exception:  # damaged bytes make the unpickler raise nearly anything; its messages tell of unsafe reading
+    except Exception:  # on damaged bytes the unpickler raises errors of nearly any type, and recommends unsafe options
         raise InputError(
             f"{path}: cannot be read as a tensor (cut short, no torch file, or Python objects); "
             "save one tensor with torch.save"
@@ -105,9 +106,9 @@ def read_tensor(path: Path) -> np.ndarray:
     if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided:
         found = f"{type(tensor).__name__}, not one dense tensor"
         raise InputError(f"{path}: holds {found}; save one tensor with torch.save")
-    if tensor.nbytes > tensor.untyped_storage().nbytes():  # shows the same numbers over and over
+    if tensor.nbytes > tensor.untyped_storage().nbytes():  # such a tensor repeats the same numbers
         raise InputError(f"{path}: claims shape {tuple(tensor.shape)} and stores less; save it as contiguous")
-    # NumPy knows no bfloat16; conjugates and gradients would be refused.
+    # NumPy has no bfloat16, and torch does not convert tensors with gradients or lazy conjugates.
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().resolve_conj().numpy()
 
 

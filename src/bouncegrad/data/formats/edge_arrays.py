@@ -1,7 +1,7 @@
-"""True edges given beside recordings: a table of pairs, a matrix, or a vector whose order is named.
+"""Reads true edges from a file of their own: a table of pairs, a matrix, or a vector whose order is given.
 
-Whatever the form, the answer is `[task, source, target]`. Which side is the source is stated by a name in the file, or,
-for arrays without names, by the one order that this page documents; it is never judged by the numbers.
+From every form `read_truth` makes `[task, source, target]`. A name in the file states which side is the source. Arrays
+have no names, so `read_truth` documents their axes. The numbers never decide it.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from bouncegrad.data.formats.folders import to_matrices
 from bouncegrad.data.memory import require_loadable
 from bouncegrad.data.trajectories import Trajectories, plural
 
-# How a vector lists all ordered pairs without self-edges; the word names what varies slowest.
+# The order in which a vector lists all ordered pairs without self-edges: by source first, or by target first.
 ORDERS = ("source", "target")
 
 
 def read_truth(path: Path, data: Trajectories, order: str | None = None) -> Int[np.ndarray, "M N N"]:
-    """The edge types `[source, target]` that a file states for these recordings.
+    """Returns the edge types `[source, target]` that a file states for these recordings.
 
     Args:
-        path: a `.npy` array: a matrix `[source, target]`, or with a task axis before it; or, with `order`, a vector of
-            all ordered pairs. Any other file is a CSV: a table of pairs (see `read_edges`), or a matrix whose first
-            column is called `source` (rows act on columns) or `target` (columns act on rows). A matrix or vector
-            without tasks is one graph that all tasks share.
+        path: a `.npy` array: a matrix `[source, target]` or `[task, source, target]`; or, if `order` is given, a vector
+            of all ordered pairs, `[pair]` or `[task, pair]`. Any other file is a CSV: a table of pairs (see
+            `read_edges`), or a matrix whose first column is called `source` (rows act on columns) or `target` (columns
+            act on rows). A matrix or vector without tasks is one graph that all tasks share.
         data: the recordings, whose names and sizes the edges must have.
-        order: of a vector: `source` for pairs by source, then target, or `target` for pairs by target, then source.
+        order: for a vector: `source` if pairs are sorted by source, then target; `target` if by target, then source.
 
     Raises:
-        InputError: sizes or names that are not those of the recordings, a value that is no type, or a self-edge.
+        InputError: sizes or names differ from those of the recordings, a value is not an edge type, or there is a
+            self-edge.
     """
     if order is not None and order not in ORDERS:
         raise InputError(f"{path}: the order of edges is {order!r}; choose one of {', '.join(ORDERS)}")
@@ -71,7 +72,7 @@ def _read_array(path: Path, data: Trajectories, order: str | None) -> Int[np.nda
 
 
 def _read_matrix(path: Path, data: Trajectories, rows: str) -> Int[np.ndarray, "M N N"]:
-    """A CSV matrix whose rows are what its column `rows` says, source or target."""
+    """Returns the edge types of a CSV matrix whose rows are sources or targets, as the argument `rows` says."""
     columns = header(path)
     m, n = len(data.tasks), len(data.entities)
     across = [name for name in columns if name not in (rows, "task")]
@@ -107,12 +108,12 @@ def _read_matrix(path: Path, data: Trajectories, rows: str) -> Int[np.ndarray, "
 
 
 def _require_room(path: Path, m: int, n: int) -> None:
-    """Refuses edges of so many tasks and entities, for which one small graph may stand, where memory is too small."""
+    """Refuses edges of m tasks and n entities that do not fit in memory; the file may hold one graph for all tasks."""
     require_loadable(16.0 * m * n * n, math.inf, str(path))
 
 
 def _require_no_loops(values: np.ndarray, path: Path, data: Trajectories) -> None:
-    """Refuses types on the diagonal: a file that numbers pairs otherwise would show there."""
+    """Refuses types on the diagonal. They often mean that the file has another order of pairs."""
     loops = np.einsum("mii->mi", values) != 0
     if loops.any():
         task, entity = np.argwhere(loops)[0]

@@ -1,4 +1,4 @@
-"""Tables of true edges, `NAME_edges.csv` beside `NAME.csv`: task, source, target, type."""
+"""Reads and writes tables of true edges, `NAME_edges.csv` beside `NAME.csv`: task, source, target, type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats.cells import header, listed, numbers, read_cells, write_cells
+from bouncegrad.data.formats.cells import header, listed, numbers, read_cells, require_present, write_cells
 from bouncegrad.data.memory import require_loadable
 from bouncegrad.data.trajectories import MOST_TYPES, Trajectories
 
@@ -19,19 +19,24 @@ if TYPE_CHECKING:
 
 
 def edges_path(path: Path) -> Path:
-    """Where the true edges of a table of recordings belong."""
+    """Returns the path of the table of true edges that belongs to a table of recordings."""
     return path.with_name(f"{path.stem}_edges.csv")
 
 
 def edges_beside(path: Path) -> Path | None:
-    """The true edges of a table, where there are any."""
+    """Returns the path of the true edges of a table of recordings, or None if there is no such file."""
     return edges_path(path) if edges_path(path).exists() else None
 
 
 def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndarray, "M N N"]:
-    """The edge types `[source, target]` that a table states for these recordings; pairs not listed have `unlisted`.
+    """Returns the edge types `[source, target]` that a table states for these recordings.
 
     Further columns, such as probabilities, are not read. A pair that acts both ways is listed twice.
+
+    Args:
+        path: the table.
+        data: the recordings, whose tasks and entities the table names.
+        unlisted: the type of pairs that the table does not list.
 
     Raises:
         InputError: names the line with an unknown task or entity, a self-edge, a pair given twice or a type that is
@@ -44,20 +49,16 @@ def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndar
 
 def _require_columns(columns: list[str], path: Path, data: Trajectories) -> None:
     needed = ["source", "target", "type"] if len(data.tasks) == 1 else ["task", "source", "target", "type"]
-    if missing := [name for name in needed if name not in columns]:
-        raise InputError(
-            f"{path}, line 1: no column {' and '.join(missing)} among {listed(columns)}; "
-            f"edges of {data.source} need {', '.join(needed)}"
-        )
+    require_present(needed, columns, path, f"edges of {data.source} need {', '.join(needed)}")
 
 
 def edges_from_cells(
     table: pd.DataFrame, path: Path, data: Trajectories, unlisted: int = 0
 ) -> Int[np.ndarray, "M N N"]:
-    """The edge types in the rows of a table, see `read_edges`; its index counts lines.
+    """Returns the edge types in the rows of a table, as `read_edges` does; the index of the table holds line numbers.
 
     Raises:
-        InputError: as `read_edges`.
+        InputError: as for `read_edges`.
     """
     _require_columns(list(table.columns), path, data)
     if "task" not in table.columns:
@@ -75,7 +76,7 @@ def edges_from_cells(
             "the type is not 0, 1, ...; number the types from 0",
         ),
         (source == target, "source and target are the same entity; remove this line"),
-        (again, "this task, source and target stood above already; keep one line for each"),
+        (again, "this task, source and target are in a line above already; keep one line for each"),
     ):
         if wrong.any():
             raise InputError(f"{path}, line {table.index[int(wrong.argmax())]}: {found}")
@@ -87,7 +88,7 @@ def edges_from_cells(
 
 
 def write_edges(data: Trajectories, path: Path) -> None:
-    """One line for each edge whose type is not 0; the header alone where nobody interacts."""
+    """Writes one line for each edge whose type is not 0 and known; only the header if there is no such edge."""
     assert data.edges is not None
     task, source, target = np.nonzero(data.edges > 0)
     tasks, entities = np.array(data.tasks, dtype=object), np.array(data.entities, dtype=object)
@@ -98,7 +99,7 @@ def write_edges(data: Trajectories, path: Path) -> None:
 def numbered(
     table: pd.DataFrame, column: str, names: tuple[str, ...], path: Path, source: str
 ) -> Int[np.ndarray, " rows"]:
-    """Which of `names` each cell of a column is.
+    """Returns, for each cell of a column, its index in `names`.
 
     Raises:
         InputError: names the first line with another name.

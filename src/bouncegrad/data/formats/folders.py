@@ -1,4 +1,4 @@
-"""Folders that hold a data set in several `.npy` files, a few for each part: which files belong together."""
+"""Finds which files of a folder belong together, for data sets that have several files for each part."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from bouncegrad.data.formats.arrays import read_array
 from bouncegrad.data.formats.format import chosen_part
 from bouncegrad.data.trajectories import MOST_TYPES
 
-# The published generator steps by 1e-3 and keeps every 100th frame; the files do not say so.
+# The published generator has steps of 1e-3 and keeps every 100th state. The files do not store this.
 PUBLISHED_DT = 0.1
+PUBLISHED_FEATURES = ("x", "y", "vx", "vy")
 
 
 class Chosen(NamedTuple):
@@ -30,13 +31,13 @@ class Chosen(NamedTuple):
 
 @dataclass(frozen=True)
 class Folder:
-    """How the files of a data set are named.
+    """Describes how the files of a data set are named.
 
     Args:
-        template: a file name with the places `{kind}`, `{name}` and `{part}`.
-        name: a regular expression for what may stand at `{name}`, which tells data sets in one folder apart.
-        kinds: the kinds of file; every part has the first.
-        spelling: each part, in order, and how file names spell it.
+        template: a file name with the placeholders `{kind}`, `{name}` and `{part}`.
+        name: a regular expression for `{name}`, which distinguishes several data sets in one folder.
+        kinds: the kinds of file; every part has a file of the first kind.
+        spelling: the parts in order, and the word for each of them in file names.
     """
 
     template: str
@@ -45,14 +46,14 @@ class Folder:
     spelling: Mapping[str, str]
 
     def file(self, kind: str, chosen: Chosen) -> Path:
-        """The path of one file of a part."""
+        """Returns the path of one file of a part."""
         return chosen.folder / self.template.format(kind=kind, name=chosen.name, part=self.spelling[chosen.part])
 
     def read(self, kind: str, chosen: Chosen) -> np.ndarray:
-        """The array of one file of a part.
+        """Returns the array of one file of a part.
 
         Raises:
-            InputError: it is missing or unusable.
+            InputError: the file is missing or damaged.
         """
         file = self.file(kind, chosen)
         if not file.exists():
@@ -60,16 +61,16 @@ class Folder:
         return read_array(file)
 
     def files(self, path: Path, name: str, part: str | None) -> tuple[Path, ...]:
-        """All files of the part that `chosen_for_writing` gives."""
+        """Returns all files of the part that `chosen_for_writing` returns."""
         chosen = self.chosen_for_writing(path, name, part)
         return tuple(self.file(kind, chosen) for kind in self.kinds)
 
     def recognises(self, path: Path) -> bool:
-        """Whether a folder holds such a data set, or a file is of one."""
+        """Returns whether a folder holds such a data set, or a file belongs to one."""
         return bool(self._data_sets(path)) if path.is_dir() else self._named(path) is not None
 
     def parts(self, path: Path) -> tuple[str, ...]:
-        """The parts of the data set at `path`, a folder or one of its files.
+        """Returns the parts of the data set at `path`, which is a folder or one of its files.
 
         Raises:
             InputError: a folder holds several data sets.
@@ -78,10 +79,10 @@ class Folder:
         return self._data_sets(folder).get(name, ())
 
     def choose(self, path: Path, part: str | None) -> Chosen:
-        """The part to read: as asked for, else the one that the file `path` is of, else the only one.
+        """Returns the part to read: the one that is asked for, else the part of the file `path`, else the only one.
 
         Raises:
-            InputError: several data sets or parts and no choice, or a part that is not there.
+            InputError: there are several data sets or parts and none is chosen, or there is no such part.
         """
         parts, own = self.parts(path), self._named(path)
         if part is None and own is not None:
@@ -89,13 +90,13 @@ class Folder:
         return Chosen(*self._data_set(path), chosen_part(path, parts, part))
 
     def chosen_for_writing(self, folder: Path, name: str, part: str | None) -> Chosen:
-        """The part to write, which must be one that this layout knows."""
+        """Returns the part to write, which must be one that this layout has."""
         if part is None or part not in self.spelling:
             raise InputError(f"{folder}: part {part!r} cannot be written; choose one of {', '.join(self.spelling)}")
         return Chosen(folder, name, part)
 
     def _named(self, path: Path, kinds: Sequence[str] = ()) -> Chosen | None:
-        """The part that a file of one of these kinds, by default any, is of; judged by its name."""
+        """Returns the part that a file belongs to, by its name; None if it is of none of these kinds (default: all)."""
         part = {spelled: part for part, spelled in self.spelling.items()}
         pattern = self.template.replace(".", r"\.").format(
             kind=f"(?:{'|'.join(kinds or self.kinds)})",
@@ -106,14 +107,14 @@ class Folder:
         return Chosen(path.parent, match["name"], part[match["part"]]) if match else None
 
     def _data_sets(self, folder: Path) -> dict[str, tuple[str, ...]]:
-        """The parts of every data set in a folder, by name."""
+        """Returns the parts of every data set in a folder, by the name of the data set."""
         files = [self._named(file, self.kinds[:1]) for file in folder.glob("*")]
         found = {(file.name, file.part) for file in files if file is not None}
         names = sorted({name for name, _ in found})
         return {name: tuple(part for part in self.spelling if (name, part) in found) for name in names}
 
     def _data_set(self, path: Path) -> tuple[Path, str]:
-        """Folder and name of the data set at a path."""
+        """Returns the folder and the name of the data set at a path."""
         if (own := self._named(path)) is not None:
             return own.folder, own.name
         found = self._data_sets(path)
@@ -127,12 +128,12 @@ class Folder:
 
 
 def to_matrices(values: Shaped[np.ndarray, "M E"], n: int, file: Path) -> Int[np.ndarray, "M N N"]:
-    """Edge types as matrices, from the values of all pairs without the diagonal, row by row.
+    """Returns edge types as matrices, from the values of all pairs row by row without the diagonal.
 
-    The types 0, 1, ... 999 stay as they are. Products of charges, -1 and +1, become 0 and 1.
+    The types 0, 1, ... 999 are kept. Products of charges, -1 and +1, become 0 and 1.
 
     Raises:
-        InputError: any other value.
+        InputError: there is another value.
     """
     known = "write the types 0, 1, ... or, for charges, only -1 and +1"
     if values.dtype.kind not in "fiub":

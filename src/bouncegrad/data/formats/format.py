@@ -1,4 +1,4 @@
-"""What a format of recordings is: how to recognise, read and write it."""
+"""Defines what a format of recordings is: how to recognise, read and write it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import listed
 from bouncegrad.data.resampling import Evenly
 from bouncegrad.data.trajectories import Trajectories
+
+READ_AS_TRUTH = "would be read as the true edges of the recordings; remove it or choose another name"
 
 
 def _no_parts(path: Path) -> tuple[str, ...]:
@@ -26,22 +28,22 @@ def _one_file(path: Path, part: str | None) -> tuple[Path, ...]:
 
 @dataclass(frozen=True)
 class Format:
-    """One way in which recordings lie on disk.
+    """One way in which recordings are stored on disk.
 
     Args:
-        name: the word that chooses it in `save(..., format=name)`.
-        layout: what a file or folder of it looks like, for messages.
-        recognises: whether this path, which exists, is of this format; judged by names (of files, columns and keys),
+        name: the name of the format, as in `save(..., format=name)`.
+        layout: a description of its files or folders, for messages.
+        recognises: returns whether an existing path has this format. It decides by names (of files, columns and keys),
             not by values or sizes.
-        read: the recordings of one part; the part is None for a format without parts, or to let the path choose.
-        resampled: the recordings at even frames so far apart, for a format that says when each state was recorded; None
-            where its frames are even.
-        write: writes recordings as one part; None when the format is only read.
-        suffix: how names of its files end; empty for folders.
-        parts: names of the parts found at a path.
-        edges_beside: the table of true edges that belongs to a path, if there is one.
-        files: all files that hold one part at a path, there or not.
-        left_out: what its files hold and reading leaves out, in words; empty when that is nothing.
+        read: returns the recordings of one part. The part is None for a format without parts, or if the path chooses.
+        resampled: returns the recordings at evenly spaced frames, for a format that stores the time of each state. It
+            is None if the frames of the format are even.
+        write: writes recordings as one part. It is None if the format is only read.
+        suffix: the end of its file names; empty for folders.
+        parts: returns the names of the parts found at a path.
+        edges_beside: returns the table of true edges that belongs to a path, or None.
+        files: returns all files that one part at a path may have, whether they exist or not.
+        left_out: describes what the files may hold and `read` does not return; empty if there is nothing.
     """
 
     name: str
@@ -58,10 +60,10 @@ class Format:
 
 
 def chosen_part(path: Path, parts: Sequence[str], part: str | None) -> str:
-    """The part to read: as asked for, else the only one.
+    """Returns the part to read: the one that is asked for, or else the only one.
 
     Raises:
-        InputError: several parts and no choice, or a part that is not there.
+        InputError: there are several parts and none is chosen, or there is no such part.
     """
     if part is None and len(parts) > 1:
         raise InputError(f"{path}: has the parts {listed(parts)}; choose one")
@@ -71,7 +73,7 @@ def chosen_part(path: Path, parts: Sequence[str], part: str | None) -> str:
 
 
 def require_complete(data: Trajectories, path: Path) -> None:
-    """Refuses recordings with unobserved cells, for formats that cannot say which cells were observed."""
+    """Refuses recordings with unobserved cells, for formats that cannot mark them."""
     if data.mask is not None and not data.mask.all():
         raise InputError(
             f"{path}: {int((~data.mask).sum())} of {data.mask.size} cells are unobserved, "
@@ -80,6 +82,6 @@ def require_complete(data: Trajectories, path: Path) -> None:
 
 
 def require_no_stale_edges(data: Trajectories, edges: Path) -> None:
-    """Refuses to write recordings of unknown truth beside a file that would be read as their truth."""
+    """Refuses to write recordings without true edges beside a file that would be read as their true edges."""
     if data.edges is None and edges.exists():
-        raise InputError(f"{edges}: would be read as the truth of the recordings; remove it or choose another name")
+        raise InputError(f"{edges}: {READ_AS_TRUTH}")

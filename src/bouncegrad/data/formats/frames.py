@@ -1,4 +1,4 @@
-"""Recordings in a pandas table, long or wide, read by the same rules as the CSV of that layout."""
+"""Reads recordings from a pandas table, long or wide, by the same rules as from the CSV of that layout."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from bouncegrad.data.trajectories import Trajectories
 if TYPE_CHECKING:
     import pandas as pd
 
-# Stands where messages name a file; they count lines from 0, as `DataFrame.iloc` does.
+# Messages use this word in place of a file. They count lines from 0, as `DataFrame.iloc` does.
 SOURCE = Path("DataFrame")
 
 
 def from_frame(frame: pd.DataFrame, evenly: Evenly | None = None) -> Trajectories:
-    """The recordings in a long or wide table, resampled if there is a step; named levels of the index are columns too.
+    """Returns the recordings in a long or wide table; named levels of the index count as columns.
+
+    If `evenly` is not None, the recordings are resampled.
 
     Raises:
         InputError: as for the CSV of that layout.
@@ -33,7 +35,7 @@ def from_frame(frame: pd.DataFrame, evenly: Evenly | None = None) -> Trajectorie
 
 
 def edges_from_frame(frame: pd.DataFrame, data: Trajectories) -> Int[np.ndarray, "M N N"]:
-    """The edge types `[source, target]` in a table task, source, target, type.
+    """Returns the edge types `[source, target]` in a table with the columns task, source, target, type.
 
     Raises:
         InputError: as for the CSV.
@@ -42,7 +44,7 @@ def edges_from_frame(frame: pd.DataFrame, data: Trajectories) -> Int[np.ndarray,
 
 
 def to_frame(data: Trajectories) -> pd.DataFrame:
-    """A long table with the columns task, time, entity and one for each feature; unobserved cells have no row.
+    """Returns a long table with the columns task, time, entity and one for each feature; unobserved cells have no row.
 
     Raises:
         InputError: a feature has the name of a key column.
@@ -54,7 +56,7 @@ def to_frame(data: Trajectories) -> pd.DataFrame:
 
 
 def _cells(frame: pd.DataFrame, text: tuple[str, ...]) -> pd.DataFrame:
-    """The table with checked names of columns, rows counted from 0, and the columns of names as text."""
+    """Returns the table with checked column names, rows counted from 0, and the columns in `text` as text."""
     import pandas as pd
 
     if not isinstance(frame, pd.DataFrame):

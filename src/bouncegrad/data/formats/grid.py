@@ -1,4 +1,4 @@
-"""From the rows of a long table to a grid: every entity of every task at evenly spaced frames, gaps included."""
+"""Arranges the rows of a long table in a grid: every entity of every task at evenly spaced frames, gaps included."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.angles import periods_of
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.resampling import EvenFrames, Evenly, Records, Step, even_frames
+from bouncegrad.data.resampling import FEW, SPARSEST, EvenFrames, Evenly, Records, Step, even_frames
 from bouncegrad.data.trajectories import Trajectories, plural
 
 States = Float[np.ndarray, "M T N D"]
 Observed = Bool[np.ndarray, "M T N"] | None
-# Times rounded to milliseconds at 30 frames a second stay within this share of a step; a missing frame does not.
+# Times may be off by this share of a step. At 30 frames per second, rounding to milliseconds stays below it.
 TOLERANCE = 0.05
-SPARSEST, FEW = 50, 10_000  # cells for each row, and cells that always may be
-FARTHEST = 1e12  # usual steps from one time to the next: more are a mistake, and would overflow
+FARTHEST = 1e12  # usual steps between two times: a longer pause is a mistake, and would overflow
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The rows of a long table, sorted by task, then time, then entity (rows given twice: by line).
+    """The rows of a long table, sorted by task, then time, then entity, then line.
 
     Args:
         path: the table, for messages.
-        task: which task each row is of.
-        time: its time.
-        entity: which entity.
-        line: its line in the file.
+        task: the number of the task of each row.
+        time: the time of each row.
+        entity: the number of the entity of each row.
+        line: the line of each row in the file.
         tasks: names of the tasks.
         entities: names of the entities.
     """
@@ -46,10 +45,10 @@ class Grid:
     def recordings(
         self, values: Float[np.ndarray, "rows D"], features: tuple[str, ...], evenly: Evenly | None
     ) -> Trajectories:
-        """The states as recordings, resampled if asked.
+        """Returns the states as recordings. If `evenly` is not None, they are resampled.
 
         Raises:
-            InputError: as `filled` and `resampled`.
+            InputError: as for `filled` and `resampled`.
         """
         if evenly is None:
             even = EvenFrames(*self.filled(values))
@@ -68,13 +67,14 @@ class Grid:
         )
 
     def filled(self, values: Float[np.ndarray, "rows D"]) -> tuple[States, Observed, float]:
-        """States on even frames, true where there is a row without a blank (None: everywhere), and dt.
+        """Returns states at even frames, their mask, and dt.
 
-        Runs are as long as the longest, with all entities: what has no row was not observed.
+        All tasks are as long as the longest and have all entities. A cell without a row, or with a blank in its row,
+        was not observed: the mask is false there. The mask is None if every cell was observed.
 
         Raises:
-            InputError: a row stands twice, steps of time are uneven or differ from task to task, or hardly any cell
-                would be filled.
+            InputError: a row is given twice, time steps are uneven or differ between tasks, or hardly any cell would be
+                filled.
         """
         self._require_once()
         frame, dt = self._frames()
@@ -88,15 +88,15 @@ class Grid:
     def resampled(
         self, values: Float[np.ndarray, "rows D"], step: Step, periods: Float[np.ndarray, " D"]
     ) -> EvenFrames:
-        """The same from rows at any times, see `resampling.py`; rows with a blank are none.
+        """Returns states at even frames from rows at any times, see `resampling.py`; rows with a blank are ignored.
 
         Raises:
-            InputError: a row stands twice, or the step cannot be used.
+            InputError: a row is given twice, or the step cannot be used.
         """
         self._require_once()
-        there = ~np.isnan(values).any(-1)
-        task, entity, time = (column[there] for column in (self.task, self.entity, self.time))
-        records = Records(task, entity, time, values[there], str(self.path), periods)
+        complete = ~np.isnan(values).any(-1)
+        task, entity, time = (column[complete] for column in (self.task, self.entity, self.time))
+        records = Records(task, entity, time, values[complete], str(self.path), periods)
         return even_frames(records, len(self.tasks), len(self.entities), step)
 
     def _require_once(self) -> None:
@@ -106,11 +106,11 @@ class Grid:
             row = again[self.line[again].argmin()]
             raise InputError(
                 f"{self.path}, line {self.line[row]}: task {self.tasks[self.task[row]]}, time {self.time[row]:g}, "
-                f"entity {self.entities[self.entity[row]]} stood in line {self.line[row - 1]} already; remove one"
+                f"entity {self.entities[self.entity[row]]} is in line {self.line[row - 1]} already; remove one"
             )
 
     def _frames(self) -> tuple[Int[np.ndarray, " rows"], float]:
-        """The frame of each row, counted from the first of its task, and dt."""
+        """Returns the frame of each row, counted from the first frame of its task, and dt."""
         frame, steps = np.zeros(len(self.time), np.int64), {}
         for task, rows in enumerate(np.split(np.arange(len(self.time)), np.flatnonzero(np.diff(self.task)) + 1)):
             times, which = np.unique(self.time[rows], return_inverse=True)
@@ -119,7 +119,7 @@ class Grid:
             number, steps[task] = self._even(task, times)
             frame[rows] = number[which]
         if not steps:
-            return frame, 1.0  # one frame makes no step; `Trajectories` refuses that
+            return frame, 1.0  # there is one frame and no step, which `Trajectories` refuses
         first = min(steps)
         for task, step in steps.items():
             if abs(step - steps[first]) > TOLERANCE * steps[first]:
@@ -127,11 +127,11 @@ class Grid:
                     f"{self.path}: task {self.tasks[first]} has time steps of {steps[first]:g}, task "
                     f"{self.tasks[task]} of {step:g}; resample to one step with --resample {steps[first]:g}"
                 )
-        # Sums of decimals such as 0.1 are off in the last bits.
+        # Sums of decimals such as 0.1 have rounding errors in the last bits.
         return frame, float(f"{np.median(list(steps.values())):.12g}")
 
     def _even(self, task: int, times: Float[np.ndarray, " T"]) -> tuple[Int[np.ndarray, " T"], float]:
-        """Numbers of frames and the step between them; whole steps may be left out."""
+        """Returns the numbers of the frames and the step between them; some frames may be missing."""
         with np.errstate(over="ignore", invalid="ignore"):
             step = np.diff(times)
             usual = float(np.sort(step)[(len(step) - 1) // 2])
@@ -144,7 +144,7 @@ class Grid:
             )
 
         if steps.max() > FARTHEST:
-            raise uneven(int(steps.argmax()), "correct the time, or make a task of its own of what comes after it")
+            raise uneven(int(steps.argmax()), "correct the time, or put the rows after it into another task")
         with np.errstate(over="ignore", invalid="ignore"):
             number = np.r_[0, np.round(steps).cumsum()].astype(np.int64)
             dt = float((times[-1] - times[0]) / max(number[-1], 1))

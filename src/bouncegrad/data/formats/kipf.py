@@ -1,6 +1,6 @@
-"""The folder of the published NRI generator: positions, velocities and edges in files of their own.
+"""Reads and writes the folder of the published NRI generator: one file each for positions, velocities and edges.
 
-Its matrices have row = receiver, so they are transposed; its diagonal is ignored.
+In its matrices a row is a receiver, so they are transposed. Their diagonal is ignored.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ FOLDER = Folder(
 
 
 def read(path: Path, part: str | None) -> Trajectories:
-    """One part: features x, y, vx, vy (z and vz too in three dimensions), dt as published.
+    """Returns one part with the features x, y, vx, vy (and z, vz in three dimensions); dt is the published one.
 
     Raises:
-        InputError: a file is missing or unusable, or the files do not fit together.
+        InputError: a file is missing or damaged, or the files do not fit together.
     """
     chosen = FOLDER.choose(path, part)
-    place, velocity = FOLDER.read("loc", chosen), FOLDER.read("vel", chosen)
-    if place.ndim != 4 or not 1 <= place.shape[2] <= 3:
+    position, velocity = FOLDER.read("loc", chosen), FOLDER.read("vel", chosen)
+    if position.ndim != 4 or not 1 <= position.shape[2] <= 3:
         raise InputError(
-            f"{FOLDER.file('loc', chosen)}: shape {place.shape} is not (task, frame, dimension, entity) "
+            f"{FOLDER.file('loc', chosen)}: shape {position.shape} is not (task, frame, dimension, entity) "
             "with 1 to 3 dimensions; transpose it"
         )
-    if velocity.shape != place.shape:
+    if velocity.shape != position.shape:
         raise InputError(
-            f"{FOLDER.file('vel', chosen)}: shape {velocity.shape}, but the positions have {place.shape}; "
+            f"{FOLDER.file('vel', chosen)}: shape {velocity.shape}, but the positions have {position.shape}; "
             "both need the same tasks, frames, dimensions and entities"
         )
-    m, _, d, n = place.shape
+    m, _, d, n = position.shape
     edges, file = None, FOLDER.file("edges", chosen)
     if file.exists():
         values = FOLDER.read("edges", chosen)
@@ -51,15 +51,17 @@ def read(path: Path, part: str | None) -> Trajectories:
                 f"need {(m, n, n)} (task, receiver, sender); give the edges of these recordings"
             )
         edges = to_matrices(values[:, ~np.eye(n, dtype=bool)], n, file).transpose(0, 2, 1)
-    x = np.ascontiguousarray(np.concatenate([place, velocity], axis=2).transpose(0, 1, 3, 2))
+    x = np.ascontiguousarray(np.concatenate([position, velocity], axis=2).transpose(0, 1, 3, 2))
     return Trajectories(x, edges=edges, dt=PUBLISHED_DT, features=_features(d), source=str(path))
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
-    """One part without a suffix; names, units and dt are not kept, since the layout has no place for them.
+    """Writes one part, with file names that have no suffix for the data set.
+
+    Names, units and dt are lost, since the layout has no place for them.
 
     Raises:
-        InputError: other features than positions and velocities, unobserved cells, or an unknown part.
+        InputError: there are other features than positions and velocities, or unobserved cells, or the part is unknown.
     """
     chosen = FOLDER.chosen_for_writing(path, "", part)
     d = len(data.features) // 2

@@ -1,7 +1,8 @@
-"""A folder `NAME.mmap` of plain `.npy` files, opened without reading them: for data sets larger than memory.
+"""Reads and writes a folder `NAME.mmap` of plain `.npy` files, for data sets larger than memory.
 
-about.json    format_version, dt and the names
-x.npy         (task, frame, entity, feature);  mask.npy and edges.npy as the keys of an own archive, where there are
+about.json            format_version, dt and the names
+x.npy                 states (task, frame, entity, feature)
+mask.npy, edges.npy   as the keys of an own archive; they may be missing
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ NAMES = ("features", "entities", "units", "tasks")
 
 
 def read(path: Path, part: str | None) -> Trajectories:
-    """The recordings of a folder; states stay on disk until they are looked at.
+    """Returns the recordings of a folder; states are read from disk when they are used.
 
     Raises:
-        InputError: a file is missing or damaged, the folder newer than this version reads, or parts do not fit.
+        InputError: a file is missing or damaged, the folder is of a later version, or its files do not fit together.
     """
     about = _about(path / ABOUT)
     files = {key: path / f"{key}.npy" for key in ARRAYS}
@@ -43,7 +44,7 @@ def read(path: Path, part: str | None) -> Trajectories:
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
-    """Everything that `data` holds; the description last, so that half a folder is not taken for one."""
+    """Writes everything that `data` holds. `about.json` comes last, so that an incomplete folder cannot be read."""
     for key in ARRAYS:
         if (array := getattr(data, key)) is not None:
             write_array(path / f"{key}.npy", array.astype("int8") if key == "edges" and array.max() < 128 else array)

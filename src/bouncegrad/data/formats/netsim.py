@@ -1,6 +1,6 @@
-"""Archives of one recording with one number per entity: NetSim as the ACD code reads it, and Lorenz-96 beside it.
+"""Reads and writes archives of one recording with one number per entity: NetSim as in the ACD code, and Lorenz-96.
 
-`X_np` is `[entity, frame]`, `Gref` has row = receiver, so it is transposed; its diagonal is ignored.
+`X_np` is `[entity, frame]`. In `Gref` a row is a receiver, so it is transposed. Its diagonal is ignored.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from pathlib import Path
 import numpy as np
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats.arrays import keys_of, read_archive, write_archive
+from bouncegrad.data.formats.arrays import keys_of, one_number, read_archive, write_archive
 from bouncegrad.data.formats.folders import to_matrices
 from bouncegrad.data.formats.format import Format, chosen_part, require_complete
 from bouncegrad.data.trajectories import Trajectories
 
 SIZES = ("n", "T")
-# How a Lorenz-96 file was simulated; of these `Trajectories` holds the time step.
+# Keys that say how a Lorenz-96 file was simulated. Of these `Trajectories` keeps only the time step `delta_t`.
 SIMULATED = ("F", "delta_t", "sd", "burn_in", "seed")
 
 
 def read(path: Path, part: str | None) -> Trajectories:
-    """One file as one task, or all files of a folder whose names differ only in the number at their end, one task each.
+    """Returns one file as one task, or files of a folder as one task each.
 
-    The time step is `delta_t` where the file states it, else 1.
+    The files that are read together have names that differ only in the number at their end. The time step is `delta_t`
+    if the file states it, else 1.
 
     Raises:
-        InputError: a file is unusable, or the files of a folder do not fit together.
+        InputError: a file is damaged, or the files of a folder do not fit together.
     """
     if path.is_file():
         return _read_file(path)
@@ -51,10 +52,12 @@ def read(path: Path, part: str | None) -> Trajectories:
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
-    """One task as one file, `delta_t` with it; names and units are not kept, since the layout has no place for them.
+    """Writes one task as one file, with its time step as `delta_t`.
+
+    Names and units are lost, since the layout has no place for them.
 
     Raises:
-        InputError: several tasks or features, or unobserved cells.
+        InputError: there are several tasks or features, or unobserved cells.
     """
     m, t, n, d = data.shape
     if m > 1 or d > 1:
@@ -89,11 +92,9 @@ def _read_file(path: Path) -> Trajectories:
                 "give the edges of this recording"
             )
         edges = to_matrices(arrays["Gref"][None, ~np.eye(n, dtype=bool)], n, path).transpose(0, 2, 1)
-    dt = arrays.get("delta_t", np.array(1.0))
-    if dt.size != 1 or dt.dtype.kind not in "fiu":
-        raise InputError(f"{path}: delta_t must be one number, found {dt.dtype} of shape {dt.shape}; save a number")
+    dt = one_number(arrays.get("delta_t", np.array(1.0)), "delta_t", path)
     x = np.ascontiguousarray(states.T)[None, :, :, None]
-    return Trajectories(x, edges=edges, dt=float(dt.reshape(())), source=str(path))
+    return Trajectories(x, edges=edges, dt=dt, source=str(path))
 
 
 def _recognises(path: Path) -> bool:
@@ -101,7 +102,7 @@ def _recognises(path: Path) -> bool:
 
 
 def _groups(folder: Path) -> dict[str, list[Path]]:
-    """The files of a folder by what stands before the number that ends their names, sorted by that number."""
+    """Returns the files of a folder, grouped by their names without the number at the end, sorted by that number."""
     groups: dict[str, list[tuple[int, Path]]] = {}
     for file in sorted(folder.glob("*.npz")):
         if "X_np" in keys_of(file):
@@ -124,5 +125,5 @@ NETSIM = Format(
     write=write,
     suffix=".npz",
     parts=_parts,
-    left_out="the self-edges on the diagonal of Gref, and how the recording was simulated, the time step excepted",
+    left_out="the self-edges on the diagonal of Gref, and how the recording was simulated, except the time step",
 )

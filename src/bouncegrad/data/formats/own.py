@@ -1,4 +1,4 @@
-"""The own format: one `.npz` archive whose keys are the fields of `Trajectories`; and a bare `.npy` array."""
+"""Reads and writes the own format, one `.npz` archive whose keys are the fields of `Trajectories`; and reads `.npy`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats.arrays import read_archive, read_array, write_archive
+from bouncegrad.data.formats.arrays import one_number, read_archive, read_array, write_archive
 from bouncegrad.data.formats.format import Format
 from bouncegrad.data.trajectories import Trajectories
 
@@ -18,13 +18,13 @@ KEYS = ("x", "state", "mask", "edges", "dt", *NAMES, "format_version")
 
 
 def read(path: Path, part: str | None) -> Trajectories:
-    """The recordings of an own archive; only `x`, also accepted as `state`, must be there.
+    """Returns the recordings of an own archive. Only the key `x`, which may also be called `state`, is required.
 
     Raises:
-        InputError: the archive is unusable, newer than this version reads, or its arrays do not fit together.
+        InputError: the archive is damaged or of a later version, or its arrays do not fit together.
     """
     arrays = read_archive(path, KEYS, "rename or remove the others (edges holds one structure for each task)")
-    version = _number(arrays.pop("format_version", np.array(VERSION)), "format_version", path)
+    version = one_number(arrays.pop("format_version", np.array(VERSION)), "format_version", path)
     if version > VERSION:
         raise InputError(f"{path}: format_version {version:g} is newer than {VERSION}; update bouncegrad")
     states = [key for key in ("x", "state") if key in arrays]
@@ -36,23 +36,17 @@ def read(path: Path, part: str | None) -> Trajectories:
         x=arrays[states[0]],
         mask=arrays.get("mask"),
         edges=arrays.get("edges"),
-        dt=_number(arrays.get("dt", np.array(1.0)), "dt", path),
+        dt=one_number(arrays.get("dt", np.array(1.0)), "dt", path),
         source=str(path),
         **names,
     )
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
-    """Everything that `data` holds, uncompressed."""
+    """Writes everything that `data` holds, uncompressed."""
     arrays = {"format_version": np.array(VERSION), "x": data.x, "dt": np.array(data.dt)}
     arrays |= {key: value for key, value in (("mask", data.mask), ("edges", data.edges)) if value is not None}
     write_archive(path, arrays | {key: np.array(getattr(data, key)) for key in NAMES if getattr(data, key)})
-
-
-def _number(array: np.ndarray, key: str, path: Path) -> float:
-    if array.size != 1 or array.dtype.kind not in "fiu":
-        raise InputError(f"{path}: {key} must be one number, found {array.dtype} of shape {array.shape}; save a number")
-    return float(array.reshape(()))
 
 
 def _names(array: np.ndarray, key: str, path: Path) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
-"""Tracks of walking people as OpenTraj keeps them: `obsmat.txt` and `groups.txt`, a folder for each scene.
+"""Reads tracks of walking people as OpenTraj stores them: a folder for each scene with `obsmat.txt` and `groups.txt`.
 
 People come and go, so a recording of one scene has no fixed set of entities. A case is a window of `WINDOW` frames with
-those people who are there throughout; windows do not overlap. A case is a data set of one task, chosen by its name; a
-scene one whose tasks are its cases, with as many places as the largest has people: the others leave some empty. All
-people of a scene as entities would hold squares of hundreds of pairs that never met.
+the people who are present in all of them; windows do not overlap. A case can be read by its name as a data set of one
+task. A scene can be read as a data set whose tasks are its cases. Its entities are places, as many as the largest case
+has people; smaller cases leave some places empty. If instead all people of a scene were entities, there would be tens
+of thousands of pairs, most of whom never met.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ from bouncegrad.data.formats.format import Format, chosen_part
 from bouncegrad.data.trajectories import Trajectories
 
 TRACKS, GROUPS = "obsmat.txt", "groups.txt"
-WINDOW = 20
-FEWEST = 3
-# Published: a row every 0.4 s. The files count frames of the video, whose rate differs from scene to scene.
+WINDOW = 20  # frames, which are 8 s
+FEWEST = 3  # people in a case; two people would be a single pair
+# The published time step. The files count frames of the video, whose rate differs from scene to scene.
 DT = 0.4
 COLUMNS = 8
-STATE = [2, 4, 5, 7]  # x, y, vx, vy; the third dimension between them is 0 throughout
+STATE = [2, 4, 5, 7]  # x, y, vx, vy; the third dimension is 0 in all rows
 
 
 class Case(NamedTuple):
-    """One window: where it is and who is there throughout.
+    """One window of frames.
 
     Args:
         folder: the scene.
-        rows: its rows of the table, by frame, then person.
-        people: their numbers.
+        rows: the rows of the table, by frame, then person.
+        people: the numbers of the people who are present in all frames.
     """
 
     folder: Path
@@ -43,20 +44,21 @@ class Case(NamedTuple):
 
 
 def read(path: Path, part: str | None) -> Trajectories:
-    """One case or scene: x and y in metres, vx and vy in m/s, who walks together as type 1.
+    """Returns one case or scene: x and y in metres, vx and vy in m/s; people who walk together have edges of type 1.
 
     Args:
         path: the folder of a scene, its `obsmat.txt`, or a folder of scenes.
-        part: the case, `SCENE_FRAME` by its first frame, whose entities are named by the people's numbers; or the
-            scene, whose entities are places `1` to N; the only scene by default.
+        part: the case, `SCENE_FRAME` after its first frame, whose entities have the people's numbers as names; or the
+            scene, whose entities are places `1` to N. By default it is the only scene.
 
     Raises:
-        InputError: a file is unusable, there is no case, or there are several and no choice.
+        InputError: a file is damaged, there is no case, or there are several scenes and none is chosen.
     """
     cases = _cases(path)
     if not cases:
         raise InputError(
-            f"{path}: no {WINDOW} frames in a row with {FEWEST} people there throughout; give a longer recording"
+            f"{path}: no {WINDOW} frames in a row in which the same {FEWEST} people are present; "
+            "give a longer recording"
         )
     if part not in cases:
         scenes = tuple(dict.fromkeys(case.folder.resolve().name for case in cases.values()))
@@ -86,7 +88,7 @@ def read(path: Path, part: str | None) -> Trajectories:
 
 
 def _cases(path: Path) -> dict[str, Case]:
-    """All cases at a path, by name, in order of time."""
+    """Returns all cases at a path, by name, in order of time."""
     found = {}
     for folder in _scenes(path):
         file = folder / TRACKS
@@ -96,7 +98,7 @@ def _cases(path: Path) -> dict[str, Case]:
 
 
 def _scenes(path: Path) -> list[Path]:
-    """The folders of scenes at a path."""
+    """Returns the folders of scenes at a path."""
     if path.name == TRACKS:
         return [path.parent]
     if path.is_file():
@@ -104,9 +106,14 @@ def _scenes(path: Path) -> list[Path]:
     return [path] if (path / TRACKS).is_file() else sorted(file.parent for file in path.glob(f"*/{TRACKS}"))
 
 
-@lru_cache(maxsize=16)  # all cases of a scene are read one after the other, from one large text
+@lru_cache(maxsize=16)  # the cases of a scene are often read one after the other, each from the same large file
 def _windows(folder: Path, changed: int) -> tuple[Case, ...]:
-    """The cases of one scene: from each frame on, the first window that is whole; the next begins where it ends."""
+    """Returns the cases of one scene.
+
+    A case begins at the first frame from which `WINDOW` frames without a pause have enough people in common. The search
+    for the next case begins where this one ends. `changed` is the time of the last change of the file: after a change
+    the cached result is not used.
+    """
     rows = _read_rows(folder / TRACKS)
     frames, first = np.unique(rows[:, 0], return_index=True)
     people = [set(map(int, some)) for some in np.split(rows[:, 1], first[1:])]
@@ -114,10 +121,10 @@ def _windows(folder: Path, changed: int) -> tuple[Case, ...]:
     cases, start = [], 0
     while start + WINDOW <= len(frames):
         window = slice(start, start + WINDOW)
-        there = sorted(set.intersection(*people[window]))
-        if (np.diff(frames[window]) == step).all() and len(there) >= FEWEST:
-            some = rows[np.isin(rows[:, 0], frames[window]) & np.isin(rows[:, 1], there)]
-            cases.append(Case(folder, some.reshape(WINDOW, len(there), COLUMNS), tuple(there)))
+        present = sorted(set.intersection(*people[window]))
+        if (np.diff(frames[window]) == step).all() and len(present) >= FEWEST:
+            chosen = rows[np.isin(rows[:, 0], frames[window]) & np.isin(rows[:, 1], present)]
+            cases.append(Case(folder, chosen.reshape(WINDOW, len(present), COLUMNS), tuple(present)))
             start += WINDOW
         else:
             start += 1
@@ -125,7 +132,7 @@ def _windows(folder: Path, changed: int) -> tuple[Case, ...]:
 
 
 def _read_rows(file: Path) -> Float[np.ndarray, "rows 8"]:
-    """The table, sorted by frame, then person."""
+    """Returns the table, sorted by frame, then person."""
     rows = []
     for number, line in enumerate(_lines(file), start=1):
         try:
@@ -148,19 +155,19 @@ def _read_rows(file: Path) -> Float[np.ndarray, "rows 8"]:
 
 
 def _together(case: Case) -> Int[np.ndarray, "N N"] | None:
-    """Type 1 in both directions for people who stand in one line of the groups; None without such a file."""
+    """Returns edges of type 1 in both directions between people in one line of the groups; None without that file."""
     file = case.folder / GROUPS
     if not file.exists():
         return None
     lines = [line.split() for line in _lines(file)]
     lines = [line for line in lines if line]
-    # One of the scenes says first how many groups follow.
+    # In one of the published scenes the first line is the number of groups.
     if lines and lines[0] == [str(len(lines) - 1)]:
         lines = lines[1:]
     edges = np.zeros((len(case.people), len(case.people)), dtype=np.int64)
     for words in lines:
         if strange := [word for word in words if not word.isdecimal() or len(word) > 15]:
-            raise InputError(f"{file}: {strange[0][:60]!r} is no number of a person; write one group of numbers a line")
+            raise InputError(f"{file}: {strange[0][:60]!r} is no number of a person; write one group on each line")
         group = np.isin(case.people, [int(word) for word in words])
         edges |= np.outer(group, group)
     np.fill_diagonal(edges, 0)
@@ -182,5 +189,5 @@ PEDESTRIANS = Format(
     recognises=lambda path: bool(_scenes(path)),
     read=read,
     parts=lambda path: tuple(_cases(path)),
-    left_out=f"people who are not there for all {WINDOW} frames of a case, and the third dimension",
+    left_out=f"people who are not present in all {WINDOW} frames of a case, and the third dimension",
 )

@@ -1,4 +1,4 @@
-"""The long table: a CSV with one row for each task, time and entity, and one column for each feature."""
+"""Reads and writes the long table: a CSV with one row for each task, time and entity, and a column for each feature."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ KEYS = ("task", "time", "entity")
 
 
 def read(path: Path, part: str | None, evenly: Evenly | None = None) -> Trajectories:
-    """The recordings of a long table, rows in any order; dt is measured from its times, or given to resample them.
+    """Returns the recordings of a long table, whose rows may have any order.
 
-    What has no row, or a blank in it, was not observed. A column `task` (or `run`, `case`, `simulation`) is needed only
-    for more than one recording.
+    The time step is measured from the column `time`, or is that of `evenly`, by which states are resampled. An entity
+    without a row, or with a blank cell in it, was not observed. A column `task` (or `run`, `case`, `simulation`) is
+    needed only for more than one recording.
 
     Raises:
-        InputError: a column is missing, a cell is no number, or the rows form no grid (see `Grid`).
+        InputError: a column is missing, a cell is not a number, or the rows do not form a grid (see `Grid`).
     """
     columns = header(path)
     require_columns(columns, path)
@@ -36,7 +37,7 @@ def read(path: Path, part: str | None, evenly: Evenly | None = None) -> Trajecto
 
 
 def require_columns(columns: list[str], path: Path) -> None:
-    """Refuses columns that make no long table, before its rows are read.
+    """Refuses columns that are not those of a long table, before the rows are read.
 
     Raises:
         InputError: names the columns.
@@ -50,10 +51,10 @@ def require_columns(columns: list[str], path: Path) -> None:
 
 
 def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) -> Trajectories:
-    """The recordings in the rows of a long table, see `read`; its index counts lines.
+    """Returns the recordings in the rows of a long table, as `read` does; the index of the table holds line numbers.
 
     Raises:
-        InputError: as `read`.
+        InputError: as for `read`.
     """
     columns = list(table.columns)
     require_columns(columns, path)
@@ -72,12 +73,12 @@ def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) ->
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
-    """The long table, and beside it the table of edges when the truth is known; time starts at 0 in every task.
+    """Writes the long table, and beside it the table of edges if the true edges are known.
 
-    What was not observed has no row. Units are not kept, since the layout has no place for them.
+    Time starts at 0 in every task. Unobserved cells have no row. Units are lost: the layout has no place for them.
 
     Raises:
-        InputError: a feature has the name of a key column, a cell is not finite.
+        InputError: a feature has the name of a key column, or an observed value is not finite.
     """
     columns = columns_of(data, path)
     data.require_finite()
@@ -90,7 +91,7 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
 
 
 def columns_of(data: Trajectories, path: Path) -> dict[str, np.ndarray]:
-    """The columns of the long table, by name; time starts at 0 in every task.
+    """Returns the columns of the long table, by name; time starts at 0 in every task.
 
     Raises:
         InputError: a feature has the name of a key column.

@@ -1,7 +1,7 @@
-"""The wide table: a CSV with one row for each frame, and one column for each entity and feature.
+"""Reads and writes the wide table: a CSV with one row for each frame, and one column for each entity and feature.
 
-A column is named `entity:feature`, or with an underscore, `entity_feature` or `feature_entity`, where names decide
-which it is: see `read_columns`.
+A column is named `entity:feature`, or with an underscore `entity_feature` or `feature_entity`. `read_columns` describes
+how the names decide which of the two it is.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ REMEDY = "name all columns entity:feature, such as a:x"
 
 
 def read(path: Path, part: str | None, evenly: Evenly | None = None) -> Trajectories:
-    """The recordings of a wide table, rows in any order; dt is measured from the column `time`, or given to resample.
+    """Returns the recordings of a wide table, whose rows may have any order.
 
-    An entity with a blank, or without a row, was not observed. Without a column `time` rows are frames in the order in
-    which they stand, and dt is 1. A column `task` (or `run`, `case`, `simulation`) is needed only for more than one
-    recording.
+    The time step is measured from the column `time`, or is that of `evenly`, by which states are resampled. Without a
+    column `time`, rows are frames in the order of the file, and dt is 1. An entity with a blank cell, or without a row,
+    was not observed. A column `task` (or `run`, `case`, `simulation`) is needed only for more than one recording.
 
     Raises:
-        InputError: columns that cannot be told apart, an entity without one of the features, a cell that is no number,
-            or rows that form no grid (see `Grid`).
+        InputError: the name of a column is ambiguous, an entity lacks one of the features, a cell is not a number, or
+            the rows do not form a grid (see `Grid`).
     """
     columns = header(path)
-    read_columns(path, [name for name in columns if name not in KEYS])  # before the rows, which may be many
+    read_columns(path, [name for name in columns if name not in KEYS])  # checked before the rows, which may be many
     return from_cells(read_cells(path, columns, text=("task",)), path, evenly)
 
 
 def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) -> Trajectories:
-    """The recordings in the rows of a wide table, see `read`; its index counts lines.
+    """Returns the recordings in the rows of a wide table, as `read` does; the index of the table holds line numbers.
 
     Raises:
-        InputError: as `read`.
+        InputError: as for `read`.
     """
     import pandas as pd
 
@@ -69,7 +69,7 @@ def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) ->
     task, tasks = coded(table["task"]) if "task" in columns else (np.zeros(len(line), dtype=np.int64), ("0",))
     time = numbers(table, "time", path) if "time" in columns else _counted(task)
     values = np.stack([[numbers(table, pairs[entity, f], path, blank=True) for f in features] for entity in entities])
-    # From here on as in the long table, a row for each entity.
+    # From here on there is a row for each entity, as in the long table.
     rows = [np.repeat(column, len(entities)) for column in (task, time, line)]
     who = np.tile(np.arange(len(entities)), len(table))
     order = np.lexsort((who, rows[1], rows[0]))
@@ -78,16 +78,15 @@ def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) ->
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
-    """A wide table with columns `entity:feature`, and beside it the table of edges when the truth is known.
+    """Writes a wide table with columns `entity:feature`, and beside it the table of edges if the true edges are known.
 
-    Time starts at 0 in every task. What was not observed is blank. Units are not kept, since the layout has no
-    place for them.
+    Time starts at 0 in every task. Unobserved cells are blank. Units are lost, since the layout has no place for them.
 
     Raises:
-        InputError: a name holds a colon, a cell is not finite.
+        InputError: a name contains a colon, or an observed value is not finite.
     """
     if colon := [name for name in (*data.entities, *data.features) if ":" in name]:
-        raise InputError(f"{path}: the name {colon[0]!r} holds a colon, which divides entity and feature; rename it")
+        raise InputError(f"{path}: the name {colon[0]!r} has a colon, which separates entity and feature; rename it")
     data.require_finite()
     require_no_stale_edges(data, edges_path(path))
     m, t, _, _ = data.shape
@@ -104,14 +103,14 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> dict[tuple[str, str], str]:
-    """The column of each (entity, feature).
+    """Returns the column of each (entity, feature).
 
-    With a colon in every name, the entity stands before it. With underscores, all names are cut at their first or all
-    at their last one, and what is cut off must be the known features x, y, z, vx, vy, vz in all columns, or whole
-    numbers, which count entities, in all. Exactly one reading must be possible.
+    If every name has a colon, the entity is the part before it. Otherwise all names are divided at their first
+    underscore, or all at their last one. The part at the outer end must then be a known feature (x, y, z, vx, vy, vz)
+    in all columns, or the number of an entity in all columns. Exactly one of these readings must be possible.
 
     Raises:
-        InputError: no reading or several are possible.
+        InputError: no reading is possible, or several are.
 
     Example:
         >>> list(read_columns(Path("a.csv"), ["x_1", "y_1"]))
@@ -135,14 +134,14 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[tuple[str, str], st
         readings = _readings(columns)
     if len(readings) != 1:
         raise InputError(
-            f"{path}, line 1: names such as {columns[0]!r} do not say which part is the entity; {REMEDY}, or with an "
-            f"underscore and one of {', '.join((*POSITIONS, *VELOCITIES))} in all"
+            f"{path}, line 1: names such as {columns[0]!r} do not say which part is the entity; {REMEDY}, or use an "
+            f"underscore and one of {', '.join((*POSITIONS, *VELOCITIES))} in all names"
         )
     return dict(zip(readings[0], columns, strict=True))
 
 
 def _readings(columns: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """The different ways to read names with underscores as (entity, feature)."""
+    """Returns the different ways to read names with underscores as (entity, feature)."""
     found: list[list[tuple[str, str]]] = []
     for first in (True, False):
         parts = [_cut(name, "_", first=first) for name in columns]
@@ -163,7 +162,7 @@ def _cut(name: str, mark: str, *, first: bool) -> tuple[str, str]:
 
 
 def _counted(task: np.ndarray) -> np.ndarray:
-    """The number of each row among those of its task."""
+    """Returns the number of each row among the rows of its task."""
     order = np.argsort(task, kind="stable")
     starts = np.searchsorted(task[order], task[order])
     number = np.empty(len(task))
@@ -172,7 +171,7 @@ def _counted(task: np.ndarray) -> np.ndarray:
 
 
 def is_wide(columns: Sequence[str]) -> bool:
-    """Whether names of columns are those of a wide table: no column of entities, but entities within names."""
+    """Returns whether columns are those of a wide table: none is called entity, but names contain an entity."""
     return not {"entity", "source", "target"} & set(columns) and any(":" in c or "_" in c for c in columns)
 
 
@@ -182,7 +181,7 @@ def _recognises(path: Path) -> bool:
     try:
         columns = header(path)
     except InputError:
-        return False  # the long table says what is wrong
+        return False  # the reader of the long table refuses it and says why
     return is_wide(columns)
 
 

@@ -1,22 +1,38 @@
-"""Simulated data with known edges: springs, charged particles and phase oscillators.
+"""Simulates data with known edges: springs, charged particles and phase oscillators.
 
-The laws are compiled and tasks run side by side on threads. Importing this loads neither the compiler nor torch.
+The laws of motion are compiled, and tasks run in parallel on threads. Importing this module loads neither the compiler
+nor torch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypedDict, Unpack
 
 import numpy as np
 
+from bouncegrad.data.arguments import require_keywords, require_whole
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.simulate.systems import SYSTEMS, Start, Streams, System
 from bouncegrad.data.trajectories import Trajectories
 
 __all__ = ["SYSTEMS", "System", "simulate"]
 
-LARGEST_GB = 16.0
+LARGEST_GB = 16.0  # larger requests are usually mistakes, and would fill the memory of most machines
+
+
+class Running(TypedDict, total=False):
+    """How a simulation runs. The simulated numbers do not depend on it.
+
+    Args:
+        threads: the number of threads. By default, or if it is None, there are as many as this process has cores
+            (`NUMBA_NUM_THREADS`).
+        progress: a function, called as `progress(done, tasks)` after each block of tasks.
+    """
+
+    threads: int | None
+    progress: Callable[[int, int], object] | None
 
 
 def simulate(
@@ -28,47 +44,43 @@ def simulate(
     seed: int = 0,
     noise: float = 0.0,
     directed: bool = False,
-    threads: int | None = None,
-    progress: Callable[[int, int], object] | None = None,
+    **running: Unpack[Running],
 ) -> Trajectories:
-    """Tasks of one system with their true edges, `x: Float[M, T, N, D]` in float64.
+    """Returns simulated tasks of one system with their true edges, `x: Float[M, T, N, D]` in float64.
 
-    The same arguments give the same arrays, element by element, for any number of threads. The first tasks do not
-    depend on `tasks`, and without noise the first frames do not depend on `frames`. Frame t is at time
-    `(t + 1) * dt`, as published: the start itself is not a frame. The settings are those of the published data sets;
-    `springs` and `charged` follow their generator step by step (`particles.py`), `kuramoto` is in `oscillators.py`.
+    The same arguments give the same arrays, to the last bit, for any number of threads. The first tasks do not depend
+    on `tasks`, and without noise the first frames do not depend on `frames`. Frame t is at time `(t + 1) * dt`, as in
+    the published data: the initial state is not a frame. The settings are those of the published data sets. `springs`
+    and `charged` follow the published generator step by step (`particles.py`); `kuramoto` is in `oscillators.py`.
 
     Args:
         system: one of `SYSTEMS`: springs, springs3, charged or kuramoto.
         tasks: M >= 1.
         entities: N >= 2.
-        frames: T >= 2, each 0.1 after the one before.
-        seed: >= 0; each seed draws other tasks, and 0 is a seed like any other.
-        noise: standard deviation of the Gaussian noise added to every observed number, in that feature's units.
-        directed: draw each ordered pair on its own, so that edges act one way; by default both ways are alike.
-        threads: how many run side by side; by default as many as this process has cores (`NUMBA_NUM_THREADS`).
-        progress: called as `progress(done, tasks)` whenever some tasks are done.
+        frames: T >= 2; the time between two frames is 0.1.
+        seed: an integer >= 0. Different seeds give different tasks.
+        noise: standard deviation of the Gaussian noise that is added to every observed number, in the feature's units.
+        directed: whether each ordered pair is drawn independently. By default both directions of a pair have one type.
+        running: how the simulation runs, see `Running`: `threads`, the number of threads, by default all cores;
+            `progress`, a function that is called as `progress(done, tasks)`.
 
     Raises:
-        InputError: an unknown system, a value out of its range, `directed` charges, or more than 16 GB of data.
+        InputError: the system is unknown, a value is out of its range, `directed` is given for charges, or the data
+            would need more than 16 GB.
+        TypeError: an argument is not known.
 
     Example:
         >>> data = simulate("springs", tasks=3)
         >>> print(data.summary())
         3 tasks, 49 frames, 5 entities, 4 features (x, y, vx, vy), truth for 20 edges
     """
+    require_keywords("simulate", running, Running.__annotations__)
     if system not in SYSTEMS:
         raise InputError(f"simulate: unknown system {system!r}; choose one of {', '.join(SYSTEMS)}")
     chosen, where = SYSTEMS[system], f"simulate {system}"
-    for name, value, least in (
-        ("tasks", tasks, 1),
-        ("entities", entities, 2),
-        ("frames", frames, 2),
-        ("seed", seed, 0),
-        ("threads", 1 if threads is None else threads, 1),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise InputError(f"{where}: {name} is {value!r}; give a whole number of {least} or more")
+    require_whole(where, tasks=(tasks, 1), entities=(entities, 2), frames=(frames, 2), seed=(seed, 0))
+    if (threads := running.get("threads")) is not None:
+        require_whole(where, threads=(threads, 1))
     if not 0 <= noise < np.inf:
         raise InputError(f"{where}: noise is {noise}; give a standard deviation of 0 or more")
     if directed and not chosen.directed:
@@ -79,29 +91,27 @@ def simulate(
     streams = Streams.of(int(seed))
     start = chosen.start(streams, shape[0], shape[2], directed)
     x = np.empty(shape)
-    follow_all(chosen, start, x, threads, progress)
+    follow_all(chosen, start, x, running)
     if noise:
-        for task in x:  # one at a time: the noise of all would double the memory
+        for task in x:  # one task at a time, since the noise of all tasks would double the memory
             task += noise * streams.noise.standard_normal(task.shape)
     return Trajectories(x, edges=start.edges, dt=chosen.dt, features=chosen.features, source=where)
 
 
 def refuse_if_too_large(where: str, shape: tuple[int, int, int, int]) -> None:
-    """Raise `InputError` if states, edges and couplings would not fit in 16 GB."""
+    """Refuses states, edges and couplings that do not fit in `LARGEST_GB`."""
     m, t, n, d = shape
     size = 8 * m * (t * n * d + 3 * n * n) / 1e9
     if size > LARGEST_GB:
         raise InputError(
             f"{where}: {m} tasks, {t} frames, {n} entities and {d} features need about {size:.1f} GB, more than "
-            f"{LARGEST_GB:g} GB; simulate fewer tasks, and more of them under another seed"
+            f"{LARGEST_GB:g} GB; simulate fewer tasks, and others with another seed"
         )
 
 
-def follow_all(
-    system: System, start: Start, x: np.ndarray, threads: int | None, progress: Callable[[int, int], object] | None
-) -> None:
-    """Fill `x` block by block on threads; which thread takes a block does not matter to its tasks."""
-    tasks = len(x)
+def follow_all(system: System, start: Start, x: np.ndarray, running: Running) -> None:
+    """Fills `x` block by block on threads; the numbers do not depend on which thread computes a block."""
+    tasks, threads, progress = len(x), running.get("threads"), running.get("progress")
     if threads is None:
         from numba import config
 
@@ -110,12 +120,12 @@ def follow_all(
     blocks = [slice(first, min(first + size, tasks)) for first in range(0, tasks, size)]
     pool = ThreadPoolExecutor(threads)
     try:
-        running = {pool.submit(system.follow, start.state[b], start.coupling[b], x[b]): b for b in blocks}
+        submitted = {pool.submit(system.follow, start.state[b], start.coupling[b], x[b]): b for b in blocks}
         done = 0
-        for future in as_completed(running):
+        for future in as_completed(submitted):
             future.result()
-            done += running[future].stop - running[future].start
+            done += submitted[future].stop - submitted[future].start
             if progress is not None:
                 progress(done, tasks)
     finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C only the blocks already begun are finished
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C only the blocks that have begun are finished

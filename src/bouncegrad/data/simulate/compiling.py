@@ -1,4 +1,4 @@
-"""The one way in which laws of motion are compiled."""
+"""Compiles the laws of motion."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from numba import njit
 
 
 def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """`function` as machine code that releases the interpreter lock, so that threads run it side by side.
+    """Returns `function` compiled to machine code that releases the interpreter lock, so that threads run in parallel.
 
-    Floating-point rules are strict (no reordering): a task gives the same numbers wherever it runs. Plain threads
-    instead of numba's own loops: these compile several times faster and leave numba's global thread count alone.
+    Floating-point operations are not reordered, so that a task gives the same numbers on every thread. Plain threads
+    are used instead of numba's parallel loops, because they compile several times faster and do not change numba's
+    global thread count.
     """
     options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     try:
         return njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder to cache in, as in a read-only container: compile in each process
+    except RuntimeError:  # numba has no folder for its cache, as in a read-only container: compile in each process
         return njit(**options)(function)

@@ -1,8 +1,9 @@
-"""The law of motion of Kuramoto's phase oscillators, compiled.
+"""Computes the motion of Kuramoto's phase oscillators, compiled.
 
     d phi_t / dt = omega_t + sum_s coupling[s, t] * sin(phi_s - phi_t)
 
-Integrated by the classical Runge-Kutta method of fourth order in steps of h = 0.01; every 10th state is kept.
+The equation is integrated by the classical Runge-Kutta method of fourth order in steps of h = 0.01. Every 10th state is
+kept.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ def set_rates(
     sines: Float[np.ndarray, "N 2"],
     rate: Float[np.ndarray, " N"],
 ) -> None:
-    """Fill `rate` with d phi / dt, and `sines` with sin phi and cos phi."""
+    """Fills `rate` with d phi / dt, and `sines` with sin phi and cos phi."""
     entities = phase.shape[0]
     for i in range(entities):
         sines[i, 0] = math.sin(phase[i])
         sines[i, 1] = math.cos(phase[i])
     for i in range(entities):
         rate[i] = frequency[i]
-        for j in range(entities):  # sin(a - b) from the sines of a and b: N calls in place of N (N - 1)
+        for j in range(entities):  # sin(a - b) from sines and cosines of a and b: N calls instead of N (N - 1)
             rate[i] += coupling[j, i] * (sines[j, 0] * sines[i, 1] - sines[j, 1] * sines[i, 0])
 
 
@@ -43,7 +44,7 @@ def follow(
     coupling: Float[np.ndarray, "M N N"],
     out: Float[np.ndarray, "M T N 3"],
 ) -> None:
-    """Fill `out` with (d phi / dt, sin phi, omega) after 10, 20, ... steps from `start`.
+    """Fills `out` with (d phi / dt, sin phi, omega) after 10, 20, ... steps from `start`.
 
     Args:
         start: the phase at time 0 in radians, and the oscillator's own frequency omega in radians per unit of time.
@@ -65,7 +66,7 @@ def follow(
                 for i in range(entities):
                     trial[i] = phase[i]
                     change[i] = 0.0
-                for stage in range(4):  # weights 1, 2, 2, 1; the next stage starts half, half, one step ahead
+                for stage in range(4):  # weights 1, 2, 2, 1; stages 1, 2, 3 begin at 1/2, 1/2 and 1 step ahead
                     set_rates(trial, frequency, coupling[m], sines, rate)
                     weight = 2.0 if stage in (1, 2) else 1.0
                     ahead = STEP if stage == 2 else STEP / 2

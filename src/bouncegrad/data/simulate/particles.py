@@ -1,6 +1,6 @@
-"""The law of motion of particles in a box, compiled: springs and charges.
+"""Computes the motion of particles in a box, compiled: springs and charges.
 
-The force on particle t and the published semi-implicit steps of h = 0.001, in this order:
+The force on particle t, and the published semi-implicit step of h = 0.001, in this order:
 
     F_t = sum_s coupling[s, t] * (x_t - x_s) * g(r_st),    g = 1 (springs) or 1 / r^3 (charges)
     v += h * clip(F, -100, 100);    x += h * v;    reflection at the walls x = +-5;    every 100th state is kept
@@ -21,7 +21,7 @@ HALF_WIDTH = 5.0
 LARGEST_FORCE = 100.0
 
 
-# Written in scalars: slices and array expressions here would make the compiler take four times as long.
+# The code uses scalars, since slices and array expressions would take the compiler four times as long.
 @compiled
 def follow(
     start: Float[np.ndarray, "M N 4"],
@@ -29,12 +29,12 @@ def follow(
     charges: bool,
     out: Float[np.ndarray, "M T N 4"],
 ) -> None:
-    """Fill `out` with the states (x, y, vx, vy) after 100, 200, ... steps from `start`.
+    """Fills `out` with the states (x, y, vx, vy) after 100, 200, ... steps from `start`.
 
     Args:
         start: states at time 0.
-        coupling: `[source, target]`; positive pushes the target away from the source, negative pulls it.
-        charges: forces fall with the square of the distance; otherwise they grow with it, as springs do.
+        coupling: `[source, target]`; a positive value pushes the target away from the source, a negative one pulls it.
+        charges: if true, forces fall with the square of the distance; otherwise they are proportional to it (springs).
         out: the array to fill.
     """
     tasks, frames, entities, _ = out.shape
@@ -53,7 +53,7 @@ def follow(
                     force[i, 0] = 0.0
                     force[i, 1] = 0.0
                 for i in range(entities):
-                    for j in range(i):  # each pair once: both directions share the distance
+                    for j in range(i):  # each pair once, since both directions have the same distance
                         dx = state[i, 0] - state[j, 0]
                         dy = state[i, 1] - state[j, 1]
                         if charges:
@@ -78,7 +78,7 @@ def follow(
 
 @compiled
 def bounce(state: Float[np.ndarray, "N 4"], entity: int, axis: int) -> None:
-    """Mirror one coordinate that left the box, and turn its velocity inwards."""
+    """Reflects one coordinate that left the box, and turns its velocity inwards."""
     side = math.copysign(1.0, state[entity, axis])
     state[entity, axis] = side * 2 * HALF_WIDTH - state[entity, axis]
     state[entity, 2 + axis] = -side * abs(state[entity, 2 + axis])

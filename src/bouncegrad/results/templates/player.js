@@ -1,7 +1,7 @@
-// Draws one frame of one task at a time: entities where they are, their paths so far, and edges between them.
+// Draws one frame of one task at a time: the entities, their paths up to this frame, and the edges between them.
 (() => {
   const root = document.getElementById("player");
-  const told = JSON.parse(document.getElementById("player-numbers").textContent);
+  const data = JSON.parse(document.getElementById("player-data").textContent);
   const [stage, play, scrub, choice, at, truth] = ["stage", "play", "scrub", "task", "at", "truth"].map(
     (name) => root.querySelector(`.player-${name}`));
   const SHAPES = {
@@ -9,8 +9,9 @@
     D: "M0,-8.5L8.5,0L0,8.5L-8.5,0z", v: "M0,8L8,-6H-8z",
     P: "M-3,-8h6v5h5v6h-5v5h-6v-5h-5v-6h5z", X: "M-8,-4l4,-4l4,4l4,-4l4,4l-4,4l4,4l-4,4l-4,-4l-4,4l-4,-4l4,-4z",
   };
-  const EVERY = 80, APART = 4, HEAD = 9, NEAR = 10;  // milliseconds a frame; units of the drawing
-  const NAMED = 16, LINE = 20;
+  const EVERY = 80;  // milliseconds per frame
+  const APART = 4, HEAD = 9, NEAR = 10;  // lengths in units of the drawing: between two arrows, of a head, from an entity
+  const NAMED = 16, LINE = 20;  // names of more entities would overlap; height of a line
   let task, paths, edges, marks, frame = 0, timer = null;
 
   const add = (name, attributes, text) => {
@@ -28,16 +29,16 @@
     stage.replaceChildren();
     const drawn = (truth && truth.checked ? task.truth : task.edges) || [];
     const both = new Set(drawn.map(([s, t]) => `${s}-${t}`));
-    edges = drawn.map(([s, t, kind, sure]) => {
-      const { colour, dash } = told.types[kind];
-      const line = add("path", { class: "edge", fill: "none", stroke: colour, "stroke-width": 0.6 + 2 * sure,
+    edges = drawn.map(([s, t, kind, probability]) => {
+      const { colour, dash } = data.types[kind];
+      const line = add("path", { class: "edge", fill: "none", stroke: colour, "stroke-width": 0.6 + 2 * probability,
         "stroke-dasharray": dash, "data-edge": `${s}-${t}-${kind}` });
       return { s, t, line, head: add("path", { fill: colour }), beside: both.has(`${t}-${s}`) ? APART : 0 };
     });
-    paths = told.entities.map((name, n) => add("path", { class: "path", fill: "none", stroke: told.marks[n][0] }));
-    marks = told.entities.map((name, n) => ({
-      mark: add("path", { class: "mark", d: SHAPES[told.marks[n][1]], fill: told.marks[n][0] }),
-      label: told.entities.length > NAMED ? null : add("text", {}, name),
+    paths = data.entities.map((name, n) => add("path", { class: "path", fill: "none", stroke: data.marks[n][0] }));
+    marks = data.entities.map((name, n) => ({
+      mark: add("path", { class: "mark", d: SHAPES[data.marks[n][1]], fill: data.marks[n][0] }),
+      label: data.entities.length > NAMED ? null : add("text", {}, name),
     }));
     show(frame);
   }
@@ -60,11 +61,11 @@
       if (!here) continue;
       mark.setAttribute("transform", `translate(${here})`);
       if (!label) continue;
-      const left = here[0] > told.size[0] * 0.85;
+      const left = here[0] > data.size[0] * 0.85;
       label.setAttribute("text-anchor", left ? "end" : "start");
       const x = here[0] + (left ? -11 : 11);
       let y = Math.max(16, here[1] - 6);
-      // Entities that meet have their names below each other.
+      // Names of entities that are close to each other are written below each other.
       while (written.some((other) => Math.abs(other[0] - x) < LINE && Math.abs(other[1] - y) < LINE)) y += 4;
       written.push([x, y]);
       label.setAttribute("x", x);
@@ -79,8 +80,8 @@
     }
     scrub.value = frame;
     const recorded = task.frames[frame] + 1, all = task.frames[last] + 1;
-    const seen = told.context === null ? "" : recorded <= told.context ? ", seen by inference" : ", after what inference saw";
-    at.textContent = `frame ${recorded} of ${all}${seen}`;
+    const use = data.context === null ? "" : `, ${recorded <= data.context ? "" : "not "}used by inference`;
+    at.textContent = `frame ${recorded} of ${all}${use}`;
     scrub.setAttribute("aria-valuetext", at.textContent);
   }
 
@@ -112,10 +113,10 @@
 
   function choose() {
     stop();
-    task = told.tasks[choice.selectedIndex];
+    task = data.tasks[choice.selectedIndex];
     scrub.max = task.places.length - 1;
-    stage.setAttribute("aria-label", `Moving tracks of task ${task.name}: ${told.entities.slice(0, 12).join(", ")}`);
-    frame = Math.min(told.context === null ? scrub.max : told.context - 1, scrub.max);
+    stage.setAttribute("aria-label", `Moving tracks of task ${task.name}: ${data.entities.slice(0, 12).join(", ")}`);
+    frame = Math.min(data.context === null ? scrub.max : data.context - 1, scrub.max);
     frame = Math.max(0, task.frames.findLastIndex((recorded) => recorded <= frame));
     draw();
   }

@@ -1,4 +1,4 @@
-"""NaN means missing, whichever way recordings come in: the same as a mask, to the bit."""
+"""NaN means a missing value in every form of data, and gives exactly the results of a mask."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def masked() -> Trajectories:
 
 @pytest.fixture(scope="module")
 def array(masked) -> np.ndarray:
-    """The same as one array; of each hidden cell one feature is NaN, the others are left."""
+    """Returns the same as one array; in each hidden cell one feature is NaN, the others keep their values."""
     whole = simulate("springs", 8, entities=3, frames=20, seed=0).x
     hidden = ~masked.mask[..., None] & (np.arange(4) == np.arange(20)[:, None, None] % 4)
     assert (hidden.any(-1) == ~masked.mask).all()
@@ -38,7 +38,7 @@ def array(masked) -> np.ndarray:
 
 
 def files_of(array: np.ndarray, folder: Path) -> dict[str, Trajectories]:
-    """The recordings by every route that can hold a gap, gaps said by NaN alone."""
+    """Returns the recordings in every form that can hold a gap; NaN alone marks the gaps."""
     dt, named = 0.1, {"features": ["x", "y", "vx", "vy"]}
     data = Trajectories(array, dt=dt)
     np.save(folder / "bare.npy", array)
@@ -70,7 +70,7 @@ def files_of(array: np.ndarray, folder: Path) -> dict[str, Trajectories]:
     }
 
 
-def test_every_route_gives_the_same_recordings(masked, array, tmp_path):
+def test_every_form_gives_the_same_recordings(masked, array, tmp_path):
     for name, data in files_of(array, tmp_path).items():
         np.testing.assert_array_equal(data.mask, masked.mask, err_msg=name)
         np.testing.assert_array_equal(data.x[data.mask], masked.x[masked.mask], err_msg=name)
@@ -106,8 +106,8 @@ def test_the_command_line_takes_files_with_nan(command, tmp_path, monkeypatch, m
             "0.8% not observed; 2 tasks held out"
             in command("train", "--data", name, "--out", f"{name}.run", *options).out
         )
-        told = command("infer", f"{name}.run", name, "--out", f"{name}.result")
-        assert told.out.startswith(f"{name}: 1.7% not observed\n")
+        inferred = command("infer", f"{name}.run", name, "--out", f"{name}.result")
+        assert inferred.out.startswith(f"{name}: 1.7% not observed\n")
     results = {Path(f"{name}.result/edges.csv").read_text() for name in ("nan.npz", "mask.npz", "blank.csv")}
     assert len(results) == 1
     json.loads(command("infer", "nan.npz.run", "nan.npz", "--out", "json", "--json").out)

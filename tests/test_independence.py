@@ -1,4 +1,4 @@
-"""Numbers that must be honest: labels and later frames change nothing, nor do other tasks, formats or units."""
+"""Results do not depend on what they must not see: labels, later frames, other tasks, formats, units."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from bouncegrad.results.result import Result
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.build import build, build_composition
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.resolved import resolve
 
 OFF = ~np.eye(4, dtype=bool)
-# All kinds of search see the same tasks; small modules, so that this takes seconds.
+# Every search is tried on the same tasks; small modules keep this short.
 SMALL = {"epochs": 30, "threads": 1, "edge_hidden": [32], "node_hidden": [32]}
 SEARCHES = {
     "heat bath": {},
@@ -72,8 +73,8 @@ def same(first: Result, second: Result) -> bool:
     return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in ("edges", "probability", "loss"))
 
 
-def test_the_model_is_neither_blind_nor_certain(result):
-    """Otherwise equal answers would prove little."""
+def test_the_model_is_neither_uninformed_nor_certain(result):
+    """Equal results of an uninformed or a certain model would prove little."""
     first = result.probability[:, OFF, 0]
     assert ((first > 0.02) & (first < 0.98)).mean() > 0.3
     assert 0.1 < result.edges[:, OFF].mean() < 0.9
@@ -81,7 +82,7 @@ def test_the_model_is_neither_blind_nor_certain(result):
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_labels_reach_neither_training_nor_inference(tasks, new, search):
-    """Reported by users (R11)."""
+    """Users asked whether invented edges would change the result."""
     settings = SMALL | SEARCHES[search]
     shuffled = np.random.default_rng(0).integers(3, size=tasks.edges.shape) * OFF
     truths = tasks.edges, shuffled, None
@@ -90,14 +91,14 @@ def test_labels_reach_neither_training_nor_inference(tasks, new, search):
     assert same_training(models[0], models[2])
     few = new.select(range(4))
     assert same(models[0].infer(few), models[1].infer(replace(few, edges=shuffled[:4])))
-    others = ("edge_accuracy", "proposal_accuracy", "seconds", "tasks_per_second")  # metrics of the truth, the clock
+    others = ("edge_accuracy", "proposal_accuracy", "seconds", "tasks_per_second")  # need the truth or the clock
     rows = [[{k: v for k, v in row.items() if k not in others} for row in model.history_] for model in models]
     assert rows[0] == rows[1] == rows[2]
 
 
 @pytest.mark.parametrize("search", SEARCHES)
-def test_a_seed_says_it_all(tasks, search):
-    """Reported by users (R66)."""
+def test_a_seed_repeats_a_run(tasks, search):
+    """Users asked for a seed that makes a search repeatable."""
     settings = SMALL | SEARCHES[search] | {"epochs": 2}
     part = tasks.select(range(20))
     models = [RelationalInference(seed=seed, **settings).fit(part) for seed in (0, 0, 1, 1)]
@@ -109,15 +110,15 @@ def test_a_seed_says_it_all(tasks, search):
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_seed_is_used_as_it_is(tasks, seed):
-    """Zero too, which is false in Python (R66)."""
-    config, scaling = Config(seed=seed, annealer="fixed").resolve(tasks.shape), Scaling.fit(tasks)
+    """Users asked for a seed; 0 is used like any other, although it is false in Python."""
+    config, scaling = resolve(Config(seed=seed, annealer="fixed"), tasks.shape), Scaling.fit(tasks)
     built = build(config, tasks, scaling)[0].composition.state_dict()
     drawn = build_composition(config, 4, tasks.features, scaling, torch.Generator().manual_seed(seed)).state_dict()
     assert all(torch.equal(built[name], drawn[name]) for name in drawn)
 
 
 def test_shared_random_states_are_neither_read_nor_changed(tasks, new):
-    """Reported by users (R66)."""
+    """Users asked for a search that depends on its own seed only."""
     part = tasks.select(range(10))
 
     def shared() -> list:
@@ -156,7 +157,7 @@ def test_frames_after_the_context_change_nothing(model, new, context):
     assert not np.array_equal(model.infer(few).probability, expected.probability)
 
 
-def test_through_the_command_line_too(command, work, springs):
+def test_frames_after_the_context_change_nothing_on_the_command_line(command, work, springs):
     x = springs.x.copy()
     x[:, 11:] = np.nan
     np.savez("nan.npz", x=x)
@@ -174,7 +175,7 @@ def assert_same_answers(result: Result, other: Result, rows: slice) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 16, 17, 64])
 def test_a_task_alone_or_in_any_batch(model, new, result, size):
-    """Reported by users (R43)."""
+    """Users asked for parallel inference; it must give the same answers."""
     for start in range(0, 64, size) if size > 1 else range(0, 64, 5):
         rows = slice(start, min(start + size, 64))
         assert_same_answers(result, model.infer(new.select(range(rows.start, rows.stop))), rows)
@@ -196,7 +197,7 @@ def replace_rows(result: Result, order: np.ndarray) -> Result:
 
 
 def test_alone_or_in_a_batch_where_blocks_are_annealed(tasks):
-    """13 entities have too many fillings to enumerate, so that chance comes into inference; modules are random."""
+    """13 entities have too many fillings to enumerate, so inference draws random numbers; modules are untrained."""
     many = simulate("springs", 18, entities=13, frames=4, seed=2)
     model = RelationalInference(seed=3, **SMALL | {"epochs": 1}).fit(tasks.select(range(4)))
     result = model.infer(many)
@@ -208,7 +209,7 @@ def test_alone_or_in_a_batch_where_blocks_are_annealed(tasks):
 
 
 def test_array_archive_and_table_are_the_same_data(tasks, new, tmp_path):
-    """Trained on each, inferring and forecasting from each (R35)."""
+    """Users reported that their own data needed a change of the source code; here all forms of data give the same."""
     part, few = tasks.select(range(12)), new.select(range(3))
     forms = []
     for data, name in ((part, "part"), (few, "few")):
@@ -236,7 +237,7 @@ def test_units_do_not_matter(tasks, new, model, result):
 
 
 def test_a_run_on_disk_infers_what_the_estimator_infers(command, work, springs):
-    """The same settings and tasks by both ways."""
+    """The command line and the estimator get the same settings and tasks."""
     held = Run("run").about()["held_out"]
     part = springs.select(np.setdiff1d(np.arange(24), held))
     here = RelationalInference(seed=0, epochs=20, threads=1).fit(part)

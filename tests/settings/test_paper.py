@@ -1,7 +1,7 @@
-"""The published search against values worked out by hand: its moves, its acceptance rule, its temperature.
+"""The published search against values that are computed by hand: its moves, its acceptance rule, its temperature.
 
-128 simulated tasks, the preset, and the draws of generators whose numbers are known; modules are small, which changes
-none of this.
+The tests use 128 simulated tasks, the settings of the preset and known random numbers. Modules are small, which does
+not matter here.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.proposals import Learned
 from bouncegrad.core.seams import Clock, Move
 from bouncegrad.core.search import Metropolis
+from bouncegrad.core.structures import edge_index
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
 from bouncegrad.settings.build import build
 from bouncegrad.settings.config import Config, preset
+from bouncegrad.settings.resolved import resolve
 
 TASKS, EPOCHS = 128, 4
 SYSTEMS = {"springs5-paper": "springs", "charged5-paper": "charged"}
-HOT = {"springs5-paper": 1.0e-3, "charged5-paper": 0.05}  # at the published one nothing worse is accepted so soon
+HOT = {"springs5-paper": 1.0e-3, "charged5-paper": 0.05}  # at the published one no worse structure is accepted so early
 
 
 def config_of(name: str) -> Config:
@@ -35,7 +37,7 @@ def config_of(name: str) -> Config:
 
 
 class Visit(NamedTuple):
-    """One move and what stood before it."""
+    """One move, and the temperature and the random numbers that decided it."""
 
     epoch: int
     batch: Batch
@@ -46,18 +48,18 @@ class Visit(NamedTuple):
 
 @pytest.fixture(scope="module", params=SYSTEMS)
 def visits(request) -> list[Visit]:
-    """Two batches of 64 an epoch; the numbers that the test of acceptance draws are drawn a second time beside it."""
+    """Runs two batches of 64 in each epoch; a copy of the generator repeats the numbers of the acceptance rule."""
     small = {"edge_hidden": (8,), "message": 4, "node_hidden": (8,), "encoder_hidden": 8, "batch": 64, "epochs": EPOCHS}
     small["temperature"] = HOT[request.param]
     data = simulate(SYSTEMS[request.param], TASKS, entities=5, frames=21, seed=0)
-    config = replace(config_of(request.param), **small).resolve(data.shape)
-    loop, batches = build(config, data.without_edges(), Scaling.fit(data))
+    config = resolve(replace(config_of(request.param), **small), data.shape)
+    loop, batches = build(config, data.without_edges(), Scaling.fit(data), edge_index(data.shape[2]))
     seen: list[Visit] = []
     drawn: list[tuple[float, np.ndarray]] = []
     proposal = loop.proposal
 
     class Watched:
-        """The preset's proposal; after it, the next numbers of the generator are those of the test."""
+        """The proposal of the preset; the next numbers of the generator are those of the acceptance rule."""
 
         def __call__(self, batch, z, generator):
             proposed = proposal(batch, z, generator)
@@ -94,13 +96,13 @@ def test_the_configuration_is_the_published_one() -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_first_temperature_is_the_published_one_in_our_units(name: str) -> None:
-    """Squared errors in the published scaling are this much of those of states with unit spread."""
+    """A factor turns squared errors of states with unit spread into those of the published scaling."""
     scaling = Scaling.fit(simulate(SYSTEMS[name], 2000, entities=5, frames=49, seed=0))
     smaller = ((scaling.published() * np.array(scaling.scale)) ** 2).mean()
     assert config_of(name).temperature * smaller == pytest.approx(math.exp(-9.8), rel=0.1)
 
 
-def test_every_visit_looks_at_ten_steps_from_every_tenth_frame(visits) -> None:
+def test_every_visit_has_ten_steps_from_every_tenth_frame(visits) -> None:
     assert [len(visit.batch.tasks) for visit in visits] == [64] * 2 * EPOCHS
     for visit in visits:
         assert visit.batch.segments.shape == (64, 2, 11, 5, 4)
@@ -126,7 +128,7 @@ def test_acceptance_is_by_the_rule(visits) -> None:
             rise = proposed[i] - before[i]
             accepted = bool(visit.move.accepted[i])
             chance = 1.0 if rise <= 0 else math.exp(-rise / visit.temperature)
-            if abs(chance - visit.uniform[i]) > 1e-3:  # single precision decides where they all but meet
+            if abs(chance - visit.uniform[i]) > 1e-3:  # rounding decides where they are almost equal
                 assert accepted == (visit.uniform[i] < chance)
             accepted_worse += accepted and rise > 0
             if not accepted:
@@ -134,17 +136,17 @@ def test_acceptance_is_by_the_rule(visits) -> None:
     assert accepted_worse > 0
 
 
-def test_the_temperature_goes_by_the_rate_of_the_pass_before(visits) -> None:
+def test_the_temperature_follows_the_acceptance_rate_of_the_pass_before(visits) -> None:
     temperature = visits[0].temperature
     assert temperature in HOT.values()
     for epoch in range(EPOCHS):
         of_epoch = [visit for visit in visits if visit.epoch == epoch]
-        # The first visit of a pass comes before the annealer is told of it.
+        # The annealer is updated only after the first visit of a pass.
         assert of_epoch[1].temperature == pytest.approx(temperature)
         worse = [visit.move.loss_proposed > visit.move.loss_before for visit in of_epoch]
         count = sum(int(w.sum()) for w in worse)
         accepted = sum(int((w & v.move.accepted).sum()) for w, v in zip(worse, of_epoch, strict=True))
-        # What the next pass wants: exp(-1 - 5 · pass / 800) of the worse proposals, with the pass that is over.
+        # The wanted rate is exp(-1 - 5 · pass / 800) of the worse proposals, with the pass that has ended.
         temperature *= 1 / 1.1 if accepted / count > math.exp(-1 - 5 * epoch / 800) else 1.1
 
 
@@ -175,8 +177,8 @@ def test_acceptance_in_numbers() -> None:
 
 
 def test_the_temperature_in_numbers() -> None:
-    """Of four worse proposals 2, 1, 1, 0 are accepted in four passes: 50 % > 36.8 %, 25 % < 36.6 %, ... Then, after
-    500 passes, 1.6 % are wanted and 25 % is too much."""
+    """Of four worse proposals 2, 1, 1, 0 are accepted in four passes: 50 % > 36.8 %, 25 % < 36.6 %, ... After
+    500 passes the wanted rate is 1.6 %, and 25 % is too high."""
     annealer, found = Tracked(math.exp(-9.8)), []
     for epoch, accepted in ((0, 2), (1, 1), (2, 1), (3, 0), (500, 1), (501, 0)):
         taken = torch.tensor([True] * accepted + [False] * (4 - accepted) + [True] * 3)
@@ -189,7 +191,9 @@ def test_the_temperature_in_numbers() -> None:
 
 def test_the_encoder_learns_and_proposes_with_a_hundredth_left_for_every_type() -> None:
     data = simulate("charged", 8, entities=5, frames=21, seed=0)
-    loop, _ = build(config_of("charged5-paper").resolve(data.shape), data, Scaling.fit(data))
+    loop, _ = build(
+        resolve(config_of("charged5-paper"), data.shape), data, Scaling.fit(data), edge_index(data.shape[2])
+    )
     assert isinstance(loop.proposal, Learned)
     assert loop.proposal.uniform / 2 == 0.01
     assert loop.proposal.optimizer.param_groups[0]["lr"] == 1e-3
@@ -197,5 +201,5 @@ def test_the_encoder_learns_and_proposes_with_a_hundredth_left_for_every_type() 
     assert loop.proposal.encoder.track.dropout == 0.5
     assert loop.proposal.encoder.track.pool.sizes == (21 * 4, 512, 512)
     adam = replace(config_of("charged5-paper"), encoder_optimizer="adam", encoder="both")
-    loop, _ = build(adam.resolve(data.shape), data, Scaling.fit(data))
+    loop, _ = build(resolve(adam, data.shape), data, Scaling.fit(data), edge_index(data.shape[2]))
     assert all(isinstance(part.optimizer, torch.optim.Adam) for part in loop.proposal.proposals)

@@ -1,0 +1,95 @@
+"""Resolved settings: every setting that depends on the data or on the search has its value."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from bouncegrad.data.errors import InputError
+from bouncegrad.settings.config import Config
+
+COOLING_TASKS = 1024  # tasks at most that laws and type labels are found from; they are visited often
+MINUTES = 5.0
+FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}
+ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
+TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0  # evidence kept, and tracks of each task shown while structures cool
+SHORTEST_COOLING, LONGEST_COOLING = 600, 3000  # gradient steps; a slower cooling finds nothing better
+LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
+UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; those of a minute are a rough guess
+
+
+@dataclass(frozen=True)
+class ResolvedConfig(Config):
+    """Settings as a run has them; what `Config` leaves open is filled in. See `Config` for their meaning."""
+
+    edge_types: int = 2
+    annealer: Literal["geometric", "tracked", "residual", "fixed"] = "geometric"
+    temperature: float = 30.0
+    cooling: int = SHORTEST_COOLING
+    evidence: float = LONGEST_EVIDENCE
+    loss: Literal["likelihood", "rollout"] = "likelihood"
+    steps: int = 1
+    segments: int = 1
+    optimizer: Literal["muon", "adam"] = "muon"
+    learning_rate: float = 0.01
+
+    @property
+    def seconds(self) -> float:
+        """The limit of time of the whole run; infinite if epochs are given."""
+        return math.inf if self.minutes is None else 60 * self.minutes
+
+
+def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -> ResolvedConfig:
+    """Returns the same settings, with every None filled in that depends on the data or on the search.
+
+    Args:
+        config: settings.
+        shape: (M, T, N, D) of the training part.
+        groups: how many groups of tasks share a graph, if tasks do.
+
+    Raises:
+        InputError: tracks are too short for the lags or the steps; the number of edge types is still to be chosen.
+    """
+    m, t, n, _ = shape
+    if t < config.lags + 2:
+        least = f"{config.lags} lags need {config.lags + 2} frames, the data has {t}"
+        raise InputError(f"setting lags: {least}; give fewer lags")
+    t -= config.lags
+    annealer = config.annealer or ("tracked" if config.proposes else "geometric")
+    loss = config.loss or ("rollout" if config.proposes else "likelihood")
+    steps = config.steps or (1 if loss == "likelihood" else min(10, t - 1))
+    if steps >= t:
+        least = f"{steps} steps need {steps + config.lags + 1} frames, the data has {t + config.lags}"
+        raise InputError(f"setting steps: {least}; give fewer steps")
+    segments = config.segments
+    if segments is None:
+        drawn = round(ROWS_A_VISIT / (min(config.batch, m) * n))
+        segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
+    optimizer = config.optimizer or ("muon" if loss == "likelihood" else "adam")
+    minutes = None if config.epochs else config.minutes or MINUTES
+    expected = config.epochs * -(-m // config.batch) if config.epochs else STEPS_A_MINUTE * (minutes or 0.0)
+    haste = min(max((UNHURRIED / expected) ** 0.5, 1.0), 2.0)
+    evidence = config.evidence
+    if evidence is None:
+        evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
+    # Visits to each of the tasks that type labels are found from, times batches of one pass.
+    visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
+    cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, COOLING_TASKS) // config.batch))), LONGEST_COOLING)
+    pinned = config.pinned or config.candidates is not None
+    added = -(-min(config.batch, m) // groups) if config.shared_graph else 1  # tasks whose log-likelihoods are added
+    values = asdict(config) | {
+        "annealer": annealer,
+        "optimizer": optimizer,
+        "learning_rate": config.learning_rate or {"muon": 0.01 * haste, "adam": 0.003}[optimizer],
+        "temperature": config.temperature or FIRST_TEMPERATURE[annealer] * added,
+        "loss": loss,
+        "steps": steps,
+        "segments": segments,
+        "evidence": evidence,
+        "cooling": config.cooling or cooling,
+        "pinned": pinned,
+        "sparsity": config.sparsity or (0.9 if pinned else None),
+        "minutes": minutes,
+    }
+    return ResolvedConfig(**values)
