@@ -1,8 +1,9 @@
 """A search move and an annealer of your own, on the series of `own_composition.py`.
 
     python examples/own_search.py [EPOCHS]
+    bouncegrad train --search own_search:Tempered --data tracks.npz --out run    (in the folder examples)
 
-Prints how many tasks got the factor that made them, and the temperature at the end.
+The first command prints how many tasks got the factor that made them, and the temperature at the end.
 """
 
 import sys
@@ -10,18 +11,25 @@ import sys
 import torch
 
 from bouncegrad.core.seams import Clock, Move
+from bouncegrad.core.structures import fillings
 from own_composition import Factors, loop_of, run, series
 
 
 class Tempered:
-    """Takes the best filling of every group, with probability 1 / (1 + T); else the group stays."""
+    """Fills every group with its best filling, with probability 1 / (1 + T); otherwise the group stays as it is."""
+
+    def __init__(self, setup=None) -> None:
+        """The command line gives a `SearchSetup`, which this search does not need."""
 
     @torch.no_grad()
     def __call__(self, composition, proposal, batch, z, temperature, generator) -> Move:
-        columns = torch.arange(composition.groups.shape[1]).expand(composition.groups.shape)
-        best = composition.conditional_losses(batch, z, columns).argmin(-1)  # groups of one slot: fillings are modules
-        moves = torch.rand(z.shape, generator=generator) < 1 / (1 + temperature)
-        new = torch.where(moves, best, z)
+        groups, choices = composition.groups, composition.choices
+        columns = torch.arange(groups.shape[1]).expand(groups.shape)
+        best = composition.conditional_losses(batch, z, columns).argmin(-1)
+        filled = fillings(choices, groups.shape[1])[best]
+        moves = torch.rand(best.shape, generator=generator) < 1 / (1 + temperature)
+        new = z.clone()
+        new[:, groups] = torch.where(moves[..., None], filled, z[:, groups])
         return Move(new, new != z, torch.empty(0), torch.empty(0))
 
     def state_dict(self) -> dict:

@@ -14,6 +14,7 @@ EXAMPLES = ROOT / "examples"
 RUNS = {
     "own_composition": (100, "20 of 20", set()),
     "own_data": (3, "accuracy of all 100 graphs", {"edges.csv", "result.npz", "graph.png"}),
+    "own_head": (2, "own_head:StudentT: ", set()),
     "own_format": (10, "1 task, 10 frames, 3 entities, 1 feature (height), truth unknown\nrefused: walk.tsv", set()),
     "own_prior": (2, "with the prior: near 0.7", set()),
     "own_proposal": (40, "Steepness: 20 of 20", set()),

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from bouncegrad.core.compositions.graph_settings import Place
+from bouncegrad.core.structures import edge_index
 from bouncegrad.data.formats import load, save
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
@@ -16,7 +18,7 @@ from bouncegrad.estimator import RelationalInference
 from bouncegrad.models.model import Model
 from bouncegrad.results.result import Result
 from bouncegrad.runs.folder import Run
-from bouncegrad.settings.build import build, build_composition
+from bouncegrad.settings.build import CompositionSetup, build, build_composition
 from bouncegrad.settings.config import Config
 from bouncegrad.settings.resolved import resolve
 
@@ -112,8 +114,10 @@ def test_a_seed_repeats_a_run(tasks, search):
 def test_a_seed_is_used_as_it_is(tasks, seed):
     """Users asked for a seed; 0 is used like any other, although it is false in Python."""
     config, scaling = resolve(Config(seed=seed, annealer="fixed"), tasks.shape), Scaling.fit(tasks)
-    built = build(config, tasks, scaling)[0].composition.state_dict()
-    drawn = build_composition(config, 4, tasks.features, scaling, torch.Generator().manual_seed(seed)).state_dict()
+    pairs, generator = edge_index(4), torch.Generator().manual_seed(seed)
+    built = build(config, tasks, scaling, pairs)[0].composition.state_dict()
+    setup = CompositionSetup(Place(4, pairs), tasks.features, scaling, generator, config)
+    drawn = build_composition(setup).state_dict()
     assert all(torch.equal(built[name], drawn[name]) for name in drawn)
 
 

@@ -129,9 +129,10 @@ def program(kind: str, kills: int, seed: int) -> dict[str, int]:
     """Kills runs, resumes them and compares; returns counts."""
     torch.set_num_threads(1)
     import_module("bouncegrad.app.commands.train")  # once, before the forks
-    recording.VISITS_A_ROW, recording.SECONDS_A_CHECKPOINT = 10, 0.02
+    recording.RECORDING = recording.Recording(visits_a_row=10, seconds_a_checkpoint=0.02)
     regression_training.INTERVALS = regression_training.Intervals(steps_a_row=10, seconds_a_checkpoint=0.02)
-    inference.TASKS_AT_ONCE = 4  # so that some are killed within the inference before the forecasting stage
+    # Parts of 4 tasks, so that some runs are killed within the search for final structures.
+    inference.EFFORT = inference.InferenceEffort(tasks_at_once=4)
     save(simulate("springs", 18, entities=3, frames=12, seed=0), "data.npz")
     draw, seen = random.Random(seed), Counter[str]()
     begin = time.monotonic()

@@ -75,7 +75,7 @@ def test_a_ball_among_players(tmp_path: Path, capsys):
     assert model.composition.node.modules_count == 3
     assert model.composition.kinds == [2] * 5 + [0] * 5 + [1]
     assert main(["report", str(out)]) == 0
-    assert "5 away, 1 ball, 5 home; a node module for each kind" in (out / "report.html").read_text()
+    assert "5 away, 1 ball, 5 home; each kind has its own node module" in (out / "report.html").read_text()
     (tmp_path / "kinds.csv").write_text("\n".join(kinds[:-1]) + "\n")
     assert main(["train", *words, "--epochs", "1", "--out", str(tmp_path / "again")]) == 2
     assert "no kind for 1 entity, first 'ball'; add a line for each" in capsys.readouterr().err

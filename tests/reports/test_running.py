@@ -150,8 +150,8 @@ def test_400_entities_with_8_candidates_each():
 @pytest.mark.slow
 def test_memory_grows_no_faster_than_the_number_of_pairs(monkeypatch):
     """Users reported that memory was not enough for many entities."""
-    monkeypatch.setattr(inference, "COOLING_SWEEPS", 1)  # more sweeps take more time, not more memory
-    monkeypatch.setattr(inference, "AVERAGED_SWEEPS", 1)
+    few = inference.InferenceEffort(cooling_sweeps=1, averaged_sweeps=1)  # more sweeps take more time, not more memory
+    monkeypatch.setattr(inference, "EFFORT", few)
     tasks = simulate("springs", 4, entities=4, frames=20, seed=0)
     model = RelationalInference(seed=0, epochs=1, threads=1).fit(tasks)
     for n in (25, 50, 100):

@@ -1,4 +1,4 @@
-"""Batches: the scaled tracks of some tasks, and the segments of frames that one visit draws from them."""
+"""Batches: the scaled tracks of some tasks, and the segments of frames that a visit draws from them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
 
 Visit = Any
-"""One visit to some tasks, of the kind that a composition reads: a `Batch` of tracks, or points of functions.
+"""A batch in the form that the composition reads: a `Batch` of tracks, or points of functions.
 
-Search, proposals and the loop hand it on; all they look at themselves is `tasks`, the numbers of the tasks.
+Search, proposals and the loop pass it on; they themselves read only `tasks`, the numbers of the tasks.
 """
 
 
@@ -33,10 +33,10 @@ class Share(NamedTuple):
 class Batch(NamedTuple):
     """B tasks: their numbers, their whole tracks and the C segments of this visit (scaled units).
 
-    A segment has the L lag frames, and R + 1 frames for R steps. Weights, if there are any, make up for segments that
-    are drawn more often than others. If the recordings have gaps, marks stand behind the features (see `marks.py`), and
-    `observed_steps` counts the steps of each track in which something was observed. With several processes, each holds
-    its share of a batch (see `distributed.py`).
+    A segment has the L lag frames, and R + 1 frames for R steps. Weights, if there are any, correct for segments that
+    are drawn more often than others. If the recordings have gaps, marks follow the features (see `marks.py`), and
+    `observed_steps` counts the steps of each track in which something was observed. If there are several processes,
+    each holds its share of a batch (see `distributed.py`).
     """
 
     tasks: Int[Tensor, " B"]
@@ -53,7 +53,7 @@ class Batch(NamedTuple):
         return len(self.tasks) if self.share is None else self.share.whole
 
     def own(self, drawn: Shaped[Tensor, "whole ..."]) -> Shaped[Tensor, "B ..."]:
-        """Selects the rows of this process from what was drawn for all tasks of the batch."""
+        """Returns the rows of this process, out of numbers drawn for all tasks of the batch."""
         return drawn if self.share is None else drawn[self.share.rows]
 
     @property
@@ -68,10 +68,11 @@ class Batch(NamedTuple):
 
 
 def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N D+marks"]:
-    """`(x - shift) / scale`, computed in double precision, stored in single; with marks where there are gaps.
+    """Returns `(x - shift) / scale`, computed in double precision and stored in single; gaps add marks.
 
-    Angles become radians; from frame to frame they change by at most half a turn, without a seam.
+    Angles become radians. They are unwrapped: from frame to frame they change by at most half a turn.
     """
+    # Recordings are arrays, which have no device: their tensors are made on the default device.
     if data.mask is None or data.mask.all():
         scaled = torch.empty(data.shape)
         for part, into in zip(data.blocks(), scaled.split(len(next(data.blocks()).x)), strict=True):
@@ -85,25 +86,25 @@ def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N 
 
 
 def whole_tracks(tracks: Float[Tensor, "B T N D"], tasks: Int[Tensor, " B"], lags: int = 0) -> Batch:
-    """A visit that looks at every frame: T - 1 - L segments of one step, each with L frames to look back on."""
+    """Returns a batch of all frames: T - 1 - L segments of one step, each with the L frames before it."""
     return Batch(tasks, tracks, tracks.unfold(1, lags + 2, 1).movedim(-1, 2), lags)
 
 
 class RandomFrames:
-    """Visits of `segments` random segments of `steps` steps in random batches of tasks; one pass is an epoch.
+    """Draws random batches of tasks, with `segments` random segments of `steps` steps each; one pass is an epoch.
 
     Args:
         tracks: `Float[M, T, N, D]`, scaled.
-        batch: tasks a batch, at most; batches of one epoch are of nearly equal size.
-        segments: C, segments drawn per task and visit; None takes them from every R-th frame on (the paper).
-        steps: R, steps a segment.
-        lags: L, frames before a segment that modules look back on.
+        batch: tasks per batch, at most; the batches of one epoch have nearly equal sizes.
+        segments: C, segments drawn per task and visit; None: one segment starts at every R-th frame (the paper).
+        steps: R, steps of a segment.
+        lags: L, frames before a segment that modules read, too.
         counts: 1 where a change was observed; None: there are no gaps. Segments without observed changes are not drawn.
 
     Attributes:
-        few: while set, a pass is over these tasks only.
-        shard: first task of this process and the one after its last; None: all tasks.
-        order: all tasks of the present pass; None between passes.
+        few: if it is set, a pass visits only these tasks.
+        shard: the first task of this process, and the last one plus 1; None: all tasks.
+        order: all tasks of the present pass, in the order of visits; None between passes.
         done: batches of the present pass so far. A pass that was interrupted continues there.
     """
 
@@ -131,27 +132,30 @@ class RandomFrames:
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         t = self.tracks.shape[1] - self.lags
-        every = torch.arange(0, t - self.steps, self.steps)
+        every = torch.arange(0, t - self.steps, self.steps, device=generator.device)
         if self.order is None or self.done == self.count:
-            visited = torch.arange(len(self.tracks)) if self.few is None else self.few
-            self.order, self.done = visited[torch.randperm(len(visited), generator=generator)], 0
+            every_task = torch.arange(len(self.tracks), device=generator.device)
+            visited = every_task if self.few is None else self.few
+            order = torch.randperm(len(visited), generator=generator, device=generator.device)
+            self.order, self.done = visited[order], 0
         for tasks in self.order.tensor_split(self.count)[self.done :]:
             self.done += 1
             share, observed = None, None if self.observed_steps is None else self.observed_steps[tasks]
             if self.segments is None:
                 start = every.expand(len(tasks), -1)
             elif observed is None:
-                start = torch.randint(t - self.steps, (len(tasks), self.segments), generator=generator)
+                shape = (len(tasks), self.segments)
+                start = torch.randint(t - self.steps, shape, generator=generator, device=generator.device)
             else:
-                drawn = torch.rand(len(tasks), self.segments, generator=generator) * self.windows[tasks][:, None]
-                start = self.starts[tasks].gather(1, drawn.long())
+                drawn = torch.rand(len(tasks), self.segments, generator=generator, device=generator.device)
+                start = self.starts[tasks].gather(1, (drawn * self.windows[tasks][:, None]).long())
             if self.shard is not None:
                 rows = ((tasks >= self.shard[0]) & (tasks < self.shard[1])).nonzero()[:, 0]
                 share = Share(rows, len(tasks))
                 tasks, start, observed = tasks[rows], start[rows], None if observed is None else observed[rows]
-            frames = start[:, :, None] + torch.arange(self.lags + self.steps + 1)
+            frames = start[:, :, None] + torch.arange(self.lags + self.steps + 1, device=start.device)
             tracks = self.tracks[tasks]
-            segments = tracks[torch.arange(len(tasks))[:, None, None], frames]
+            segments = tracks[torch.arange(len(tasks), device=tasks.device)[:, None, None], frames]
             yield Batch(tasks, tracks, segments, self.lags, observed_steps=observed, share=share)
         self.order = None
 
@@ -162,7 +166,7 @@ class RandomFrames:
 
     @property
     def visited(self) -> Int[Tensor, " some"] | None:
-        """Tasks visited so far in the present pass; None between passes."""
+        """The tasks that were visited so far in the present pass; None between passes."""
         return None if self.order is None else torch.cat(self.order.tensor_split(self.count)[: self.done])
 
     def state_dict(self) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class BounceGrad:
         Raises:
             InputError: a loss or a gradient is not a number; the message names the task or the tensor.
         """
-        losses = self.composition.loss(batch, z) if len(z) else torch.zeros(0)
+        losses = self.composition.loss(batch, z) if len(z) else torch.zeros(0, device=z.device)
         if (bad := losses.isnan()).any() and self.processes.count == 1:
             raise self.guard.stopped(f"the loss of task {int(batch.tasks[bad][0])}")
         mean = losses.mean() if self.processes.count == 1 else losses.sum() / batch.whole

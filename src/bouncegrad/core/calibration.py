@@ -22,7 +22,7 @@ from bouncegrad.core.couplings import Independent
 from bouncegrad.core.heat_bath import Enumeration
 from bouncegrad.core.seams import Relational
 
-TEMPERATURES = 2.0 ** torch.arange(0, 6.01, 0.25, dtype=torch.float64)
+TEMPERATURES = 2.0 ** torch.arange(0, 6.01, 0.25, dtype=torch.float64, device="cpu")
 WORST = -3.0  # nats
 
 
@@ -72,13 +72,13 @@ def calibrated_temperature(
     largest = limits.whole if choices ** groups.shape[1] <= limits.whole else limits.block or limits.smallest
     columns = Independent().plan(groups, choices, largest, generator).columns
     count = choices ** columns.shape[1]
-    held = torch.linspace(frames // 2 + 1, frames - 2, effort.held_out).round().long().unique()
+    held = torch.linspace(frames // 2 + 1, frames - 2, effort.held_out, device=tracks.device).round().long().unique()
     tasks = min(len(tracks), effort.tasks, max(1, effort.rows // (frames // 2 * len(groups) * count)))
     temperatures = TEMPERATURES.to(tracks.device)
-    score = torch.zeros(len(temperatures), dtype=torch.float64)
+    score = torch.zeros(len(temperatures), dtype=torch.float64, device=tracks.device)
     some = tracks[:tasks].split(effort.tasks_at_once), z[:tasks].split(effort.tasks_at_once)
     for x, given in zip(*some, strict=True):
-        numbers = torch.arange(len(x))
+        numbers = torch.arange(len(x), device=x.device)
         seen = composition.conditional_losses(whole_tracks(x[:, : frames // 2 + 1], numbers, lags), given, columns)
         belief = (-seen / temperatures[:, None, None, None]).log_softmax(-1)
         for t in held:

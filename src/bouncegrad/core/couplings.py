@@ -29,11 +29,12 @@ class Independent:
     def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
         count, degree = groups.shape
         if choices**degree <= largest:
-            return Plan(torch.arange(degree).expand(count, degree))
+            return Plan(torch.arange(degree, device=groups.device).expand(count, degree))
         size = 1
         while choices ** (size + 1) <= largest:
             size += 1
-        return Plan(torch.rand(count, degree, generator=generator).argsort(1)[:, :size])
+        random = torch.rand(count, degree, generator=generator, device=generator.device)
+        return Plan(random.argsort(1)[:, :size])
 
 
 class Symmetric:
@@ -44,19 +45,21 @@ class Symmetric:
     """
 
     def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
-        count, size = len(groups), 2
+        count, size, device = len(groups), 2, groups.device
         while size < count and choices ** (size * (size + 1) // 2) <= MOST_STATES // 4 and choices**size <= largest:
             size += 1
-        order = torch.randperm(count, generator=generator) if size < count else torch.arange(count)
+        order = torch.arange(count, device=device)
+        if size < count:
+            order = torch.randperm(count, generator=generator, device=generator.device)
         cliques = order[: count // size * size].view(-1, size).sort(1).values
-        columns = torch.arange(size - 1).repeat(count, 1)
+        columns = torch.arange(size - 1, device=device).repeat(count, 1)
         for clique in cliques:
             for target in clique.tolist():
                 sources = clique[clique != target]
                 columns[target] = sources - (sources > target).long()
-        first, second = torch.triu_indices(size, size, 1)
-        matrix = torch.zeros(choices ** len(first), size, size, dtype=torch.long)
-        matrix[:, first, second] = matrix[:, second, first] = fillings(choices, len(first))
+        first, second = torch.triu_indices(size, size, 1, device=device)
+        matrix = torch.zeros(choices ** len(first), size, size, dtype=torch.long, device=device)
+        matrix[:, first, second] = matrix[:, second, first] = fillings(choices, len(first), device)
         states = numbered(matrix, choices)
         return Plan(columns, tuple(Joint(clique, states) for clique in cliques))
 
@@ -76,7 +79,9 @@ class EntityTypes:
     """
 
     def __init__(self, types: int, choices: int) -> None:
-        a, b = torch.meshgrid(torch.arange(types), torch.arange(types), indexing="ij")
+        # A small table, which `plan` moves to the device of the groups.
+        each = torch.arange(types, device="cpu")
+        a, b = torch.meshgrid(each, each, indexing="ij")
         low, high = torch.minimum(a, b), torch.maximum(a, b)
         tables = {types**2: a * types + b, types * (types + 1) // 2: high * (high + 1) // 2 + low, 2: (a != b).long()}
         if choices not in tables:
@@ -84,18 +89,19 @@ class EntityTypes:
         self.types, self.table = types, tables[choices]
 
     def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
-        count, degree = groups.shape
-        entity = fillings(self.types, count)
-        states = numbered(self.table[entity[:, :, None], entity[:, None, :]], choices)
-        return Plan(torch.arange(degree).expand(count, degree), (Joint(torch.arange(count), states),))
+        (count, degree), device = groups.shape, groups.device
+        entity = fillings(self.types, count, device)
+        states = numbered(self.table.to(device)[entity[:, :, None], entity[:, None, :]], choices)
+        columns = torch.arange(degree, device=device).expand(count, degree)
+        return Plan(columns, (Joint(torch.arange(count, device=device), states),))
 
 
 def numbered(matrix: Int[Tensor, "states n n"], choices: int) -> Int[Tensor, "states n"]:
     """Returns the filling number, as in `fillings`, of the edges into each entity for matrices `[source, target]`."""
     n = matrix.shape[1]
-    off = ~torch.eye(n, dtype=torch.bool)
+    off = ~torch.eye(n, dtype=torch.bool, device=matrix.device)
     incoming = matrix.transpose(1, 2)[:, off].view(len(matrix), n, n - 1)
-    return (incoming * choices ** torch.arange(n - 2, -1, -1)).sum(-1)
+    return (incoming * choices ** torch.arange(n - 2, -1, -1, device=matrix.device)).sum(-1)
 
 
 def draw(
@@ -113,7 +119,7 @@ def draw(
     filling, probability = current.clone(), torch.zeros_like(logits).scatter_(2, current[..., None], 1.0)
     for members, states in joints:
         own = logits[:, members]
-        joint = own[:, torch.arange(len(members)), states].sum(-1)
+        joint = own[:, torch.arange(len(members), device=members.device), states].sum(-1)
         filling[:, members] = states[(joint + noise(joint)).argmax(-1)]
         share = joint.softmax(-1)[:, None, :].expand(own.shape[:2] + joint.shape[1:])
         probability[:, members] = torch.zeros_like(own).scatter_add_(2, states.T.expand_as(share), share)

@@ -54,6 +54,7 @@ class Processes:
         """Returns the sums over all processes."""
         if self.count == 1:
             return list(numbers)
+        # On the default device: numbers have none, and both backends can sum there.
         return self._summed(torch.tensor(numbers, dtype=torch.float64)).tolist()
 
     def as_first(self, value: Tensor) -> Tensor:

@@ -43,23 +43,23 @@ class HardSegments:
     def __init__(self, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], forecaster: Forecaster) -> None:
         self.tracks, self.z, self.forecaster = tracks, z, forecaster
         self.batch, self.steps, self.batches, self.passes = 256, 1, PASS, 0
-        self.pool = torch.empty(0, dtype=torch.long)
-        self.errors: Float[Tensor, "pool T-1-L"] = torch.empty(0)
+        self.pool = torch.empty(0, dtype=torch.long, device=tracks.device)
+        self.errors: Float[Tensor, "pool T-1-L"] = torch.empty(0, device=tracks.device)
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         """Yields the batches of one pass."""
         if self.passes % PASSES == 0:
-            self.pool = torch.randperm(len(self.tracks), generator=generator)[:POOL]
+            self.pool = torch.randperm(len(self.tracks), generator=generator, device=generator.device)[:POOL]
             self.errors = self.one_step_errors(self.pool)
         self.passes += 1
         error = self.errors.unfold(1, self.steps, 1).mean(-1).sqrt().double()
         share = (1 - EVENLY) * error / error.sum().clamp(min=1e-300) + EVENLY / error.numel()
         cumulative = share.flatten().cumsum(0)
         lags = self.forecaster.graph.lags
-        frames = torch.arange(lags + self.steps + 1)
+        frames = torch.arange(lags + self.steps + 1, device=self.tracks.device)
         for _ in range(self.batches):
-            drawn = torch.rand(self.batch, generator=generator, dtype=torch.float64) * cumulative[-1]
-            at = torch.searchsorted(cumulative, drawn).clamp(max=len(cumulative) - 1)
+            drawn = torch.rand(self.batch, generator=generator, dtype=torch.float64, device=generator.device)
+            at = torch.searchsorted(cumulative, drawn * cumulative[-1]).clamp(max=len(cumulative) - 1)
             tasks, start = self.pool[at // error.shape[1]], at % error.shape[1]
             weights = (1 / (share.flatten()[at] * len(cumulative))).float()
             segments = self.tracks[tasks[:, None], start[:, None] + frames][:, None]

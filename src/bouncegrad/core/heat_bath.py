@@ -1,7 +1,7 @@
 """The heat bath: draws whole groups of slots at once from  p(filling) ∝ exp(-summed loss(filling) / T) prior(filling).
 
-One dense evaluation of the modules gives the loss of every filling. A coupling ties edges to each other (see
-`couplings.py`), a prior holds what is known of single edges (see `priors.py`).
+One dense evaluation of the modules gives the loss of every filling. A coupling restricts which edge types go together
+(see `couplings.py`). A prior holds what is known about single edges (see `priors.py`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Enumeration:
     """How many fillings are enumerated at once.
 
     Args:
-        whole: if a group has no more fillings, all of them are enumerated, and evidence lasts from visit to visit.
-        block: otherwise, fillings of one block of a group's slots; None: as many as a group has messages, because then
-            fillings cost no more than messages, but at least `smallest` and at most `whole`.
+        whole: if a group has at most so many fillings, all of them are enumerated, and evidence is kept between visits.
+        block: otherwise, the number of fillings of one block of a group's slots. None: as many as a group has messages,
+            but at least `smallest` and at most `whole`; then fillings cost no more than messages.
         smallest: see `block`.
     """
 
@@ -40,19 +40,19 @@ class Enumeration:
 class HeatBath:
     """Draws whole groups of slots from their conditional probabilities; every move is accepted, without a test.
 
-    If a group has few fillings, `choices ** degree <= limits.whole`, all of them are enumerated, and the evidence
-    lasts: each task keeps a table of summed log-likelihoods, `new = decay * old + this visit`. If that remembers more
-    steps than a track has, the sum is scaled down to one track. If a group has more fillings, a random block of its
-    slots is drawn given the others. At an infinite temperature all allowed fillings are equally probable, and nothing
-    is evaluated.
+    If a group has few fillings, `choices ** degree <= limits.whole`, all of them are enumerated, and evidence is kept:
+    each task has a table of summed log-likelihoods, `new = decay * old + this visit`. If this sum counts more steps
+    than a track has, it is scaled down to one track. If a group has more fillings, a random block of its slots is drawn
+    given the other slots. At an infinite temperature all allowed fillings are equally probable, and the modules are not
+    evaluated.
 
     Args:
-        tasks: M, the tasks that evidence is kept for.
+        tasks: M, the number of tasks for which evidence is kept.
         decay: the share of old evidence that is kept, in [0, 1); 0 keeps none.
         limits: how many fillings are enumerated at once.
-        noise_rows: repeat the noise every `noise_rows` rows, so that the answer for a task does not depend on its
-            batch; 0: every row has noise of its own.
-        coupling: what ties edges to each other.
+        noise_rows: repeat the noise every `noise_rows` rows, so that the result for a task does not depend on its
+            batch; 0: the noise of all rows is independent.
+        coupling: restricts which edge types go together.
         prior: log-probability of every type of every slot (see `priors.py`); None: all types are equally probable.
 
     Attributes:
@@ -76,7 +76,7 @@ class HeatBath:
         self.evidence: Float[Tensor, "M G fillings"] | None = None
 
     def group_of(self, tasks: Int[Tensor, " B"]) -> Int[Tensor, " B"] | None:
-        """Which of these tasks share a graph; None: each task has its own."""
+        """Returns the group of each task; None: each task has its own graph."""
         return None
 
     def __call__(
@@ -89,20 +89,21 @@ class HeatBath:
         generator: torch.Generator,
     ) -> Move:
         groups, choices = composition.groups, composition.choices
+        nothing = torch.empty(0, device=z.device)
         hot = math.isinf(temperature)
         if hot and self.prior is None and isinstance(self.coupling, Independent):
             new = batch.own(random_structure(batch.whole, composition.slots, choices, generator))
-            return Move(new, new != z, torch.empty(0), torch.empty(0))
+            return Move(new, new != z, nothing, nothing)
         whole = self.enumerates(composition)
         limits = self.limits
         largest = limits.block or min(limits.whole, max(limits.smallest, choices * groups.shape[1]))
         if whole:
             largest = limits.whole
         plan = self.coupling.plan(groups, choices, largest, generator)
-        block = fillings(choices, plan.columns.shape[1])
+        block = fillings(choices, plan.columns.shape[1], z.device)
         slots = groups.gather(1, plan.columns)
         if hot:
-            logits = torch.zeros(len(z), len(slots), len(block))
+            logits = torch.zeros(len(z), len(slots), len(block), device=z.device)
         else:
             logits = -self.losses(cast(Enumerable, composition), batch, z, plan.columns) / temperature
         if self.prior is not None:
@@ -113,7 +114,7 @@ class HeatBath:
 
         def gumbel(of: Tensor) -> Tensor:
             shape = (self.noise_rows or batch.whole, *of.shape[1:])
-            uniform = torch.rand(shape, generator=generator, dtype=of.dtype).clamp_(min=1e-300)
+            uniform = torch.rand(shape, generator=generator, dtype=of.dtype, device=generator.device).clamp_(min=1e-300)
             noise = -torch.log(-torch.log(uniform if self.noise_rows else batch.own(uniform)))
             return noise.repeat(len(of) // len(noise), *[1] * (of.ndim - 1)) if self.noise_rows > 1 else noise
 
@@ -122,33 +123,34 @@ class HeatBath:
         new[:, slots.flatten()] = block[drawn].flatten(1)
         new = new[:, :-1].contiguous()
         shares = marginals(probability, block, slots, z, choices)
-        return Move(new, new != z, torch.empty(0), torch.empty(0), shares)
+        return Move(new, new != z, nothing, nothing, shares)
 
     def losses(
         self, composition: Enumerable, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "B G fillings"]:
-        """Losses of every filling of these columns, the other slots as in `z`; evidence of earlier visits included."""
+        """Returns the loss of every filling of these columns, other slots as in `z`, with evidence of earlier visits."""
         groups, choices = composition.groups, composition.choices
         if not self.enumerates(composition):
             return composition.conditional_losses(batch, z, columns)
-        loss = composition.conditional_losses(batch, z, torch.arange(groups.shape[1]).expand(groups.shape))
+        every = torch.arange(groups.shape[1], device=groups.device).expand(groups.shape)
+        loss = composition.conditional_losses(batch, z, every)
         if self.decay:
             loss = self.remember(batch, loss)
         return given_the_rest(loss, z, groups, columns, choices) if columns.shape[1] < groups.shape[1] else loss
 
     def enumerates(self, composition: Composition) -> bool:
-        """Whether all fillings of a whole group are enumerated."""
+        """Returns whether all fillings of a whole group are enumerated."""
         return composition.choices ** composition.groups.shape[1] <= self.limits.whole
 
     def exact(self, composition: Composition, generator: torch.Generator) -> bool:
-        """Whether one move draws all edges at once, from their exact posterior."""
+        """Returns whether one move draws all edges at once, from their exact posterior."""
         plan = self.coupling.plan(composition.groups, composition.choices, self.limits.whole, generator)
         return self.enumerates(composition) and plan.columns.shape == composition.groups.shape
 
     def remember(self, batch: Batch, loss: Float[Tensor, "B G F"]) -> Float[Tensor, "B G F"]:
-        """Adds this visit to the decayed evidence of its tasks; returns the evidence, scaled to at most one track."""
+        """Adds this visit to the decayed evidence of its tasks; returns the sum, scaled down to at most one track."""
         if self.evidence is None:
-            self.evidence = torch.zeros(self.tasks, *loss.shape[1:])
+            self.evidence = torch.zeros(self.tasks, *loss.shape[1:], device=loss.device)
         total = self.decay * self.evidence[batch.tasks] + (loss - loss.mean(-1, keepdim=True)).float()
         self.evidence[batch.tasks] = total
         share = batch.track_steps * (1 - self.decay) / batch.steps
@@ -162,8 +164,8 @@ class HeatBath:
 
 
 def number_of(z: Int[Tensor, "B S"], slots: Int[Tensor, "G size"], choices: int) -> Int[Tensor, "B G"]:
-    """The number of the filling, in the order of `fillings`, that some slots of each group have in `z`."""
-    digits = choices ** torch.arange(slots.shape[1] - 1, -1, -1)
+    """Returns the filling that `z` has in these slots of each group, as its number in the order of `fillings`."""
+    digits = choices ** torch.arange(slots.shape[1] - 1, -1, -1, device=z.device)
     return (torch.nn.functional.pad(z, (0, 1))[:, slots] * digits).sum(-1)
 
 
@@ -174,12 +176,12 @@ def given_the_rest(
     columns: Int[Tensor, "G block"],
     choices: int,
 ) -> Float[Tensor, "B G part"]:
-    """Selects from a table of all fillings those in which the slots outside a block are as in `z`."""
+    """Returns, from a table of all fillings, those with the slots outside a block as in `z`."""
     degree, size = groups.shape[1], columns.shape[1]
-    digits = choices ** torch.arange(degree - 1, -1, -1)
-    kept = torch.ones(groups.shape, dtype=torch.bool).scatter(1, columns, False)
+    digits = choices ** torch.arange(degree - 1, -1, -1, device=z.device)
+    kept = torch.ones(groups.shape, dtype=torch.bool, device=groups.device).scatter(1, columns, False)
     rest = (torch.nn.functional.pad(z, (0, 1))[:, groups] * digits * kept).sum(-1)
-    part = (fillings(choices, size) * digits[columns][:, None]).sum(-1)
+    part = (fillings(choices, size, z.device) * digits[columns][:, None]).sum(-1)
     return loss.gather(2, rest[..., None] + part)
 
 
@@ -190,8 +192,8 @@ def marginals(
     z: Int[Tensor, "B S"],
     choices: int,
 ) -> Float[Tensor, "B S K"]:
-    """Probability of every module in every slot, summed over the block's fillings; other slots are as in `z`."""
-    types = torch.arange(choices)
+    """Returns the probability of every module in every slot, summed over fillings of the block; others as in `z`."""
+    types = torch.arange(choices, device=z.device)
     new = (torch.nn.functional.pad(z, (0, 1))[..., None] == types).to(probability.dtype)
     indicator = (block[:, :, None] == types).to(probability.dtype)
     new[:, slots.flatten()] = torch.einsum("bgf,fsk->bgsk", probability, indicator).flatten(1, 2)

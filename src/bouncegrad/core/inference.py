@@ -153,14 +153,14 @@ def _infer(
     annealer: Annealer = Fixed(end) if exact else Geometric(max(effort.start * pooled, end), end)
     sweeps = 1 if exact else effort.sweeps
     averaged = 1 if exact else effort.averaged_sweeps
-    total = torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64)
+    total = torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64, device=tracks.device)
 
     def average(clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
         if clock.epoch >= sweeps - averaged:
             assert move.probability is not None
             total.add_(move.probability)
 
-    batch = whole_tracks(tracks, torch.arange(tasks), composition.lags)
+    batch = whole_tracks(tracks, torch.arange(tasks, device=tracks.device), composition.lags)
     z = random_structure(1, composition.slots, composition.choices, generator).repeat(tasks, 1)
     loop = BounceGrad(composition, search, Uniform(composition.groups, composition.choices), annealer, z, generator)
 

@@ -72,7 +72,7 @@ def observed_pairs(
     """Returns which pairs were observed: the source was present when a change of the target was observed."""
     counts = counted(frames, features, lags)
     if counts is None:
-        return torch.ones(len(frames), pairs.shape[1], dtype=torch.bool)
+        return torch.ones(len(frames), pairs.shape[1], dtype=torch.bool, device=frames.device)
     has_state = present(frames, features, lags)
     assert has_state is not None
     return torch.stack([(has_state[:, :-1, s] * counts[:, :, t] > 0).any(1) for s, t in pairs.T.tolist()], 1)

@@ -29,13 +29,20 @@ class Mirrored:
         batches: batches of scaled states.
         features: names of the features; x, y, z and vx, vy, vz are mirrored.
         scaling: of the states.
+        device: of the states; None: the default device.
 
     Raises:
         InputError: there are no positions, or their number differs from that of the velocities.
     """
 
-    def __init__(self, batches: RandomFrames, features: Sequence[str], scaling: Scaling) -> None:
-        self.batches, self.mirror = batches, Mirror(features, scaling)
+    def __init__(
+        self,
+        batches: RandomFrames,
+        features: Sequence[str],
+        scaling: Scaling,
+        device: torch.device | str | None = None,
+    ) -> None:
+        self.batches, self.mirror = batches, Mirror(features, scaling, device)
 
     def __call__(self, generator: torch.Generator) -> Iterator[Batch]:
         for batch in self.batches(generator):
@@ -45,12 +52,13 @@ class Mirrored:
 class Mirror:
     """Mirrors each task of a batch by a random symmetry; arguments as in `Mirrored`."""
 
-    def __init__(self, features: Sequence[str], scaling: Scaling) -> None:
-        self.matrices, self.shifts = symmetries(features, scaling)
+    def __init__(self, features: Sequence[str], scaling: Scaling, device: torch.device | str | None = None) -> None:
+        self.matrices, self.shifts = symmetries(features, scaling, device)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Returns the batch with its tasks mirrored."""
-        which = batch.own(torch.randint(len(self.matrices), (batch.whole,), generator=generator))
+        drawn = torch.randint(len(self.matrices), (batch.whole,), generator=generator, device=generator.device)
+        which = batch.own(drawn)
         matrix, shift = self.matrices[which], self.shifts[which]
         d = matrix.shape[-1]
         tracks = torch.einsum("btnd,bed->btne", batch.tracks[..., :d], matrix) + shift[:, None, None]
@@ -62,7 +70,7 @@ class Mirror:
 
 
 def symmetries(
-    features: Sequence[str], scaling: Scaling
+    features: Sequence[str], scaling: Scaling, device: torch.device | str | None = None
 ) -> tuple[Float[Tensor, "symmetries D D"], Float[Tensor, "symmetries D"]]:
     """Returns the matrix and the shift of each symmetry, for scaled states as columns."""
     groups = [[features.index(name) for name in names if name in features] for names in (POSITIONS, VELOCITIES)]
@@ -84,4 +92,5 @@ def symmetries(
                     raw[np.ix_(group, group)] = np.diag(signs)[:, order]
             matrices.append(raw * scale / scale[:, None])
             shifts.append((raw @ still - still) / scale)
-    return torch.tensor(np.array(matrices)).float(), torch.tensor(np.array(shifts)).float()
+    matrix, shift = (torch.tensor(np.array(each), device=device).float() for each in (matrices, shifts))
+    return matrix, shift

@@ -52,7 +52,8 @@ class ModulePool(nn.Module):
         for inputs, outputs in pairwise(sizes):
             bound = 1 / math.sqrt(inputs)
             for parameters, shape in ((self.weights, (modules, inputs, outputs)), (self.biases, (modules, 1, outputs))):
-                parameters.append(nn.Parameter((2 * torch.rand(shape, generator=generator) - 1) * bound))
+                drawn = torch.rand(shape, generator=generator, device=generator.device)
+                parameters.append(nn.Parameter((2 * drawn - 1) * bound))
 
     @property
     def modules_count(self) -> int:

@@ -60,7 +60,8 @@ def redraw_all(
 
 def one_slot(z: Int[Tensor, "B S"], generator: torch.Generator) -> Bool[Tensor, "B S"]:
     """Selects one random slot of every task."""
-    return torch.randint(z.shape[1], (len(z), 1), generator=generator) == torch.arange(z.shape[1])
+    chosen = torch.randint(z.shape[1], (len(z), 1), generator=generator, device=generator.device)
+    return chosen == torch.arange(z.shape[1], device=z.device)
 
 
 def slots_of_one_group(
@@ -68,9 +69,9 @@ def slots_of_one_group(
 ) -> Bool[Tensor, "B S"]:
     """Selects all slots of one random group of every task."""
     batch, slots = z.shape
-    member = torch.zeros(len(groups), slots + 1, dtype=torch.bool)
+    member = torch.zeros(len(groups), slots + 1, dtype=torch.bool, device=groups.device)
     member.scatter_(1, groups, True)
-    return member[torch.randint(len(groups), (batch,), generator=generator), :slots]
+    return member[torch.randint(len(groups), (batch,), generator=generator, device=generator.device), :slots]
 
 
 def drawn(probability: Float[Tensor, "B S K"], generator: torch.Generator) -> Int[Tensor, "B S"]:

@@ -48,7 +48,7 @@ def message_sizes(
 ) -> tuple[Float[Tensor, "K width"], Float[Tensor, " K"]]:
     """Mean message of each type, and how much messages vary about it, as the node module sees them."""
     states = composition.with_history(tracks[:TASKS])
-    frames = torch.linspace(0, states.shape[1] - 1, FRAMES).long().unique()
+    frames = torch.linspace(0, states.shape[1] - 1, FRAMES, device=states.device).long().unique()
     message = composition.all_messages(states[:, frames])
     if tracks.shape[-1] > composition.features:
         there = states[:, frames][..., composition.state].flatten(0, 1)[:, composition.pairs] > 0

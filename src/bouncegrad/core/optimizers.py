@@ -32,7 +32,8 @@ class Muon(torch.optim.Optimizer):
     """Muon for the stacked weights `[K, inputs, outputs]` and biases `[K, 1, outputs]` of module pools.
 
     Args:
-        parameters: tensors of three axes; those with a single row are biases.
+        parameters: tensors of three axes are stacked matrices, those with a single row are biases; biases and tensors
+            of other shapes learn by Adam.
         lr: the learning rate. 0.01 worked for every system that was tried.
     """
 
@@ -45,7 +46,8 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
-                    (self.adam if weight.shape[-2] == 1 else self.matrix)(weight, weight.grad, group["lr"])
+                    is_matrix = weight.ndim == 3 and weight.shape[-2] > 1
+                    (self.matrix if is_matrix else self.adam)(weight, weight.grad, group["lr"])
 
     def matrix(self, weight: nn.Parameter, gradient: Tensor, rate: float) -> None:
         """Moves stacked matrices along the polar factor of the momentum."""

@@ -1,10 +1,10 @@
-"""The course of a run: how a rate falls, and how progress moves on so that the run ends on time.
+"""The pace of a run: how the learning rate falls, and how progress grows so that the run ends on time.
 
     cosine      rate(progress) = last + (1 - last) (1 + cos(π progress)) / 2
     by steps    progress <- progress + (1 - progress) · steps of this pass / steps left
     by time     progress <- progress + (1 - progress) · mean time of a pass / time left
 
-The mean is over the last passes, so that a short stall of the machine is spread over many passes.
+The mean is taken over the last passes, so that a short delay of the machine hardly changes it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import fmean
 
 
 def cosine(progress: float, last: float) -> float:
-    """Returns the factor of a rate: 1 at progress 0, `last` at progress 1, on half a cosine between.
+    """Returns the factor of a rate: it falls from 1 at progress 0 to `last` at progress 1, on half a cosine.
 
     Example:
         >>> [round(cosine(progress, 0.02), 2) for progress in (0.0, 0.5, 1.0)]
@@ -25,7 +25,7 @@ def cosine(progress: float, last: float) -> float:
 
 
 def advanced(progress: float, share: float) -> float:
-    """Returns the progress after a pass that took this share of what was left.
+    """Returns the progress after a pass that took this share of the rest of the run.
 
     Example:
         >>> advanced(0.5, 0.5), advanced(0.5, 7.0)
@@ -35,16 +35,16 @@ def advanced(progress: float, share: float) -> float:
 
 
 class Pace:
-    """The share of the time left that one pass takes, from the mean time of the last passes.
+    """Computes which share of the time left one pass takes, from the mean time of the last passes.
 
     Args:
-        remembered: passes that the mean is over.
+        remembered: the number of passes in the mean.
     """
 
     def __init__(self, remembered: int) -> None:
         self.recent: deque[float] = deque(maxlen=remembered)
 
     def share(self, took: float, left: float) -> float:
-        """Takes in the time of a pass (seconds); 1 where it took all that was left."""
+        """Records the seconds of a pass, and returns the share; it is 1 if the pass took all the time left."""
         self.recent.append(took)
         return fmean(self.recent) / left if took < left else 1.0

@@ -68,7 +68,7 @@ class ParticleFilter:
     ) -> None:
         self.settings = settings
         self.composition, self.visible, self.generator = composition, visible, generator
-        n, v, k = composition.entities, visible.shape[1], composition.choices
+        n, v, k, device = composition.entities, visible.shape[1], composition.choices, visible.device
         self.unseen = n - v
         source, target = composition.pairs
         self.outwards = composition.on(n, composition.pairs[:, (source >= v) & (target < v)])
@@ -77,24 +77,25 @@ class ParticleFilter:
         known, unknown = self._visible_fillings(), k**self.unseen
         self.sums, self.known = self._sums(known), known
         # A filling holds the edges from the visible, then those from the unseen.
-        self.of_visible = torch.arange(known.shape[1]).repeat_interleave(unknown)
-        self.of_unseen = torch.arange(unknown).repeat(known.shape[1])
+        self.of_visible = torch.arange(known.shape[1], device=device).repeat_interleave(unknown)
+        self.of_unseen = torch.arange(unknown, device=device).repeat(known.shape[1])
         table_shape = (v, len(self.of_visible))
-        self.targets, self.fillings = torch.ones(table_shape).nonzero().T  # that are probable still
+        self.targets, self.fillings = torch.ones(table_shape, device=device).nonzero().T  # that are probable still
         self.most = max(1, settings.numbers // len(self.targets))
         first = min(settings.first, self.most)
-        self.states = [torch.randn(first, self.unseen, visible.shape[2], generator=generator)]
-        self.ancestors = [torch.arange(first)]
-        self.into = torch.randint(k, (first, self.inwards.slots), generator=generator)
+        shape = (first, self.unseen, visible.shape[2])
+        self.states = [torch.randn(shape, generator=generator, device=generator.device)]
+        self.ancestors = [torch.arange(first, device=device)]
+        self.into = torch.randint(k, (first, self.inwards.slots), generator=generator, device=generator.device)
         # Log-probability of every filling of the edges into every visible entity.
-        self.table = torch.zeros(first, *table_shape)
+        self.table = torch.zeros(first, *table_shape, device=device)
 
     def _visible_fillings(self) -> Int[Tensor, "V F V-1"]:
         """What edges among the visible may be, of every target: all fillings, or draws from what these tell alone."""
         v, k = self.visible.shape[1], self.composition.choices
         count = max(1, self.settings.fillings // k**self.unseen)
         if k ** (v - 1) <= count:
-            return fillings(k, v - 1).expand(v, -1, -1)
+            return fillings(k, v - 1, self.visible.device).expand(v, -1, -1)
         alone = self.composition.on(v)
         probability = infer(alone, self.visible[None]).probability[0]
         drawn = torch.multinomial(probability, count, replacement=True, generator=self.generator)
@@ -132,7 +133,7 @@ class ParticleFilter:
         arriving = arriving.gather(2, self.into[..., None, None].expand(*self.into.shape, 1, arriving.shape[-1]))
         own = composition.own_projected(composition.own(h[chosen]))
         mean, log_variance = composition.from_sums(arriving.view(*own.shape[:2], -1, own.shape[-1]).sum(2) + own)
-        noise = torch.randn(mean.shape, generator=self.generator)
+        noise = torch.randn(mean.shape, generator=self.generator, device=self.generator.device)
         self.states.append(h[chosen] + composition.change * (mean + torch.exp(log_variance / 2) * noise))
         self.ancestors.append(chosen)
         self._leave_out()
@@ -144,7 +145,8 @@ class ParticleFilter:
     def _drawn(self, logits: Float[Tensor, " P"], count: int) -> Int[Tensor, " count"]:
         """Systematic: as evenly as the weights allow; a particle that has left all bounds has none."""
         until = torch.softmax(logits.double().nan_to_num(nan=IMPOSSIBLE, neginf=IMPOSSIBLE), 0).cumsum(0)
-        even = (torch.arange(count) + torch.rand(1, generator=self.generator, dtype=torch.float64)) / count
+        offset = torch.rand(1, generator=self.generator, dtype=torch.float64, device=self.generator.device)
+        even = (torch.arange(count, device=logits.device) + offset) / count
         return torch.searchsorted(until, even * until[-1]).clamp(max=len(until) - 1)
 
     def _leave_out(self) -> None:
@@ -154,7 +156,7 @@ class ParticleFilter:
 
     def paths(self, count: int) -> tuple[Float[Tensor, "count T H D"], Int[Tensor, "count E"]]:
         """Tracks of some particles through all frames, and their most probable structures."""
-        last = torch.linspace(0, len(self.table) - 1, count).long()
+        last = torch.linspace(0, len(self.table) - 1, count, device=self.table.device).long()
         at, track = last, []
         for states, ancestors in zip(reversed(self.states), reversed(self.ancestors), strict=True):
             track.append(states[at])
@@ -164,8 +166,9 @@ class ParticleFilter:
     def _structures(self, rows: Int[Tensor, " count"]) -> Int[Tensor, "count E"]:
         v, h = self.visible.shape[1], self.unseen
         best = self.table[rows].argmax(2)
-        types = fillings(self.composition.choices, h)[self.of_unseen[best]]
-        into_visible = torch.cat([self.known[torch.arange(v), self.of_visible[best]], types], -1)
+        types = fillings(self.composition.choices, h, rows.device)[self.of_unseen[best]]
+        every = torch.arange(v, device=rows.device)
+        into_visible = torch.cat([self.known[every, self.of_visible[best]], types], -1)
         return torch.cat([into_visible.flatten(1), self.into[rows]], 1)
 
 

@@ -46,8 +46,8 @@ class RegressionBatch(NamedTuple):
 def every_task(data: RegressionTasks) -> RegressionBatch:
     """Returns a batch of all tasks, judged by their held-out points, in single precision."""
     x, y = (torch.from_numpy(values).float() for values in (data.x, data.y))
-    k = data.fitted
-    return RegressionBatch(torch.arange(len(x)), Points(x[:, :k], y[:, :k]), Points(x[:, k:], y[:, k:]))
+    k, tasks = data.fitted, torch.arange(len(x), device=x.device)
+    return RegressionBatch(tasks, Points(x[:, :k], y[:, :k]), Points(x[:, k:], y[:, k:]))
 
 
 class RandomTasks:
@@ -63,7 +63,7 @@ class RandomTasks:
 
     def __call__(self, generator: torch.Generator) -> Iterator[RegressionBatch]:
         tasks, fitted, judged = self.whole
-        order = torch.randperm(len(tasks), generator=generator)
+        order = torch.randperm(len(tasks), generator=generator, device=generator.device)
         for drawn in order.tensor_split(-(-len(tasks) // self.batch)):
             yield RegressionBatch(
                 tasks[drawn], Points(*(v[drawn] for v in fitted)), Points(*(v[drawn] for v in judged))

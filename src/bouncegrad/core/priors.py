@@ -17,15 +17,22 @@ from torch import Tensor
 Prior = Float[Tensor, "M S K"]
 
 
-def sparsity(slots: int, choices: int, none: float) -> Prior:
+def sparsity(slots: int, choices: int, none: float, device: torch.device | str | None = None) -> Prior:
     """Returns a prior: type 0, which sends no message, has the probability `none` in (0, 1); the others share the rest.
+
+    Args:
+        slots: S.
+        choices: K.
+        none: probability of type 0.
+        device: of the result; None: the default device.
 
     Example:
         >>> sparsity(1, 3, 0.5).exp().tolist()
         [[[0.5, 0.25, 0.25]]]
     """
     others = math.log((1 - none) / (choices - 1))
-    return torch.tensor([math.log(none)] + [others] * (choices - 1)).expand(1, slots, choices).clone()
+    of_one = torch.tensor([math.log(none)] + [others] * (choices - 1), device=device)
+    return of_one.expand(1, slots, choices).clone()
 
 
 def known_edges(types: Int[Tensor, "M S"], choices: int) -> Prior:
@@ -35,8 +42,8 @@ def known_edges(types: Int[Tensor, "M S"], choices: int) -> Prior:
         >>> known_edges(torch.tensor([[1, -1]]), 2).exp().tolist()
         [[[0.0, 1.0], [1.0, 1.0]]]
     """
-    possible = (types[..., None] < 0) | (types[..., None] == torch.arange(choices))
-    return torch.zeros(possible.shape).masked_fill(~possible, -math.inf)
+    possible = (types[..., None] < 0) | (types[..., None] == torch.arange(choices, device=types.device))
+    return torch.zeros(possible.shape, device=types.device).masked_fill(~possible, -math.inf)
 
 
 def of_tasks(prior: Prior | None, tasks: slice | Int[Tensor, " B"]) -> Prior | None:
@@ -49,4 +56,5 @@ def of_fillings(
 ) -> Float[Tensor, "M G fillings"]:
     """Returns the log-probability of every filling of some slots of each group; padding (slot number S) adds 0."""
     padded = torch.nn.functional.pad(prior, (0, 0, 0, 1))
-    return sum((padded[:, slots[:, i]][..., block[:, i]] for i in range(slots.shape[1])), torch.zeros(()))
+    of_slots = (padded[:, slots[:, i]][..., block[:, i]] for i in range(slots.shape[1]))
+    return sum(of_slots, torch.zeros((), device=prior.device))

@@ -40,7 +40,7 @@ class Uniform:
         self.groups, self.choices, self.move = groups, choices, move
 
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-        return self.move(z, torch.ones(*z.shape, self.choices), self.groups, generator)
+        return self.move(z, torch.ones(*z.shape, self.choices, device=z.device), self.groups, generator)
 
     def learn(self, batch: Batch, move: Move) -> None:
         pass

@@ -39,13 +39,13 @@ def refit(
         hidden, z: tracks and structures at the start.
         generator: draws the blocks.
     """
-    choices, tasks = composition.choices, torch.arange(len(z))
+    choices, tasks = composition.choices, torch.arange(len(z), device=z.device)
     into = into_unseen(composition, visible.shape[2])
     block = max(size for size in range(1, len(into) + 1) if size == 1 or choices**size <= FILLINGS)
-    probability = torch.zeros(len(z), len(into), choices, dtype=torch.float64)
+    probability = torch.zeros(len(z), len(into), choices, dtype=torch.float64, device=z.device)
     for _ in range(SWEEPS):
-        for part in torch.randperm(len(into), generator=generator).split(block):
-            every = fillings(choices, len(part))
+        for part in torch.randperm(len(into), generator=generator, device=generator.device).split(block):
+            every = fillings(choices, len(part), z.device)
             tried = z[:, None].repeat(1, len(every), 1)
             tried[:, :, into[part]] = every
             each = (values.repeat_interleave(len(every), 0) for values in (visible, hidden))

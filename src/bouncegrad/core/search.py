@@ -39,7 +39,8 @@ class Metropolis:
         proposed = proposal(batch, z, generator)
         before, after = composition.loss(batch, z), composition.loss(batch, proposed)
         # A proposal whose loss is infinite or NaN is refused: comparisons with NaN are false.
-        accepted = torch.rand(len(z), generator=generator) < torch.exp((before - after) / temperature)
+        drawn = torch.rand(len(z), generator=generator, device=generator.device)
+        accepted = drawn < torch.exp((before - after) / temperature)
         new = torch.where(accepted[:, None], proposed, z)
         residuals = unexplained(cast(Explained, composition).residuals(batch, new)) if self.explain else None
         return Move(new, accepted, before, after, before=z, unexplained=residuals)
@@ -63,7 +64,8 @@ class Kept:
         temperature: float,
         generator: torch.Generator,
     ) -> Move:
-        return Move(z, torch.zeros(len(z), dtype=torch.bool), torch.empty(0), torch.empty(0))
+        nothing = torch.empty(0, device=z.device)
+        return Move(z, torch.zeros(len(z), dtype=torch.bool, device=z.device), nothing, nothing)
 
     def state_dict(self) -> dict[str, Any]:
         return {}

@@ -1,9 +1,9 @@
-"""One graph for all tasks, or for all of a group: their evidence is pooled.
+"""One graph for all tasks, or one for each group of tasks: the evidence of the tasks is added up.
 
     p(filling) ∝ exp(-Σ_{tasks of the group} summed loss(filling) / T)
 
-If recordings are of the same system, each holds some evidence on the one graph. Edges that no single recording could
-determine are then determined by all of them together.
+If recordings are of the same system, each of them has some evidence about the common graph. Together they may determine
+edges that no single recording determines.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ TASKS_AT_ONCE = 16
 
 
 class SharedGraph(HeatBath):
-    """The heat bath for a structure that all tasks of a group share; each visit draws it anew.
+    """The heat bath for a structure that all tasks of a group share; each visit draws it again.
 
     Args: those of `HeatBath`, and
-        group: the group of each task, 0, 1, ...; None: all tasks are one group. What is known of single edges of a task
-            holds for its group.
+        group: the group of each task, 0, 1, ...; None: all tasks are one group. The prior of a task holds for its
+            whole group.
     """
 
     shared = True
@@ -43,13 +43,13 @@ class SharedGraph(HeatBath):
     ) -> None:
         self.group, groups = group, 1 if group is None else int(group.max()) + 1
         if prior is not None and len(prior) > 1:
-            # The mean of log-probabilities keeps what is impossible in one task impossible.
-            prior = mean_by(self.group_of(torch.arange(len(prior))), prior, groups)
+            # The mean of log-probabilities is -inf for a type that is impossible in one of the tasks.
+            prior = mean_by(self.group_of(torch.arange(len(prior), device=prior.device)), prior, groups)
         super().__init__(groups, decay, limits, noise_rows, coupling, prior)
         self.z: Int[Tensor, "groups S"] | None = None  # -1: not drawn yet
 
     def group_of(self, tasks: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
-        """The groups of these tasks."""
+        """Returns the group of each of these tasks."""
         return torch.zeros_like(tasks) if self.group is None else self.group[tasks]
 
     def __call__(
@@ -84,7 +84,7 @@ class SharedGraph(HeatBath):
 
 
 class Pooled:
-    """A composition whose tasks are groups: the tasks of a batch in one group count as one task."""
+    """A composition with groups as tasks: all tasks of a batch in one group count as one task."""
 
     def __init__(self, composition: Enumerable, batch: Batch, which: Int[Tensor, " B"], groups: int) -> None:
         self.composition, self.batch, self.which, self.count = composition, batch, which, groups
@@ -93,9 +93,9 @@ class Pooled:
     def conditional_losses(
         self, batch: Batch, z: Int[Tensor, "groups S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "groups G fillings"]:
-        """Losses summed over the tasks of each group; a few tasks at a time, because each has a table of its own."""
+        """Returns losses summed over the tasks of each group; it takes a few tasks at a time to save memory."""
         total, whole = None, self.batch
-        for part in torch.arange(len(whole.tasks)).split(TASKS_AT_ONCE):
+        for part in torch.arange(len(whole.tasks), device=whole.tasks.device).split(TASKS_AT_ONCE):
             some = whole._replace(tasks=whole.tasks[part], tracks=whole.tracks[part], segments=whole.segments[part])
             losses = self.composition.conditional_losses(some, z[self.which[part]], columns)
             total = losses.new_zeros(self.count, *losses.shape[1:]) if total is None else total
@@ -105,6 +105,6 @@ class Pooled:
 
 
 def mean_by(group: Int[Tensor, " B"], values: Float[Tensor, "B ..."], groups: int) -> Float[Tensor, "groups ..."]:
-    """Means of the tasks of each group."""
+    """Returns the mean over the tasks of each group."""
     total = values.new_zeros(groups, *values.shape[1:]).index_add_(0, group, values)
     return total / torch.bincount(group, minlength=groups).view(-1, *[1] * (values.dim() - 1))

@@ -52,7 +52,8 @@ def futures(
     """
     samples, (b, c, n, _) = len(z), x.shape
     point = forecaster.rollout(x, best, steps)
-    noise = torch.randn(samples, 1, 1, steps, n, forecaster.graph.features, generator=generator)
+    shape = (samples, 1, 1, steps, n, forecaster.graph.features)
+    noise = torch.randn(shape, generator=generator, device=generator.device)
     noise = noise.expand(-1, b, -1, -1, -1, -1).flatten(0, 1)
     paths = forecaster.sample(x.expand(samples, *x.shape).flatten(0, 1), z.flatten(0, 1), noise)
     ranked = torch.nan_to_num(paths.view(samples, b, c, steps, n, -1)).sort(0).values
@@ -65,7 +66,7 @@ def futures(
 def widened(found: Futures, widening: Float[Tensor, "horizons D"]) -> Futures:
     """Returns the futures with widened intervals; beyond the last horizon, the last factors are used."""
     steps = found.x.shape[2]
-    factor = widening[torch.arange(steps).clamp(max=len(widening) - 1)][:, None]
+    factor = widening[torch.arange(steps, device=widening.device).clamp(max=len(widening) - 1)][:, None]
     return Futures(found.x, found.x - factor * (found.x - found.low), found.x + factor * (found.high - found.x))
 
 
@@ -90,7 +91,8 @@ def widening(
     for h in range(steps):
         judges = [ahead for ahead in lengths if ahead > h][:2]
         found.append(torch.cat([missed[ahead][:, h] for ahead in judges]).flatten(0, 1).nanquantile(SHARE, dim=0))
-    return torch.stack(found).nan_to_num(1.0).clamp(min=TINY)[torch.arange(HORIZONS).clamp(max=steps - 1)]
+    horizons = torch.arange(HORIZONS, device=tracks.device).clamp(max=steps - 1)
+    return torch.stack(found).nan_to_num(1.0).clamp(min=TINY)[horizons]
 
 
 def misses(
@@ -104,7 +106,7 @@ def misses(
     states, counts = graph.with_history(tracks), counted(tracks, graph.features, graph.lags, rolled=True)
     parts = [
         futures(forecaster, states[part, :1], z[part].expand(SAMPLES, -1, -1), z[part], states.shape[1] - 1, generator)
-        for part in torch.arange(len(states)).split(TASKS_AT_ONCE)
+        for part in torch.arange(len(states), device=states.device).split(TASKS_AT_ONCE)
     ]
     x, low, high = (torch.cat(field)[:, 0] for field in zip(*parts, strict=True))
     truth = states[:, 1:, :, : graph.features]

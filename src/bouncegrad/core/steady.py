@@ -32,7 +32,7 @@ def steady_part(tracks: Float[Tensor, "M T N D+marks"], features: int) -> Float[
         [[0.0, 0.0], [2.0, 1.0]]
     """
     x, has_state = unmarked(tracks, features), present(tracks, features)
-    absent = torch.zeros(()).bool() if has_state is None else has_state[..., None] == 0
+    absent = tracks.new_zeros(()).bool() if has_state is None else has_state[..., None] == 0
     extent = x.masked_fill(absent, -torch.inf).amax(1) - x.masked_fill(absent, torch.inf).amin(1)
     constant = extent.amax((0, 1)) < TINY
     explained = tracks.new_zeros(len(constant), len(constant))

@@ -35,4 +35,5 @@ class StreamedTracks:
     def __getitem__(self, tasks: Any) -> Float[Tensor, "B T N D"]:
         rows = self.x[tasks.cpu().numpy() if isinstance(tasks, Tensor) else tasks]
         rows = without_seams(np.asarray(rows, dtype=np.float64), None, self.periods)
+        # To the default device: recordings are arrays, and tasks may be a slice.
         return torch.as_tensor(((rows - self.shift) / self.scale).astype(np.float32))

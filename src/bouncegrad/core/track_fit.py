@@ -68,7 +68,7 @@ class TrackFit:
         hidden: Float[Tensor, "B T H D"],
     ) -> None:
         self.composition, self.visible, self.hidden = composition, visible, hidden
-        self.damping = torch.full((len(visible),), DAMPING)
+        self.damping = torch.full((len(visible),), DAMPING, device=visible.device)
 
     @property
     def tracks(self) -> Float[Tensor, "B T N D"]:
@@ -124,8 +124,8 @@ class TrackFit:
         before[:, :, v:] = before[:, :, v:] - after.view(h, d, h * d)
         weight = torch.exp(-now.log_variance)
         own_weight, error = weight[:, :, v:].flatten(2), now.error[:, :, v:].flatten(2)
-        blocks = torch.zeros(b, t, h * d, h * d, dtype=torch.float64)
-        slope = torch.zeros(b, t, h * d, dtype=torch.float64)
+        blocks = self.hidden.new_zeros(b, t, h * d, h * d, dtype=torch.float64)
+        slope = self.hidden.new_zeros(b, t, h * d, dtype=torch.float64)
         blocks[:, :-1] += torch.einsum("btndp,btnd,btndq->btpq", before, weight, before)
         blocks[:, 1:] += torch.einsum("ip,bti,iq->btpq", after, own_weight, after)
         slope[:, :-1] += torch.einsum("btndp,btnd->btp", before, weight * now.error)

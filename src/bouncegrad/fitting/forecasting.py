@@ -85,7 +85,7 @@ class ForecastStage:
         order = torch.randperm(len(tracks), generator=self.generator)
         self.held, kept = (order[:held], order[held:]) if held else (order, order)
         self.segments = HardSegments(tracks[kept], z[kept], self.forecaster)
-        self.mirror = Mirror(data.features, prepared.scaling) if config.mirror else None
+        self.mirror = Mirror(data.features, prepared.scaling, tracks.device) if config.mirror else None
         self.optimizer = Muon(self.forecaster.parameters(), lr=RATE)
         self.steps, self.progress, self.finished = 0, 0.0, False
         self.pace = Pace(REMEMBERED)

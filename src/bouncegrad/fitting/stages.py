@@ -3,8 +3,8 @@
     1 hot                structures are uniform; edge modules are held together and learn the mean law
     2 cooling            structures are drawn at a falling temperature; edge modules see differences between entities
                          first, then states open to them
-    3 judged             type labels are checked without the truth; the run may restart from other first weights
-    4 coupled            what ties edges to each other begins to act, once type labels have settled
+    3 coupled            what ties edges to each other begins to act, once type labels have settled
+    4 judged             type labels are checked without the truth; the run may restart from other first weights
     5 refined            the temperature stays at 1, the learning rate falls, all tasks are visited
     6 calibrated         offsets leave the messages; a temperature is found at which edge probabilities are right
     7 final structures   the most probable structures given all frames            (if the run has a stage 8)
@@ -13,7 +13,7 @@
 Why so. A law whose labels are swapped in a part of the space, or for some entities, fits nearly as well as the right
 law (label switching). So the strongest encounters must settle the labels first: first weights are made alike, the
 temperature is high and falls slowly, and what could stand for an entity (its place, a constant of its own) is hidden
-until labels have settled. What is still swapped is found in stage 3.
+until labels have settled. What is still swapped is found in stage 4.
 """
 
 from __future__ import annotations
@@ -142,17 +142,17 @@ class Recipe:
             self.staged.open(schedule.opening)
         self.parts.frames.few = self.parts.cooled if schedule.cooling else None
 
+    def couple(self) -> None:
+        """3 coupled: edges that are tied from the first would freeze together with swapped labels."""
+        self.parts.coupling.couple(self.parts.schedule.labels_settled)
+
     def judge(self, clock: Clock) -> Clock:
-        """3 judged: once structures have cooled; a restart begins its cooling at this clock."""
+        """4 judged: once structures have cooled; a restart begins its cooling at this clock."""
         schedule, restarts = self.parts.schedule, self.parts.restarts
         if not schedule.to_be_judged or restarts.decided or not restarts.judge(schedule.may_restart):
             return clock
         schedule.restart()
         return clock._replace(cooled=schedule.cooled)
-
-    def couple(self) -> None:
-        """4 coupled: edges that are tied from the first would freeze together with swapped labels."""
-        self.parts.coupling.couple(self.parts.schedule.labels_settled)
 
     def refine(self) -> None:
         """5 refined: the learning rate falls on a cosine, over the whole run."""

@@ -37,6 +37,9 @@ from bouncegrad.settings.build_search import build_annealer, build_proposal, bui
 from bouncegrad.settings.parts import COMPOSITIONS, HEADS, load
 from bouncegrad.settings.resolved import COOLING_TASKS, ResolvedConfig
 
+NEEDED = ("pairs", "entities", "features", "lags", "pinned", "temperature", "slots", "choices", "groups", "loss")
+NEEDED += ("conditional_losses", "on", "named_parameters", "state_dict", "load_state_dict", "eval", "cpu")
+"""What a composition has to have, by `seams.Relational`."""
 ALIKE = 0.05  # edge modules keep this share of their first differences: labels come from tracks, not from first weights
 
 
@@ -105,14 +108,24 @@ def build(
         composition.hide(steady_part(some, composition.features))
     counts = counted(some, composition.features, config.lags)
     batches = RandomFrames(tracks, config.batch, config.segments or None, config.steps, config.lags, counts)
-    return loop, Mirrored(batches, data.features, scaling) if config.mirror else batches
+    return loop, Mirrored(batches, data.features, scaling, generator.device) if config.mirror else batches
 
 
 def build_composition(setup: CompositionSetup) -> Relational:
-    """The composition that the settings name, with fresh weights."""
+    """Returns the composition that the settings name, with new weights.
+
+    Raises:
+        InputError: it lacks something that training or inference asks for, see `seams.Relational`.
+    """
     name = setup.config.composition
-    composition: Relational = load("composition", COMPOSITIONS.get(name, name))(setup)
-    return composition
+    composition = load("composition", COMPOSITIONS.get(name, name))(setup)
+    if missing := [part for part in NEEDED if not hasattr(composition, part)]:
+        raise InputError(
+            f"setting composition: {name} lacks {', '.join(missing)}; see the protocol Relational in "
+            "bouncegrad/core/seams.py"
+        )
+    found: Relational = composition
+    return found
 
 
 def graph(
@@ -227,7 +240,7 @@ def build_prior(
     """
     parts, k = [], config.edge_types
     if config.sparsity is not None:
-        parts.append(sparsity(pairs.shape[1], k, config.sparsity))
+        parts.append(sparsity(pairs.shape[1], k, config.sparsity, pairs.device))
     if known is not None:
         if known.max() >= k:
             raise InputError(

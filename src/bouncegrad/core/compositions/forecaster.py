@@ -71,7 +71,7 @@ class Forecaster(nn.Module):
             )
         self.register_buffer("weight", weight)
         self.register_buffer("names", names)
-        self.register_buffer("widening", torch.ones(horizons, graph.features))
+        self.register_buffer("widening", torch.ones(horizons, graph.features, device=weight.device))
 
     @torch.no_grad()
     def begin_from(self, trained: GraphComposition) -> None:
@@ -139,7 +139,7 @@ class Forecaster(nn.Module):
         states = graph.with_history(batch.segments)
         counts = counted(batch.segments, graph.features, graph.lags, rolled=True)
         seen, x = states[..., : graph.features], states[:, :, 0]
-        spread = total = torch.zeros(())
+        spread = total = torch.zeros((), device=states.device)
         steps = seen.shape[2] - 1
 
         def mean(values: Float[Tensor, "B C N D"], step: int) -> Float[Tensor, "B C"]:
@@ -200,8 +200,9 @@ def as_forecaster(trained: Composition) -> Forecaster | None:
     """
     if not isinstance(trained, GraphComposition):
         return None
-    names = torch.arange(trained.choices)
-    return Forecaster(trained, torch.ones(trained.features), names, None, torch.Generator())
+    device = trained.change.device
+    weight, names = torch.ones(trained.features, device=device), torch.arange(trained.choices, device=device)
+    return Forecaster(trained, weight, names, None, torch.Generator(device))
 
 
 def as_graph(composition: Composition, asking: str) -> GraphComposition:

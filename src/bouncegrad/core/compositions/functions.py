@@ -31,7 +31,7 @@ class FunctionComposition(nn.Module, ABC):
     def __init__(self, pools: Sequence[ModulePool], slots: int) -> None:
         super().__init__()
         self.module_library, self.slots = Library(pools), slots
-        self.groups = torch.arange(slots)[:, None]
+        self.groups = torch.arange(slots, device=pools[0].weights[0].device)[:, None]
 
     @property
     def choices(self) -> int:

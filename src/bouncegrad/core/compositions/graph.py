@@ -1,14 +1,14 @@
-"""The graph composition: messages along edges, a change for every entity, rollouts, one-step likelihood.
+"""The graph composition: entities send messages along edges, and a node module predicts the change of each entity.
 
     m_{s->t}  = edge_{z(s->t)}(view of s and t)            see `pair_view.py`
     x_t'      = x_t + change(Σ_s m_{s->t}, x_t)
 
-A state may have a history: with L lags, the last L changes of some features stand behind the features of now. In
-recordings with gaps a mark stands behind them, whether the entity is there (see `marks.py`).
+A state may have a history: with L lags, the last L changes of some features follow the present features. If recordings
+have gaps, a mark follows them, which says whether the entity is present (see `marks.py`).
 
-One-step predictions split by target entity, so the loss of *every* filling of the edges into one entity follows
-from sums of messages. The node module's first layer is linear: each message is projected through it once, and a
-filling is a sum of projected messages.
+The one-step prediction of an entity depends only on the edges into it. So the loss of *every* filling of these edges
+follows from sums of messages. The first layer of the node module is linear: each message is projected through it once,
+and a filling is a sum of projected messages.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from bouncegrad.core.structures import edge_index, incoming_edges, outer_sum
 from bouncegrad.data.scaling import Scaling
 
 ROWS_AT_ONCE, WORK_AT_ONCE = 2**15, 2**28  # rows, and rows times squared width, that stay in the cache
-CARD = 64  # times as many on a graphics card, which wants all of its processors busy
+CARD = 64  # a graphics card takes so many times more rows, so that all of its processors are busy
 
 
 class GraphComposition(nn.Module):
-    """Entities that act on each other along edges; the edge type says which edge module carries the message.
+    """Entities act on each other along edges; the type of an edge selects the edge module that makes its message.
 
     Args:
         place: the entities, the candidate pairs and the kinds of entities.
         features: D.
         edge_types: K.
-        scaling: of the training part; its sizes of changes and of differences between entities are kept as buffers.
+        scaling: of the training part; its typical changes and differences between entities are kept as buffers.
         generator: draws the first weights.
         networks: shapes of the modules, and the likelihood of a change.
-        inputs: what the modules see of a state.
-        messages: what edges may send.
+        inputs: the inputs of the modules.
+        messages: restrictions on messages.
 
     Attributes:
-        slack: standard deviation that is added to every change, see `widened`; 0 as constructed.
+        slack: standard deviation that is added to every change, see `widened`; 0 at first.
 
     Source: Alet et al. 2019, section 3 and Kipf et al. 2018 for the message passing.
     """
@@ -77,29 +77,34 @@ class GraphComposition(nn.Module):
         self.lagged = list(range(features) if inputs.lagged is None else inputs.lagged)
         history = self.lags * len(self.lagged)
         self.state = features + history
-        self.view = PairView(features, history, scaling, inputs.polar, inputs.relative, inputs.angles)
+        device = generator.device
+        self.view = PairView(features, history, scaling, inputs.polar, inputs.relative, inputs.angles, device)
         edge_sizes = (self.view.width, *networks.edge_hidden, networks.message)
         self.edge = ModulePool(edge_types - self.pinned, edge_sizes, generator, networks.activation, networks.path)
         node_sizes = (networks.message + self.view.state, *networks.node_hidden, heads * features)
         self.node = ModulePool(1 + max(place.kinds, default=0), node_sizes, generator, networks.activation)
-        # Divided in double precision, so that the same recordings in other units give the same numbers.
-        self.register_buffer("change", torch.tensor(np.divide(scaling.change, scaling.scale)).float())
-        placed = torch.ones(self.view.state)
+        # The division is in double precision, so that the same recordings in other units give the same numbers.
+        change = np.divide(scaling.change, scaling.scale)
+        self.register_buffer("change", torch.tensor(change, device=device).float())
+        placed = torch.ones(self.view.state, device=device)
         placed[list(inputs.relative) if inputs.placeless else []] = 0.0
         self.register_buffer("placed", placed)
-        self.register_buffer("variance", torch.ones(features))
-        self.register_buffer("temperature", torch.ones(()))
+        self.register_buffer("variance", torch.ones(features, device=device))
+        self.register_buffer("temperature", torch.ones((), device=device))
         self._place(place)
 
     def _place(self, place: Place) -> None:
         self.entities, self.kinds = place.entities, list(place.kinds) or [0] * place.entities
-        self.pairs = edge_index(place.entities) if place.pairs is None else place.pairs
+        self.pairs = edge_index(place.entities, self.change.device) if place.pairs is None else place.pairs
         self.groups = incoming_edges(self.pairs, place.entities)
 
     def on(
         self, entities: int, pairs: Int[Tensor, "2 E"] | None = None, kinds: Sequence[int] | None = None
     ) -> GraphComposition:
-        """The same modules (shared, not copied) on other entities, by default of the same kinds, or candidate pairs."""
+        """Returns the same modules (shared, not copied) on other entities or candidate pairs.
+
+        If `kinds` is None and the number of entities is the same, the kinds of the entities stay as they are.
+        """
         other = copy.copy(self)
         if kinds is None:
             kinds = self.kinds if entities == self.entities else ()
@@ -107,32 +112,32 @@ class GraphComposition(nn.Module):
         return other
 
     def widened(self, slack: float) -> GraphComposition:
-        """The same modules (shared, not copied), with `slack`² added to every variance of a change.
+        """Returns the same modules (shared, not copied), with `slack`² added to every variance of a change.
 
-        The slack is in units of the training part's changes. It keeps modules that know a law very exactly from
-        calling all but the exact track impossible.
+        The slack is in units of a typical change in training. Without it, modules that know a law very exactly give
+        every track but the exact one a probability of almost 0.
         """
         other = copy.copy(self)
         other.slack = slack
         return other
 
     def bring_together(self, share: float, optimizer: torch.optim.Optimizer | None = None) -> None:
-        """Edge modules keep this share of what sets them apart, see `ModulePool.bring_together`."""
+        """Reduces the differences between edge modules to this share, see `ModulePool.bring_together`."""
         self.edge.bring_together(share, optimizer)
 
     @torch.no_grad()
     def hide(self, steady: Float[Tensor, "D D"]) -> None:
-        """Per-task constants, and what they say of other features, are hidden until the states are open."""
+        """Hides per-task constants, and the part of other features that follows from them, until states are open."""
         self.view.steady.copy_(steady)
 
     @torch.no_grad()
     def open(self, share: float) -> None:
-        """How much of the states, beside their differences, the edge modules see, see `PairView`."""
+        """Sets how much of the states edge modules see beside their differences, from 0 to 1; see `PairView`."""
         self.view.opening.fill_(share)
 
     @torch.no_grad()
     def relabel(self, order: Sequence[int], optimizer: torch.optim.Optimizer) -> None:
-        """Edge module k becomes what module `order[k]` was, the optimizer's memory with it."""
+        """Gives edge module k the weights of module `order[k]`, and the optimizer's state that belongs to them."""
         for parameter in self.edge.parameters():
             parameter.copy_(parameter[list(order)])
             for value in optimizer.state[parameter].values():
@@ -150,9 +155,10 @@ class GraphComposition(nn.Module):
         return self.edge.modules_count + self.pinned
 
     def with_history(self, marked: Float[Tensor, "*B F N D+marks"]) -> Float[Tensor, "*B F-L N D+H"]:
-        """States of all frames but the first L; behind the D features the last changes of some of them, newest first.
+        """Returns the states of all frames but the first L; the last changes of lagged features follow the D features.
 
-        H = L times the number of lagged features. Where frames have marks, a last number is 1 for who is there.
+        The newest changes come first. H = L times the number of lagged features. If frames have marks, one more number
+        follows: 1 for entities that are present.
         """
         frames, there = unmarked(marked, self.features), present(marked, self.features, self.lags)
         count = frames.shape[-3]
@@ -161,17 +167,17 @@ class GraphComposition(nn.Module):
         return torch.cat([frames[..., self.lags :, :, :], *past, *([] if there is None else [there[..., None]])], -1)
 
     def forward(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B C N D+H"]:
-        """The states one frame later (scaled units)."""
+        """Returns the states one frame later (scaled units)."""
         return self.moved(x, self.predict_change(x, z)[0])
 
     def moved(self, x: Float[Tensor, "B C N D+H"], change: Float[Tensor, "B C N D"]) -> Float[Tensor, "B C N D+H"]:
-        """The states after this change, which becomes the newest of their history."""
+        """Returns the states after this change; the change becomes the newest one of the history."""
         now, past = x[..., : self.features] + self.change * change, x[..., self.features : self.state]
         newest = change[..., self.lagged] if self.lags else change[..., :0]
         return torch.cat([now, newest, past[..., : past.shape[-1] - newest.shape[-1]], x[..., self.state :]], -1)
 
     def rollout(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
-        """R = `steps` frames, free-running from the states `x`."""
+        """Returns R = `steps` frames; each is predicted from the predicted one before it, the first from `x`."""
         frames = []
         for _ in range(steps):
             x = self(x, z)
@@ -181,37 +187,43 @@ class GraphComposition(nn.Module):
     def predict_change(
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
     ) -> tuple[Float[Tensor, "B C N D"], Float[Tensor, "B C N D"]]:
-        """Mean and log-variance of each feature's change, in units of the training part's changes."""
+        """Returns mean and log-variance of each feature's change, in units of a typical change in training."""
         return self.heads(self.of_kinds(self.node, self.node_input(x, z)), x.shape[:3])
 
     def of_kinds(
         self, nodes: ModulePool, rows: Float[Tensor, "R inputs"], whose: Int[Tensor, " n"] | None = None
     ) -> Float[Tensor, "R outputs"]:
-        """Every row through the module of its entity's kind; entities are 0 ... N-1, or `whose`, over and over."""
+        """Passes every row through the node module of its entity's kind.
+
+        Rows repeat the entities 0 ... N-1, or those in `whose`, in this order.
+        """
         if nodes.modules_count == 1:
             return nodes.one(rows, 0)
-        kinds = torch.tensor(self.kinds)
+        kinds = torch.tensor(self.kinds, device=rows.device)
         kinds = kinds if whose is None else kinds[whose]
         return nodes(rows, kinds.repeat(len(rows) // len(kinds)))
 
     def node_input(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C*N inputs"]:
-        """What arrives at each entity, and its own state."""
+        """Returns the inputs of the node module: the sum of messages into each entity, then its own state."""
         arriving = self.sum_by_target(self.sent_along(x, z))
         return torch.cat([arriving, self.own(x).flatten(0, 1)], -1).flatten(0, 1)
 
     def sent_along(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C E width"]:
-        """The message of every edge; who is not there sends nothing."""
+        """Returns the message of every edge; absent entities send nothing."""
         (b, c, _, _), there = x.shape, x[..., self.state :].detach()
         which = z[:, None, :].expand(b, c, self.slots).reshape(-1)
         message = self.messages(self.view(x[..., : self.state], self.pairs), which).view(b * c, self.slots, -1)
         return message * there.flatten(0, 1)[:, self.pairs[0]] if there.shape[-1] else message
 
     def own(self, x: Float[Tensor, "*B N D+H"]) -> Float[Tensor, "*B N state"]:
-        """What the node module sees of an entity itself."""
+        """Returns the part of the node module's input that comes from the entity itself."""
         return self.view.circled(x[..., : self.state]) * self.placed
 
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
-        """Mean per observed number: one-step negative log-likelihood (nats), or squared error of rollouts (scaled)."""
+        """Returns the mean loss of each task per observed number.
+
+        It is the one-step negative log-likelihood (nats), or the squared error of rollouts (scaled units).
+        """
         if self.likelihood == "learned":
             x = self.with_history(batch.segments)
             seen = x[..., : self.features]
@@ -229,9 +241,9 @@ class GraphComposition(nn.Module):
         return mean_of(residuals.square(), counts)
 
     def residuals(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, "B C R N D"]:
-        """Frames as rollouts from the start of each segment have them, less those observed (scaled units).
+        """Returns predicted minus observed frames; rollouts start at the first frame of each segment (scaled units).
 
-        0 where a frame or the start was not observed.
+        The residual is 0 where a frame, or the first frame of its segment, was not observed.
         """
         x = self.with_history(batch.segments)
         left = self.rollout(x[:, :, 0], z, x.shape[2] - 1) - x[:, :, 1:, :, : self.features]
@@ -242,24 +254,24 @@ class GraphComposition(nn.Module):
     def conditional_losses(
         self, batch: Batch, z: Int[Tensor, "B E"], columns: Int[Tensor, "N block"]
     ) -> Float[Tensor, "B N fillings"]:
-        """Summed one-step negative log-likelihood of every filling of a block of edges into each entity.
+        """Returns the summed one-step negative log-likelihood of every filling of a block of edges into each entity.
 
-        The other edges are as in `z`; with all incoming edges in the block this is the exact conditional. Segments of
-        R steps count as R observed steps.
+        The other edges are as in `z`. If the block holds all incoming edges, the conditional probabilities are exact.
+        A segment of R steps counts as R observed steps.
         """
+        count, device = self.choices ** columns.shape[1], z.device
         if not len(z):
-            return torch.zeros(0, self.entities, self.choices ** columns.shape[1], dtype=torch.float64)
+            return torch.zeros(0, self.entities, count, dtype=torch.float64, device=device)
         segments = self.with_history(batch.segments)
         before, after = segments[:, :, :-1].flatten(0, 2), segments[:, :, 1:].flatten(0, 2)
         counts = counted(batch.segments, self.features, self.lags)
         counts = None if counts is None else counts.flatten(0, 2)
-        task = torch.arange(len(z)).repeat_interleave(len(before) // len(z))
-        count = self.choices ** columns.shape[1]
-        # Summed in double precision, so that the sum does not depend on how it is cut into parts.
+        task = torch.arange(len(z), device=device).repeat_interleave(len(before) // len(z))
+        # The sum is in double precision, so that it does not depend on how the rows are split.
         rows = min(ROWS_AT_ONCE, WORK_AT_ONCE // self.node.sizes[1] ** 2) * (CARD if before.is_cuda else 1)
         at_once = max(1, rows // (self.entities * max(count, self.groups.shape[1] * self.choices)))
-        total = torch.zeros(len(z), self.entities, count, dtype=torch.float64)
-        for part in torch.arange(len(task)).split(at_once):
+        total = torch.zeros(len(z), self.entities, count, dtype=torch.float64, device=device)
+        for part in torch.arange(len(task), device=device).split(at_once):
             losses = self._conditional_losses(before[part], after[part], z[task[part]], columns)
             losses = losses if counts is None else losses * counts[part][..., None]
             total.index_add_(0, task[part], losses.double())
@@ -279,8 +291,8 @@ class GraphComposition(nn.Module):
         change = (after[..., : self.features] - before[..., : self.features]) / self.change
         arguments = (message, self.own(before), change, z, columns)
         if self.node.modules_count == 1:
-            return self._losses_into(torch.arange(self.entities), 0, *arguments)
-        kinds = torch.tensor(self.kinds)
+            return self._losses_into(torch.arange(self.entities, device=z.device), 0, *arguments)
+        kinds = torch.tensor(self.kinds, device=z.device)
         losses = change.new_empty(len(z), self.entities, self.choices ** columns.shape[1])
         for kind in kinds.unique().tolist():
             members = (kinds == kind).nonzero()[:, 0]
@@ -297,31 +309,31 @@ class GraphComposition(nn.Module):
         z: Int[Tensor, "R E"],
         columns: Int[Tensor, "N block"],
     ) -> Float[Tensor, "R n fillings"]:
-        """Of every filling of a block of edges into some entities, all of one kind."""
+        """Returns the loss of every filling of a block of edges into some entities, all of one kind."""
         groups, columns, own, change = self.groups[targets], columns[targets], own[:, targets], change[:, targets]
         (r, n, _), degree, block = own.shape, groups.shape[1], columns.shape[1]
         projected = self.projected(message, kind)
         if self.slots < self.groups.numel():
-            # One row of zeros stands for the padding: a slot that does not exist sends nothing, whatever its type.
+            # A row of zeros stands for the padding: a slot that does not exist sends nothing under any type.
             projected = nn.functional.pad(projected, (0, 0, 0, 0, 0, 1))
         base = self.own_projected(own, kind)
         chosen = groups.gather(1, columns)
         if block < degree:
-            kept = torch.ones(n, degree, dtype=torch.bool).scatter(1, columns, False)
+            kept = torch.ones(n, degree, dtype=torch.bool, device=z.device).scatter(1, columns, False)
             rest = groups[kept].view(n, degree - block)
             types = nn.functional.pad(z, (0, 1))[:, rest]
-            base = base + projected[torch.arange(r)[:, None, None], rest, types].sum(2)
+            base = base + projected[torch.arange(r, device=z.device)[:, None, None], rest, types].sum(2)
         mean, log_variance = self.from_sums(outer_sum([projected[:, chosen[:, i]] for i in range(block)], base), kind)
         return self.head.loss(change[:, :, None] - mean, log_variance).sum(-1)
 
     def projected(self, message: Float[Tensor, "K R*E width"], kind: int = 0) -> Float[Tensor, "R E K hidden"]:
-        """Messages through the node module's first layer, which is linear: what arrives is a sum of these."""
+        """Returns messages after the linear first layer of the node module; the input of an entity is their sum."""
         width = message.shape[-1]
         rows = message.transpose(0, 1).reshape(-1, width) @ self.node.weights[0][kind][:width]
         return rows.view(-1, self.slots, self.choices, rows.shape[-1])
 
     def own_projected(self, own: Float[Tensor, "*R state"], kind: int = 0) -> Float[Tensor, "*R hidden"]:
-        """What entities themselves give to the node module's first layer."""
+        """Returns what the entities' own states add in the first layer of the node module."""
         weight = self.node.weights[0][kind][-own.shape[-1] :]
         rows = torch.addmm(self.node.biases[0][kind], own.flatten(0, -2), weight)
         return rows.view(*own.shape[:-1], -1)
@@ -329,17 +341,17 @@ class GraphComposition(nn.Module):
     def from_sums(
         self, sums: Float[Tensor, "*R hidden"], kind: int = 0
     ) -> tuple[Float[Tensor, "*R D"], Float[Tensor, "*R D"]]:
-        """Mean and log-variance of changes, from what reaches the node module's first layer (which is overwritten)."""
+        """Returns mean and log-variance of changes, from sums in the node module's first layer (overwrites them)."""
         hidden = self.node.activation(sums, inplace=True).view(1, -1, sums.shape[-1])
         return self.heads(self.node.layers(hidden, first=1, only=kind)[0], sums.shape[:-1])
 
     def all_messages(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "K B*C*E width"]:
-        """What an edge of every type would send; nothing where type 0 is pinned."""
+        """Returns the messages of all edges under every type; if type 0 is pinned, its messages are 0."""
         message = self.sent(self.view(x[..., : self.state], self.pairs), self.edge.all)
         return torch.cat([torch.zeros_like(message[:1]), message]) if self.pinned else message
 
     def messages(self, rows: Float[Tensor, "R view"], which: Int[Tensor, " R"]) -> Float[Tensor, "R width"]:
-        """What an edge of each row's type sends; nothing where type 0 is pinned."""
+        """Returns the message of each row under its own type; if type 0 is pinned, its messages are 0."""
         if not self.pinned:
             return self.sent(rows, lambda seen: self.edge(seen, which))
         sends = which.nonzero()[:, 0]
@@ -347,11 +359,11 @@ class GraphComposition(nn.Module):
         return rows.new_zeros(len(rows), self.edge.sizes[-1]).index_copy(0, sends, sent)
 
     def sent(self, rows: Float[Tensor, "R view"], modules: Callable[[Tensor], Tensor]) -> Tensor:
-        """What modules say of pairs, less what they say from the other end where messages have momentum."""
+        """Returns the output of edge modules for pairs; with momentum, minus their output for the swapped pairs."""
         return modules(rows) - modules(self.view.swapped(rows)) if self.momentum else modules(rows)
 
     def sum_by_target(self, message: Float[Tensor, "rows E width"]) -> Float[Tensor, "rows N width"]:
-        """What arrives at each entity."""
+        """Returns the sum of the messages into each entity."""
         rows, slots, width = message.shape
         if slots == self.groups.numel():
             return message.view(rows, self.entities, -1, width).sum(2)

@@ -1,4 +1,4 @@
-"""What a graph composition is built from: where its modules act, their networks, what they see and what edges send."""
+"""The settings of a graph composition: its entities and pairs, its networks, their inputs and its messages."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Likelihood = Literal["learned", "shared"]
 
 
 class Place(NamedTuple):
-    """Where modules act.
+    """The entities, candidate pairs and kinds that modules are applied to.
 
     Args:
         entities: N.
         pairs: candidate pairs `Int[2, E]` (source, target), ordered by target; None: all ordered pairs.
-        kinds: `[N]`, from 0, the kind of each entity; each kind has a node module of its own; empty: all are alike.
+        kinds: `[N]`, from 0, the kind of each entity; each kind has its own node module; empty: all entities are alike.
     """
 
     entities: int
@@ -41,8 +41,8 @@ class Networks:
         activation: "silu" or "relu".
         path: how the edge modules are evaluated, see `ModulePool`.
         likelihood: "learned": the node module has a second output, the log-variance of each feature's change, and the
-            loss is the one-step negative log-likelihood. "shared": the loss is the squared error of rollouts (the
-            paper); for inference a feature has one variance, the running mean of its squared one-step error.
+            loss is the one-step negative log-likelihood. "shared": the loss is the squared error of rollouts (as in
+            the paper); in inference each feature has one variance, the running mean of its squared one-step error.
         head: the likelihood of a change, given its mean and its log-variance.
     """
 
@@ -57,13 +57,13 @@ class Networks:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the modules see of a state.
+    """The inputs of the modules.
 
     Args:
-        lags: L, frames before the present one whose changes the modules see.
-        lagged: features whose last L changes they see, in units of the training part's changes; None: all.
-        polar: features that are places in one space; edge modules see direction and distance.
-        relative: features that edge modules see as differences between entities only.
+        lags: L, the number of last changes that the modules see.
+        lagged: features for which they see the last L changes, in units of a typical change in training; None: all.
+        polar: features that are coordinates of one position; edge modules see direction and distance.
+        relative: features that edge modules see only as differences between entities.
         placeless: the node module does not see the relative features either: the law is the same everywhere.
         angles: features that are angles, in radians; the modules see sine and cosine.
     """
@@ -78,12 +78,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Messages:
-    """What edges may send.
+    """Restrictions on the messages of edges.
 
     Args:
-        pinned: type 0 sends nothing; the edge modules are those of the types from 1 on.
-        momentum: what one entity sends, it gets back negated, `m_{s->t} = f_z(s, t) - f_z(t, s)`. If both directions
-            of a pair share a type, their messages add up to 0.
+        pinned: type 0 sends nothing, and only the types from 1 on have edge modules.
+        momentum: `m_{s->t} = f_z(s, t) - f_z(t, s)`. If both directions of a pair have the same type, their messages
+            add up to 0.
     """
 
     pinned: bool = False

@@ -31,6 +31,7 @@ class PairView(nn.Module):
         polar: features that are positions in one space; their direction and distance are added. Empty: neither.
         relative: features that are seen only as differences.
         angles: features that are angles, in radians.
+        device: of the buffers; None: the default device.
 
     Attributes:
         opening: from 0 to 1. It scales the states, but not their differences. The lower it is, the more it also hides
@@ -52,23 +53,26 @@ class PairView(nn.Module):
         polar: Sequence[int] = (),
         relative: Sequence[int] = (),
         angles: Sequence[int] = (),
+        device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
         self.features, self.polar, self.angles = features, list(polar), list(angles)
         self.state = features + history + len(self.angles)
-        differences = torch.tensor(np.divide(scaling.difference, scaling.scale)).float()
+        differences = torch.tensor(np.divide(scaling.difference, scaling.scale), device=device).float()
         differences[self.angles] = 1.0
         # The difference of two entities' changes has about twice the variance of one change.
-        sizes = [differences, torch.full((history,), 2**0.5), torch.ones(len(self.angles))]
-        self.register_buffer("difference", torch.cat(sizes))
+        changes = torch.full((history,), 2**0.5, device=device)
+        cosines = torch.ones(len(self.angles), device=device)
+        self.register_buffer("difference", torch.cat([differences, changes, cosines]))
         # All positions have one unit; otherwise distances would depend on the direction.
         typical = np.linalg.norm(np.array(scaling.difference)[self.polar])
-        self.register_buffer("metric", torch.tensor(np.array(scaling.scale)[self.polar] / typical).float())
-        absolute = torch.ones(self.state)
+        metric = np.array(scaling.scale)[self.polar] / typical
+        self.register_buffer("metric", torch.tensor(metric, device=device).float())
+        absolute = torch.ones(self.state, device=device)
         absolute[list(relative)] = 0.0
         self.register_buffer("absolute", absolute)
-        self.register_buffer("opening", torch.ones(()))
-        self.register_buffer("steady", torch.zeros(features, features))
+        self.register_buffer("opening", torch.ones((), device=device))
+        self.register_buffer("steady", torch.zeros(features, features, device=device))
 
     @property
     def width(self) -> int:

@@ -75,4 +75,4 @@ def at_both_ends(x: Float[Tensor, "B N width"], pairs: Int[Tensor, "2 E"]) -> Fl
 
 def dropped(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Drops a random share of the units, and scales the others up so that the mean stays."""
-    return x * (torch.rand(x.shape, generator=generator) >= share) / (1 - share)
+    return x * (torch.rand(x.shape, generator=generator, device=generator.device) >= share) / (1 - share)

@@ -61,8 +61,8 @@ class StructureEncoder(nn.Module):
     def disguised(self, z: Int[Tensor, "B S"]) -> Float[Tensor, "B S K"]:
         """Returns the structures as the network sees them, with some slots hidden."""
         shown = one_hot(z, self.choices)
-        order = torch.rand(z.shape, generator=self.generator).argsort(1)
-        hidden = torch.zeros(z.shape, dtype=torch.bool).scatter(1, order[:, : self.count], True)
+        order = torch.rand(z.shape, generator=self.generator, device=self.generator.device).argsort(1)
+        hidden = torch.zeros_like(z, dtype=torch.bool).scatter(1, order[:, : self.count], True)
         if self.disguise == "uniform":
             other = torch.full_like(shown, 1 / self.choices)
         else:
