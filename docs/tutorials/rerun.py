@@ -22,7 +22,7 @@ PICTURE = re.compile(r"<!-- (\S+) -->\n!\[[^\]]*\]\(([^)]+)\)")
 
 
 def rerun(page: Path, folder: Path) -> str:
-    """The page with fresh outputs; pictures are copied to where it links them.
+    """Returns the page with new outputs, and copies its pictures to the files that it links.
 
     Raises:
         CalledProcessError: a command fails.
@@ -31,7 +31,7 @@ def rerun(page: Path, folder: Path) -> str:
     words = {"bash": ["bash", "-e", "-c"], "python": [sys.executable, "-c"]}
 
     def fresh(block: re.Match[str]) -> str:
-        language, code, told = block.groups()
+        language, code, printed = block.groups()
         done = subprocess.run(
             [*words[language], code],
             cwd=folder,
@@ -45,7 +45,7 @@ def rerun(page: Path, folder: Path) -> str:
         if done.returncode != (2 if refused else 0):
             raise subprocess.CalledProcessError(done.returncode, code, done.stdout)
         start = f"```{language}\n{code}```\n"
-        return start if told is None else f"{start}\n```text\n{done.stdout.rstrip()}\n```\n"
+        return start if printed is None else f"{start}\n```text\n{done.stdout.rstrip()}\n```\n"
 
     text = BLOCK.sub(fresh, page.read_text())
     for made, shown in PICTURE.findall(text):

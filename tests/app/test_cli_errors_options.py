@@ -80,7 +80,7 @@ def test_values_of_settings(command, work, option, value, says):
         ("--search paper --floor 1", ["setting floor: 1.0", "give at most the first temperature, 5.5e-05"]),
         (
             "--search paper --loss likelihood --annealer residual",
-            ["setting annealer: 'residual'", "it goes by errors of --loss rollout"],
+            ["setting annealer: 'residual'", "it needs the errors of --loss rollout"],
         ),
         ("--search paper --encoder cnn", ["setting encoder: 'cnn'", "only --proposal learned has an encoder"]),
         ("--search paper --steps 30", ["30 steps need 31 frames", "the data has 30", "give fewer steps"]),

@@ -138,7 +138,7 @@ def test_settings_reach_the_modules(command, work):
     ],
 )
 def test_unusual_settings_work(command, work, line):
-    """Also more edge types than the data can tell apart."""
+    """Also more edge types than the data can distinguish."""
     assert command("train", "--data", "springs.npz", "--out", "new", *line, *SHORT).status == 0
     assert command("infer", "new", "springs.npz", "--context", "3", "--out", "found").status == 0
 

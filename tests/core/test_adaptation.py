@@ -22,7 +22,7 @@ BATCH = RegressionBatch(torch.zeros(1, dtype=torch.long), FITTED, JUDGED)
 
 
 @pytest.mark.parametrize(("second_order", "gradient"), [(False, -2.40), (True, -1.92)])
-def test_one_weight_one_step(second_order, gradient):
+def test_one_step_on_one_weight_gives_values_computed_by_hand(second_order, gradient):
     """Users reported wrong gradients; w = 1, inner loss (w - 0)², step 0.1, outer loss (w' - 2)²."""
     model = OneWeight(1.0)
     adapted = Adapted(model, steps=1, rate=0.1, second_order=second_order)
@@ -43,7 +43,7 @@ def test_steps_and_rate_may_differ_at_test():
     assert adapted.loss(BATCH, NO_CHOICE).item() == 1.0
 
 
-def test_second_order_is_the_gradient_of_the_whole():
+def test_the_second_order_gradient_equals_finite_differences():
     """The reference is a finite difference of the loss after three inner steps, in double precision."""
     composition = small("chain").double()
     adapted, z = Adapted(composition, 3, 0.05), torch.tensor([[0, 4], [3, 3], [1, 0]])
@@ -97,7 +97,7 @@ def test_the_loss_can_be_computed_without_gradient():
     torch.testing.assert_close(found, adapted.loss(batch, z).detach())
 
 
-def test_states_are_those_of_the_modules():
+def test_a_state_holds_the_weights_of_the_modules():
     one, other = (Adapted(small("chain", seed=seed), 1, 0.05) for seed in (0, 1))
     batch, z = random_points(), torch.zeros(6, 2, dtype=torch.long)
     assert not torch.allclose(one.loss(batch, z), other.loss(batch, z))
@@ -106,7 +106,7 @@ def test_states_are_those_of_the_modules():
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc")
-def test_memory_stays_flat():
+def test_memory_does_not_grow():
     """Users reported memory that grows with each step; the graph of a step holds about a megabyte."""
     composition, batch = small("sum"), random_points(40)
     adapted, z = Adapted(composition, 1, 0.05), torch.zeros(40, 2, dtype=torch.long)

@@ -21,7 +21,7 @@ def move(accepted_worse: int, refused_worse: int, better: int = 3) -> Move:
     return Move(torch.zeros(len(accepted), 1), accepted, torch.ones(len(accepted)), proposed)
 
 
-def test_geometric_has_its_two_ends_and_never_rises() -> None:
+def test_geometric_falls_from_the_first_temperature_to_1() -> None:
     """Users asked why the temperature was fixed instead of annealed."""
     annealer, seen = Geometric(300.0), [300.0]
     for step in range(101):
@@ -42,15 +42,15 @@ def test_geometric_is_infinite_while_hot_and_cools_from_there() -> None:
         assert annealer.temperature == pytest.approx(wanted)
 
 
-def test_fixed_stays() -> None:
-    """Users asked why the temperature was fixed instead of annealed; both can be chosen."""
+def test_fixed_does_not_change() -> None:
+    """Users asked why the temperature was fixed instead of annealed; both are possible."""
     annealer = Fixed(2.5)
     annealer.update(Clock(3, 0.7), move(1, 1))
     assert annealer.temperature == 2.5
 
 
 @pytest.mark.parametrize(("accepted", "refused", "factor"), [(9, 1, 1 / 1.1), (1, 9, 1.1)])
-def test_tracked_follows_the_wanted_rate_once_a_pass(accepted: int, refused: int, factor: float) -> None:
+def test_tracked_changes_once_a_pass_towards_the_wanted_acceptance(accepted: int, refused: int, factor: float) -> None:
     annealer = Tracked(1e-3)
     annealer.update(Clock(0, 0.0), move(accepted, refused))
     annealer.update(Clock(0, 0.0), move(accepted, refused))
@@ -59,8 +59,8 @@ def test_tracked_follows_the_wanted_rate_once_a_pass(accepted: int, refused: int
     assert annealer.temperature == pytest.approx(1e-3 * factor)
 
 
-def test_tracked_wants_a_falling_rate() -> None:
-    """Accepting 20 % of worse moves is too few at the start (exp(-1) = 37 %) and too many after 400 passes (3 %)."""
+def test_the_wanted_acceptance_of_tracked_falls() -> None:
+    """An acceptance of 20 % of worse moves is too low at first (exp(-1) = 37 %) and too high after 400 passes (3 %)."""
     early, late = Tracked(1.0), Tracked(1.0)
     late.epoch = 400
     early.update(Clock(0, 0.0), move(2, 8))
@@ -78,7 +78,7 @@ def with_residuals(mean_square: float, autocorrelation: float, tasks: int = 4, n
     return Move(torch.zeros(tasks, 1), nothing > 0, nothing, nothing, unexplained=residuals)
 
 
-def test_residual_is_twice_the_mean_square_by_the_independent_numbers() -> None:
+def test_residual_is_twice_the_mean_square_per_independent_number() -> None:
     """Two visits of 1 and 3 tasks: s = (1 · 0.1 + 3 · 0.3) / 4 = 0.25, ρ = (1 · 0.2 + 3 · 0.6) / 4 = 0.5,
     T = 2 · 0.25 / (100 · (1 - 0.25)) = 1 / 150; after the next pass: 2 · 0.02 / 100."""
     annealer = Residual(7.0)
@@ -95,7 +95,7 @@ def test_residual_is_twice_the_mean_square_by_the_independent_numbers() -> None:
     assert annealer.temperature == pytest.approx(1.0)  # fully correlated errors count as one number
 
 
-def test_three_numbers_of_residuals() -> None:
+def test_mean_square_count_and_autocorrelation_of_residuals() -> None:
     """The residuals 1, 2, 3 and 2, 4, 6 are joined: frames 1, 2, 3, 2, 4 are followed by 2, 3, 2, 4, 6."""
     found = unexplained(torch.tensor([[[1.0, 2.0, 3.0], [2.0, 4.0, 6.0]]])[..., None, None])
     assert found.numbers == 6
@@ -120,7 +120,7 @@ def test_three_numbers_of_residuals() -> None:
         (lambda floor: Fixed(2.0, floor=floor), lambda epoch: (Clock(epoch, epoch / 9), move(0, 0))),
     ],
 )
-def test_none_falls_below_its_floor(make, lasting) -> None:
+def test_no_temperature_falls_below_its_floor(make, lasting) -> None:
     free, floored = make(1e-12), make(5.0)
     for epoch in range(10):
         for annealer in (free, floored):

@@ -1,4 +1,4 @@
-"""Calibration: the temperature of edge probabilities is found from far frames, without labels."""
+"""Calibration: the temperature of edge probabilities is found from held-out frames, without true edges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def of(known, tracks, seed: int = 0, **options) -> float:
 
 
 def noisy(every: int, frames: int = 40):
-    """Returns tracks of the law with noise of the size that the modules expect, drawn again every so many frames."""
+    """Returns tracks of a law with noise of the size that the modules expect; the noise is the same for some frames."""
     known = make_known(entities=3, tasks=200, frames=frames)
     generator = torch.Generator().manual_seed(4)
     size = 0.1
@@ -33,11 +33,11 @@ def noisy(every: int, frames: int = 40):
     return known, torch.stack(tracks, 1)
 
 
-def test_where_the_model_is_right_every_frame_counts() -> None:
+def test_the_temperature_is_about_1_if_errors_are_independent() -> None:
     assert of(*noisy(1)) <= 1.5
 
 
-def test_errors_that_last_count_for_less() -> None:
+def test_the_temperature_is_higher_if_errors_last_for_many_frames() -> None:
     assert of(*noisy(10)) >= 2.5
 
 
@@ -47,7 +47,7 @@ def test_a_track_that_is_too_short_keeps_temperature_1() -> None:
 
 
 @pytest.mark.parametrize("largest", [1024, 1])
-def test_the_same_answer_for_the_same_generator(largest: int) -> None:
+def test_the_same_generator_gives_the_same_temperature(largest: int) -> None:
     effort = CalibrationEffort(limits=Enumeration(largest, smallest=2))
     known, tracks = noisy(10)
     found = of(known, tracks, seed=1, effort=effort)
@@ -55,7 +55,7 @@ def test_the_same_answer_for_the_same_generator(largest: int) -> None:
     assert found in TEMPERATURES
 
 
-def test_inference_is_less_sure_at_a_higher_temperature(known) -> None:
+def test_probabilities_are_less_extreme_at_a_higher_temperature(known) -> None:
     known.composition.variance.fill_(1.0)
     cold = infer(known.composition, known.tracks).probability
     known.composition.temperature.fill_(3.0)

@@ -89,7 +89,7 @@ def made(proposal: str, move: str, annealer: str, composition: str, seed: int = 
 
 
 def run(loop: BounceGrad, start: int, stop: int) -> BounceGrad:
-    """Runs these epochs; in every visit, temperatures are above the floor and structures in their range."""
+    """Runs these epochs; in every visit it checks that temperatures are above the floor and structures in range."""
     tracks = torch.randn(TASKS, FRAMES, ENTITIES, 2, generator=torch.Generator().manual_seed(2))
     functions = isinstance(loop.composition, FunctionComposition)
     batches = RandomTasks(random_points(TASKS), 5) if functions else RandomFrames(tracks, 5, 2, steps=3)
@@ -106,7 +106,7 @@ def run(loop: BounceGrad, start: int, stop: int) -> BounceGrad:
 
 
 def numbers(state: Any, where: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields every entry of a state with its place."""
+    """Yields every entry of a state with its path."""
     if isinstance(state, dict):
         for key, value in state.items():
             yield from numbers(value, f"{where}.{key}")
@@ -122,10 +122,10 @@ def state_of(loop: BounceGrad) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("parts", TABLE, ids=" x ".join)
-def test_runs_is_reproducible_and_resumes(parts: tuple[str, str, str, str]) -> None:
+def test_each_combination_runs_is_reproducible_and_resumes(parts: tuple[str, str, str, str]) -> None:
     unbroken = run(made(*parts), 0, EPOCHS)
     begun = run(made(*parts), 0, EPOCHS // 2)
-    # With another seed, everything drawn at the start differs, so it has to come from the state.
+    # With another seed, everything that is drawn at first differs, so it has to be restored from the state.
     resumed = made(*parts, seed=1)
     resumed.load_state_dict(copy.deepcopy(begun.state_dict()))
     if isinstance(resumed.proposal, Truth):
@@ -141,7 +141,7 @@ def test_another_seed_gives_another_run(proposal: str, move: str) -> None:
     assert not torch.equal(one.z, two.z)
 
 
-def test_no_draw_comes_from_elsewhere() -> None:
+def test_no_draw_uses_the_global_generator() -> None:
     """The state of the global generator does not change."""
     before = torch.get_rng_state()
     for proposal in PROPOSALS:

@@ -1,4 +1,4 @@
-"""Couplings and priors: exact answers on tables small enough to sum over every structure."""
+"""Couplings and priors: results are exact on tables that are small enough to sum over every structure."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_draws_and_probabilities_are_exact(coupling: Coupling, n: int, choices: 
     torch.testing.assert_close(move.probability[0], exact, atol=1e-9, rtol=0)
 
 
-def test_cliques_of_more_entities_than_can_be_enumerated_settle_on_the_same_distribution(monkeypatch) -> None:
+def test_drawing_some_entities_at_a_time_leads_to_the_exact_distribution(monkeypatch) -> None:
     monkeypatch.setattr("bouncegrad.core.couplings.MOST_STATES", 32)  # cliques of three; one entity is not drawn
     model = Random(4, size=0.7)
     structures = allowed(model, Symmetric())
@@ -111,7 +111,7 @@ def test_a_sparsity_prior_enters_the_posterior() -> None:
 
 
 @pytest.mark.parametrize("coupling", [Independent(), Symmetric()], ids=["independent", "symmetric"])
-def test_known_edges_are_never_drawn_otherwise(coupling: Coupling) -> None:
+def test_known_edges_always_have_their_known_types(coupling: Coupling) -> None:
     model = Random(3)
     types = torch.full((1, 6), -1)
     types[0, 2] = 1

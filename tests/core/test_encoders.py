@@ -1,4 +1,4 @@
-"""Encoders: source and target, the inputs that they use, dropout, and what each can learn."""
+"""Encoders: source and target, the inputs that they use, dropout, and what each one can learn."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_renumbering_entities_renumbers_logits_and_directions_differ(name: str) 
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_a_task_alone_gets_the_same_answer_and_draws_come_from_the_generator(name: str) -> None:
+def test_a_task_alone_gets_the_same_logits_and_draws_come_from_the_generator(name: str) -> None:
     tracks, z = random_batch(4, 12, 3).tracks, random_structure(4, 6, 2, torch.Generator().manual_seed(2))
     if name in ("mlp", "cnn"):
         torch.testing.assert_close(made(name)(tracks[2:3], z[2:3]), made(name)(tracks, z)[2:3])
@@ -74,7 +74,7 @@ def test_dropout_keeps_the_mean() -> None:
     assert (drawn[0] == 0).float().mean() > (plain == 0).float().mean()
 
 
-def test_a_fifth_of_the_slots_is_hidden_at_least_one() -> None:
+def test_a_fifth_of_the_slots_but_at_least_one_is_hidden() -> None:
     z = random_structure(3000, 20, 3, torch.Generator().manual_seed(1))
     shown = one_hot(z, 3)
     for disguise in ("uniform", "flipped"):

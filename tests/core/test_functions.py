@@ -38,7 +38,7 @@ def test_known_modules_give_known_values(kind, structure, expected, adapted):
     assert all(torch.count_nonzero(composition.module_library.pools[0].weights[1].grad[k]) > 0 for k in (0, 2))
 
 
-def test_tasks_with_weights_of_their_own_do_not_mix():
+def test_tasks_with_their_own_weights_do_not_mix():
     composition, x, z = Sum([known_pool()], 2), torch.full((2, 1, 1), 3.0), torch.tensor([[0, 2], [0, 2]])
     weights = {name: weight.clone() for name, weight in composition.weights(z).items()}
     weights["pools.0.biases.1"][1] += 1.0
@@ -70,7 +70,7 @@ def test_pools_that_cannot_be_wired_are_refused():
     assert Chain([wide], 1)(torch.zeros(1, 4, 1), torch.zeros(1, 1, dtype=torch.long)).shape == (1, 4, 2)
 
 
-def test_the_order_of_slots_matters_to_a_chain_alone():
+def test_only_a_chain_depends_on_the_order_of_slots():
     x, z = points(6, 4).x, random_structure(6, 3, 5, torch.Generator().manual_seed(3))
     torch.testing.assert_close(small("sum", 3)(x, z), small("sum", 3)(x, z.flip(1)))
     assert not torch.allclose(small("chain", 3)(x, z), small("chain", 3)(x, z.flip(1)))
@@ -146,7 +146,7 @@ def test_search_never_sees_held_out_points():
     assert 0 < moves[0].accepted.sum() < 40
 
 
-def test_the_structures_behind_known_modules_are_found():
+def test_the_structures_of_known_functions_are_found():
     """Chains of all ordered pairs of x + 1, 10 x and x² are found from four points, if both slots change together."""
     composition, z = Chain([known_pool()], 2), torch.cartesian_prod(torch.arange(3), torch.arange(3))
     x = torch.tensor([-2.0, -1.0, 1.0, 3.0])[:, None].expand(9, 4, 1)

@@ -1,4 +1,4 @@
-"""The graph composition agrees with plain loops, enumeration and symmetry."""
+"""The graph composition agrees with plain loops and with enumeration, and has the right symmetries."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def by_hand(composition, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("pairs", [None, PAIRS], ids=["complete", "candidates"])
 @pytest.mark.parametrize("path", ["grouped", "dense"])
-def test_a_step_is_the_formula(pairs, path: str) -> None:
+def test_a_step_equals_a_computation_edge_by_edge(pairs, path: str) -> None:
     composition = small_graph(4, edge_types=3, pairs=pairs, path=path, likelihood="shared")
     x = torch.randn(2, 1, 4, 2, generator=torch.Generator().manual_seed(0))
     z = structure(composition, 2)
@@ -44,7 +44,7 @@ def test_a_step_is_the_formula(pairs, path: str) -> None:
     torch.testing.assert_close(composition(x, z)[:, 0], expected)
 
 
-def test_a_rollout_feeds_steps_back() -> None:
+def test_a_rollout_predicts_each_frame_from_the_predicted_one_before() -> None:
     composition, z = small_graph(3), torch.tensor([[0, 1, 1, 0, 1, 0]])
     x = torch.randn(1, 2, 3, 2, generator=torch.Generator().manual_seed(0))
     path = composition.rollout(x, z, 3)
@@ -84,7 +84,7 @@ def test_conditionals_sum_to_the_loss_of_every_structure(likelihood: str, choice
 
 
 def summed_loss(composition, batch: Batch, z: torch.Tensor) -> torch.Tensor:
-    """Returns the negative log-likelihood of all observed steps; a shared variance is that of the squared errors."""
+    """Returns the summed negative log-likelihood of all observed steps; a shared variance is 1."""
     count = batch.segments[:, :, 1:][0].numel()
     if composition.likelihood == "learned":
         return composition.loss(batch, z) * count
@@ -93,7 +93,7 @@ def summed_loss(composition, batch: Batch, z: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("pairs", [None, PAIRS], ids=["complete", "candidates"])
-def test_a_block_given_the_rest_is_a_slice_of_the_whole_table(pairs) -> None:
+def test_the_losses_of_a_block_are_a_slice_of_the_whole_table(pairs) -> None:
     composition, batch = small_graph(4, pairs=pairs), random_batch(3, 4, 4)
     z, degree = structure(composition, 3), composition.groups.shape[1]
     everything = torch.arange(degree).expand(4, degree)
@@ -176,7 +176,7 @@ def test_tasks_alone_and_together_have_equal_losses() -> None:
     torch.testing.assert_close(composition.loss(batch, z), torch.cat(alone))
 
 
-def test_the_same_modules_serve_other_entities() -> None:
+def test_the_same_modules_work_with_other_numbers_of_entities() -> None:
     composition = small_graph(3)
     larger = composition.on(5)
     assert (composition.entities, larger.entities, larger.slots) == (3, 5, 20)

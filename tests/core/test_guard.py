@@ -1,4 +1,4 @@
-"""Gradient steps: outliers are left out, NaN stops the run with a name, and learning recovers."""
+"""Gradient steps: outliers are skipped, NaN stops the run with the name of the tensor, and learning recovers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from .conftest import make_known, random_batch, small_graph
 
 
 def norms(guard: Guard, size: float, count: int) -> int:
-    """Returns how many of `count` steps with this norm are left out."""
+    """Returns how many of `count` steps with this norm are outliers."""
     return sum(guard.is_outlier(size) for _ in range(count))
 
 
-def test_a_norm_a_hundred_times_the_typical_one_is_an_outlier() -> None:
+def test_a_norm_of_a_hundred_times_the_typical_norm_is_an_outlier() -> None:
     guard = Guard()
     assert norms(guard, 0.5, WARMING) == 0
     assert guard.typical == pytest.approx(math.log(0.5))
@@ -39,14 +39,14 @@ def test_a_norm_a_hundred_times_the_typical_one_is_an_outlier() -> None:
     assert norms(guard, 0.0, 1) == 0
 
 
-def test_a_permanent_change_is_followed() -> None:
+def test_a_norm_that_stays_large_becomes_typical() -> None:
     guard = Guard(steps=WARMING, typical=0.0)
     left_out = norms(guard, 1e6, 5 * MEMORY)
     assert 0 < left_out < 3 * MEMORY
     assert norms(guard, 1e6, MEMORY) == 0
 
 
-def test_outliers_change_nothing_and_are_counted_others_are_clipped() -> None:
+def test_outliers_are_skipped_and_counted_and_other_gradients_are_clipped() -> None:
     weight = nn.Parameter(torch.zeros(2))
     optimizer, guard = torch.optim.SGD([weight], lr=1.0), Guard(clip=1.0, steps=WARMING, typical=math.log(3.0))
     for size in (1e3, 1e30):
@@ -93,12 +93,12 @@ def test_a_learned_tensor_without_a_name_is_named_by_its_number() -> None:
         Guard().step(torch.optim.SGD([track], lr=1.0), track.sum(), [("other", torch.zeros(1))])
 
 
-def test_one_line() -> None:
+def test_the_message_has_one_line() -> None:
     assert "\n" not in str(Guard().stopped("the loss"))
 
 
 class Forced:
-    """Metropolis, except that in one visit a given structure is accepted for the first task, whatever its loss."""
+    """Metropolis, except that in one visit a given structure is always accepted for the first task."""
 
     def __init__(self, structure: torch.Tensor) -> None:
         self.structure, self.search, self.force = structure, Metropolis(), False
@@ -117,8 +117,8 @@ class Forced:
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-def test_a_structure_with_a_million_times_the_median_loss_is_recovered_from(guarded: bool, monkeypatch) -> None:
-    """Users reported a huge loss after one bad structure; here type 1 pulls a thousand times too hard in one task."""
+def test_training_recovers_from_a_structure_with_a_million_times_the_median_loss(guarded: bool, monkeypatch) -> None:
+    """Users reported a very large loss after one bad structure; here type 1 pulls a thousand times too strongly."""
     if not guarded:
         monkeypatch.setattr("bouncegrad.core.guard.OUTLIER", math.inf)
     made = make_known(entities=3, tasks=64)

@@ -1,4 +1,4 @@
-"""Inference of new tasks: exact answers, the same answers from blocks, and no influence of other tasks."""
+"""Inference of new tasks: exact results, the same results from blocks, and no influence of other tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def by_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "EFFORT", InferenceEffort(enumerated=1, smallest=4, work=1))
 
 
-def test_the_structure_that_made_the_tracks_is_found_and_sure(known) -> None:
+def test_the_structure_that_made_the_tracks_is_found_with_high_probability(known) -> None:
     known.composition.variance.fill_(1e-8)
     found = infer(known.composition, known.tracks)
     assert torch.equal(found.z, known.z)
@@ -44,7 +44,7 @@ def test_blocks_find_what_enumeration_finds(known, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("blocks", [False, True])
-def test_a_task_alone_gets_the_answer_that_it_gets_among_others(blocks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_has_the_same_result_alone_and_among_others(blocks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if blocks:
         by_blocks(monkeypatch)
     composition, tracks = small_graph(4), random_batch(20, 5, 4).tracks
@@ -53,7 +53,7 @@ def test_a_task_alone_gets_the_answer_that_it_gets_among_others(blocks: bool, mo
     torch.testing.assert_close(together.probability[17], alone.probability[0], atol=1e-5, rtol=0)
 
 
-def test_blocks_are_reproducible_by_their_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_give_the_same_result_for_the_same_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     by_blocks(monkeypatch)
     composition, tracks = small_graph(4), random_batch(3, 3, 4).tracks
     one, two, other = (infer(composition, tracks, seed).probability for seed in (1, 1, 2))
@@ -61,7 +61,7 @@ def test_blocks_are_reproducible_by_their_seed(monkeypatch: pytest.MonkeyPatch) 
     assert not torch.equal(one, other)
 
 
-def test_modules_serve_more_entities_than_they_were_made_for(known) -> None:
+def test_modules_infer_more_entities_than_in_training(known) -> None:
     """Users asked to train on tasks of one size and to use the model for tasks of another size."""
     larger = make_known(entities=6, tasks=4)
     found = infer(known.composition, larger.tracks)

@@ -1,4 +1,4 @@
-"""Kinds of entities: each has a node module of its own, and nothing else changes."""
+"""Kinds of entities: each kind has its own node module, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_conditional_losses_add_up_to_the_loss_of_a_structure():
     torch.testing.assert_close(picked.float(), graph.loss(batch, z), rtol=1e-5, atol=1e-5)
 
 
-def test_a_module_moves_entities_of_its_kind_alone():
+def test_a_node_module_changes_only_entities_of_its_kind():
     graph = small_graph(4, kinds=KINDS)
     x = torch.randn(1, 1, 4, 2, generator=torch.Generator().manual_seed(0))
     z = torch.zeros(1, 12, dtype=torch.long)
@@ -52,7 +52,7 @@ def test_a_module_moves_entities_of_its_kind_alone():
     assert changed.tolist() == [kind == 1 for kind in KINDS]
 
 
-def test_other_entities_have_kinds_of_their_own():
+def test_other_entities_may_have_other_kinds():
     graph = small_graph(4, kinds=KINDS)
     assert graph.on(3, kinds=[1, 1, 0]).kinds == [1, 1, 0]
     assert graph.on(4).kinds == KINDS

@@ -1,4 +1,4 @@
-"""States with a history: what modules see of earlier frames, and agreement of all computations."""
+"""States with a history: modules see changes of earlier frames, and all computations agree."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_rollout_carries_its_own_history() -> None:
     torch.testing.assert_close(path, frames[:, 3:])
 
 
-def test_segments_have_frames_to_look_back_on() -> None:
+def test_segments_include_the_frames_before_them() -> None:
     x = tracks_of(3, 9)
     whole = whole_tracks(x, torch.arange(3), lags=2)
     assert whole.segments.shape == (3, 6, 4, 3, 2)
@@ -74,8 +74,8 @@ def test_conditionals_sum_to_the_loss_of_every_structure() -> None:
     assert len(fillings(2, 2)) == table.shape[2]
 
 
-def test_a_velocity_that_was_not_recorded_is_seen() -> None:
-    """Entities drift freely: with one lag the change is known exactly, without a lag it is not."""
+def test_a_lag_replaces_a_velocity_that_was_not_recorded() -> None:
+    """Entities move at constant velocities: one lag determines the next change exactly."""
     generator = torch.Generator().manual_seed(0)
     start, pace = torch.randn(4, 1, 3, 1, generator=generator), torch.randn(4, 1, 3, 1, generator=generator)
     batch = whole_tracks(start + pace * torch.arange(8)[:, None, None], torch.arange(4), lags=1)
@@ -89,7 +89,7 @@ def test_a_velocity_that_was_not_recorded_is_seen() -> None:
         assert float(composition.loss(batch, torch.zeros(4, 6, dtype=torch.long)).max()) < 1e-10
 
 
-def test_search_inference_offsets_and_mirroring_take_lags() -> None:
+def test_search_inference_offsets_and_mirroring_work_with_lags() -> None:
     composition, x = small_graph(3, features=4, lags=1), tracks_of(5, 9, features=4)
     batches = Mirrored(RandomFrames(x, 5, 3, lags=1), ("x", "y", "vx", "vy"), unit_scaling(4))
     batch = next(iter(batches(torch.Generator().manual_seed(0))))

@@ -1,4 +1,4 @@
-"""Effects of edges, measured on modules whose law is known exactly."""
+"""Effects of edges, measured on modules with a known law."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLAIN = Scaling((0.0,) * D, (1.0,) * D, (0.5,) * D, (1.0,) * D, (-1.0,) * D, (1.
 def linear_law(stiffness: tuple[float, ...], entities: int = 3, pinned: bool = False) -> GraphComposition:
     """Returns modules without hidden layers: an edge of type k sends `stiffness[k] (x_s - x_t)`; it changes velocities.
 
-    The node module adds a change of its own, which must not be taken for an effect.
+    The node module adds another change, which does not belong to the effect of any edge.
     """
     generator = torch.Generator().manual_seed(0)
     made = GraphComposition(
@@ -40,7 +40,7 @@ def linear_law(stiffness: tuple[float, ...], entities: int = 3, pinned: bool = F
     return made
 
 
-def test_the_effect_of_an_edge_is_its_force_and_nothing_of_the_others() -> None:
+def test_the_effect_of_an_edge_is_only_its_own_force() -> None:
     composition = linear_law((0.0, 2.0))
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(5, 7, 3, D, generator=generator)
@@ -53,7 +53,7 @@ def test_the_effect_of_an_edge_is_its_force_and_nothing_of_the_others() -> None:
     torch.testing.assert_close(found[..., :2], torch.zeros(5, 7, 6, 2), atol=1e-5, rtol=0)
 
 
-def test_a_pinned_type_does_nothing_and_candidates_are_followed() -> None:
+def test_a_pinned_type_has_no_effect_and_candidate_pairs_are_used() -> None:
     pairs = torch.tensor([[2, 0], [0, 1]])
     composition = linear_law((1.0,), pinned=True).on(3, pairs)
     x = torch.arange(12.0).view(1, 1, 3, D)

@@ -1,4 +1,4 @@
-"""The loop: what it calls in which order, what a gradient step changes, and resuming from a saved state."""
+"""The loop: visits of tasks, effects of a gradient step, and resuming from a saved state."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def clocks(start: int, stop: int, total: int = 8):
     return (Clock(epoch, epoch / total, min(epoch / (0.6 * total), 1.0)) for epoch in range(start, stop))
 
 
-def test_a_pass_may_be_over_few_tasks() -> None:
+def test_a_pass_can_visit_only_some_tasks() -> None:
     batches, generator = RandomFrames(tracks(), 3, 2), torch.Generator().manual_seed(0)
     batches.few = torch.tensor([7, 1, 4, 2])
     visited = [batch.tasks for batch in batches(generator)]
@@ -59,7 +59,7 @@ def test_an_epoch_visits_every_task_once_and_reports_every_batch() -> None:
     assert all(len(batch.tasks) in (3, 4) for _, batch in seen)
 
 
-def test_without_an_optimizer_modules_stay_and_structures_are_searched(known) -> None:
+def test_without_an_optimizer_modules_stay_and_structures_are_found(known) -> None:
     known.composition.variance.fill_(1e-8)
     loop = loop_of(known.composition, HeatBath(12, decay=0.0), 12, learns=False)
     before = copy.deepcopy(known.composition.state_dict())

@@ -45,7 +45,7 @@ def test_the_loss_of_each_task_of_a_mixed_batch_is_its_loss_alone(likelihood, se
 
 
 @pytest.mark.parametrize("lags", [0, 2])
-def test_evidence_is_that_of_the_task_alone_and_none_of_absent_entities(lags) -> None:
+def test_absent_entities_add_no_evidence(lags) -> None:
     graph = small_graph(5, lags=lags).eval()
     tracks = padded(4, 3, 5, seed=1, last=9)
     found = infer(graph, tracks)
@@ -90,7 +90,7 @@ def test_marks_of_complete_recordings_change_nothing() -> None:
     assert torch.allclose(plain, marked, rtol=1e-6)
 
 
-def test_a_change_counts_if_all_frames_it_is_predicted_from_were_observed() -> None:
+def test_a_change_counts_if_all_its_frames_were_observed() -> None:
     frames = with_marks(torch.zeros(6, 1, 1), 1)
     frames[2, 0, 1] = 0  # not observed but filled in
     assert counted(frames, 1).flatten().tolist() == [1, 0, 0, 1, 1]
@@ -101,7 +101,7 @@ def test_a_change_counts_if_all_frames_it_is_predicted_from_were_observed() -> N
     assert present(frames, 1, lags=1).flatten().tolist() == [1, 1, 1, 0, 0]
 
 
-def test_segments_are_drawn_where_something_was_observed() -> None:
+def test_only_segments_with_observed_changes_are_drawn() -> None:
     tracks = torch.cat([padded(3, 4, 4, seed=5, last=6), padded(3, 4, 4, seed=6)])
     counts = counted(tracks, FEATURES)
     batches = RandomFrames(tracks, 6, 200, counts=counts)

@@ -1,4 +1,4 @@
-"""Mirrored copies follow the same law."""
+"""Mirroring: mirrored tracks follow the same law."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_tracks_and_segments_are_mirrored_alike_and_tasks_differ() -> None:
     torch.testing.assert_close(size(batch.tracks), size(plain.tracks[batch.tasks]), rtol=1e-4, atol=1e-6)
 
 
-def test_what_cannot_be_mirrored_is_refused() -> None:
+def test_features_that_cannot_be_mirrored_are_refused() -> None:
     data = Trajectories(np.random.default_rng(0).normal(size=(2, 5, 3, 2)), features=("rate", "phase"))
     with pytest.raises(InputError, match="mirror: features rate, phase have no positions"):
         symmetries(data.features, Scaling.fit(data))

@@ -46,7 +46,7 @@ def test_known_weights_give_known_values() -> None:
     assert net(torch.tensor([[3.0], [3.0]]), torch.tensor([0, 1])).flatten().tolist() == [7.0, 30.0]
 
 
-def test_all_evaluates_every_module_without_touching_its_input() -> None:
+def test_all_evaluates_every_module_and_keeps_its_input() -> None:
     net, x = pool("grouped"), torch.randn(5, 4, generator=torch.Generator().manual_seed(2))
     before = x.clone()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Offsets of messages: moving them changes nothing for as many entities as in training, and helps for more."""
+"""Offsets of messages: moving them keeps predictions for the number of entities in training, and helps for more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def structure(composition, tasks: int) -> torch.Tensor:
     return random_structure(tasks, composition.slots, composition.choices, generator)
 
 
-def test_nothing_changes_on_as_many_entities_as_in_training() -> None:
+def test_with_as_many_entities_as_in_training_predictions_stay_the_same() -> None:
     composition, batch = small_graph(4, edge_types=3), random_batch(5, 9, 4)
     z = structure(composition, 5)
     mean, log_variance = composition.predict_change(batch.tracks, z)
@@ -25,7 +25,7 @@ def test_nothing_changes_on_as_many_entities_as_in_training() -> None:
     torch.testing.assert_close(composition.predict_change(batch.tracks, z), (mean, log_variance), rtol=1e-4, atol=1e-5)
 
 
-def test_a_law_with_an_offset_is_as_if_it_had_none_on_more_entities() -> None:
+def test_with_more_entities_a_law_with_an_offset_acts_like_one_without() -> None:
     plain, shifted = make_known(4, 6), make_known(4, 6)
     composition, offset = shifted.composition, torch.tensor([0.7])
     with torch.no_grad():
@@ -36,7 +36,7 @@ def test_a_law_with_an_offset_is_as_if_it_had_none_on_more_entities() -> None:
     torch.testing.assert_close(composition.on(9)(x, z), plain.composition.on(9)(x, z), rtol=1e-5, atol=1e-5)
 
 
-def test_with_a_pinned_type_nothing_is_moved() -> None:
+def test_with_a_pinned_type_no_offset_is_moved() -> None:
     composition, batch = small_graph(4, pinned=True), random_batch(5, 9, 4)
     before = composition.edge.biases[-1].clone()
     move_offsets(composition, batch.tracks)

@@ -23,14 +23,14 @@ def test_all_singular_values_of_a_polar_factor_are_near_one_and_its_directions_s
         assert along.max() < 1.3
 
 
-def test_scale_of_a_matrix_does_not_matter_and_zero_stays_zero() -> None:
+def test_the_scale_of_a_matrix_does_not_matter_and_zero_stays_zero() -> None:
     matrix = weights(2, 8, 5).detach()
     torch.testing.assert_close(polar(1e6 * matrix), polar(matrix), rtol=1e-4, atol=1e-5)
     for nothing in (0.0, 1e-25, 1e-40):
         assert not polar(torch.full((1, 4, 4), nothing)).any()
 
 
-def test_a_stack_moves_as_its_modules_do_alone() -> None:
+def test_stacked_modules_are_updated_like_single_ones() -> None:
     together = weights(3, 6, 4)
     alone = [nn.Parameter(together.detach()[k : k + 1].clone()) for k in range(3)]
     for parameters in ([together], alone):
@@ -42,7 +42,7 @@ def test_a_stack_moves_as_its_modules_do_alone() -> None:
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-5, atol=1e-6)
 
 
-def test_a_module_that_was_not_used_stays_where_it_is() -> None:
+def test_a_module_that_was_not_used_does_not_change() -> None:
     weight, bias = weights(2, 4, 4), weights(2, 1, 4)
     before = weight.detach().clone(), bias.detach().clone()
     optimizer = Muon([weight, bias])

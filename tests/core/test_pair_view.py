@@ -34,14 +34,14 @@ def test_direction_and_distance_of_a_pair() -> None:
     torch.testing.assert_close(rows, torch.tensor([first, [3, 4, 0, 0, 1, 1, 0.6, 0.8, 0]]), atol=2e-6, rtol=0)
 
 
-def test_distances_do_not_depend_on_how_axes_were_scaled() -> None:
+def test_distances_do_not_depend_on_the_scales_of_the_axes() -> None:
     x = torch.randn(1, 1, 3, 2)
     plain = view_of((1.0, 1.0), (3.0, 4.0))(x, edge_index(3))
     stretched = view_of((2.0, 0.5), (3.0, 4.0))(x / torch.tensor([2.0, 0.5]), edge_index(3))
     torch.testing.assert_close(plain[:, -3:], stretched[:, -3:])
 
 
-def test_nothing_is_infinite_where_two_entities_meet() -> None:
+def test_the_view_is_finite_if_two_entities_have_the_same_position() -> None:
     offset = torch.zeros(1, 2, requires_grad=True)
     row = polar(offset)
     assert row.tolist() == [[0.0, 0.0, pytest.approx(math.log(1e-3))]]
@@ -67,7 +67,7 @@ def loss_and_conditionals(composition: GraphComposition, shift: Tensor) -> tuple
 
 
 @pytest.mark.parametrize("pinned", [False, True])
-def test_a_law_without_places_is_the_same_everywhere(pinned) -> None:
+def test_without_positions_a_law_is_the_same_everywhere(pinned) -> None:
     shift = torch.tensor([3.0, -2.0, 0.0, 0.0])
     settings = {"polar": (0, 1), "relative": (0, 1), "pinned": pinned}
     for placeless in (True, False):

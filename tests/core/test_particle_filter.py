@@ -1,4 +1,4 @@
-"""Particles for unseen entities: their weights, and their probabilities of structures."""
+"""The particle filter: weights of particles, and their probabilities of structures."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def filtered(
 
 @pytest.mark.parametrize(("entities", "visible"), [(4, 3), (5, 3)])
 @pytest.mark.parametrize("pinned", [False, True])
-def test_every_particle_knows_the_exact_posterior_of_edges_into_the_visible(entities, visible, pinned):
-    """The reference is the heat bath with the particle's track as a recording; no filling is left out."""
+def test_every_particle_holds_the_exact_posterior_of_edges_into_visible_entities(entities, visible, pinned):
+    """The reference is the heat bath with the track of the particle as a recording; no filling is left out."""
     particles, x = filtered(entities, visible, settings=replace(FEW, improbable=-1.0), pinned=pinned)
     composition, count = particles.composition, 7
     tracks, z = particles.paths(count)
@@ -47,7 +47,7 @@ def test_every_particle_knows_the_exact_posterior_of_edges_into_the_visible(enti
     assert torch.equal((z[:, composition.groups[:visible]] * digits).sum(-1), best)
 
 
-def test_what_is_improbable_for_all_is_left_out_and_the_rest_stays_a_distribution() -> None:
+def test_fillings_improbable_for_all_particles_are_left_out_and_the_others_sum_to_1() -> None:
     particles, _ = filtered(4, 3, frames=12, settings=replace(FEW, improbable=0.12))
     held = particles.table.isfinite()
     assert held.any(2).all()
@@ -65,8 +65,8 @@ def test_particles_are_drawn_as_evenly_as_their_weights_allow() -> None:
     assert particles._drawn(torch.tensor([torch.nan, 0.0, -torch.inf]), 4).tolist() == [1] * 4
 
 
-def test_many_entities_use_some_fillings_that_the_visible_ones_make_probable() -> None:
-    """There are 256 fillings of 8 edges; only some that visible entities make probable are used."""
+def test_with_many_entities_only_some_fillings_are_used() -> None:
+    """There are 256 fillings of 8 edges; a sample is used, from the probabilities given by visible entities."""
     particles, _ = filtered(9, 8, settings=replace(FEW, numbers=8 * 64 * 50))
     assert [len(states) for states in particles.states] == [50] * 6
     assert particles.known.shape == (8, FEW.fillings // 2, 7)

@@ -33,7 +33,7 @@ def weights_of(proposal: Learned) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in proposal.encoder.state_dict().items()}
 
 
-def test_uniform_leaves_the_rest_and_draws_all_modules_alike() -> None:
+def test_uniform_changes_one_group_and_draws_all_modules_equally_often() -> None:
     batch, z = random_batch(3000, 4, 3), torch.zeros(3000, 6, dtype=torch.long)
     proposed = Uniform(GROUPS, 3)(batch, z, torch.Generator().manual_seed(0))
     assert ((proposed != z).sum(1) <= 2).all()
@@ -41,8 +41,8 @@ def test_uniform_leaves_the_rest_and_draws_all_modules_alike() -> None:
     assert drawn[1] == pytest.approx(int(drawn[2]), rel=0.1)
 
 
-def test_a_learned_proposal_learns_what_was_accepted_and_nothing_else() -> None:
-    """Accepted tasks always have module 1, refused tasks module 0. After learning, only module 1 is proposed."""
+def test_a_learned_proposal_learns_only_from_accepted_structures() -> None:
+    """All accepted tasks have module 1, all refused tasks module 0. After learning, module 1 is proposed."""
     batch, generator = random_batch(64, 4, 3), torch.Generator().manual_seed(0)
     proposal = Learned(encoder(dropout=0.0), GROUPS, learning_rate=0.2)
     accepted = torch.arange(64) < 32
@@ -55,8 +55,8 @@ def test_a_learned_proposal_learns_what_was_accepted_and_nothing_else() -> None:
     assert (proposed.sum(1).float().mean()) > 0.9 * 2
 
 
-def test_accepted_structures_count_by_their_share() -> None:
-    """A quarter of the tasks is accepted, so the step is a quarter of that from the accepted tasks alone."""
+def test_the_gradient_step_is_scaled_by_the_share_of_accepted_tasks() -> None:
+    """A quarter of the tasks is accepted, so the step is a quarter of the step from the accepted tasks alone."""
     batch, z = random_batch(8, 4, 3), random_structure(8, 6, 2, torch.Generator().manual_seed(1))
     accepted = torch.arange(8) < 2
     some, alone = Learned(encoder(dropout=0.0), GROUPS), Learned(encoder(dropout=0.0), GROUPS)
@@ -68,7 +68,7 @@ def test_accepted_structures_count_by_their_share() -> None:
         torch.testing.assert_close(weights_of(some)[name] - before, (weights_of(alone)[name] - before) / 4)
 
 
-def test_nothing_accepted_nothing_learned() -> None:
+def test_without_accepted_structures_nothing_is_learned() -> None:
     batch, proposal = random_batch(4, 4, 3), Learned(encoder(), GROUPS)
     before = weights_of(proposal)
     proposal.learn(batch, move(torch.ones(4, 6, dtype=torch.long), torch.zeros(4, dtype=torch.bool)))
@@ -86,7 +86,7 @@ def test_no_module_is_ever_excluded(sure: float) -> None:
     assert proposed.float().mean() == pytest.approx(0.25 if sure > 0 else 0.75, abs=0.02)
 
 
-def test_an_encoder_that_is_not_a_number_stops_and_is_named() -> None:
+def test_a_gradient_of_the_encoder_that_is_not_a_number_stops_and_is_named() -> None:
     batch, proposal = random_batch(4, 4, 3), Learned(encoder(dropout=0.0), GROUPS)
     proposal.encoder.readout.output.biases[0].register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(InputError, match=r"the gradient of readout\.output\.biases\.0 is not a number"):
@@ -121,7 +121,7 @@ class Noted:
         self.called = ["..."] * state["called"]
 
 
-def test_in_turn_each_learns_from_its_own_proposals() -> None:
+def test_alternating_proposals_each_learn_from_their_own_moves() -> None:
     both, z = InTurn(Noted(), Noted()), torch.zeros(2, 6, dtype=torch.long)
     for visit in range(5):
         both(random_batch(2, 4, 3), z, torch.Generator())

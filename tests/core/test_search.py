@@ -49,7 +49,7 @@ def test_the_heat_bath_draws_from_the_conditional() -> None:
     torch.testing.assert_close(move.probability[0, 0], expected, atol=1e-6, rtol=0)
 
 
-def test_metropolis_settles_on_the_boltzmann_distribution() -> None:
+def test_metropolis_leads_to_the_boltzmann_distribution() -> None:
     batch, z = whole_tracks(torch.zeros(20000, 2, 2, 1), torch.arange(20000)), torch.zeros(20000, 2, dtype=torch.long)
     table, generator = Table(LOSSES), torch.Generator().manual_seed(0)
     search, proposal = Metropolis(), Uniform(table.groups, 2)
@@ -58,7 +58,7 @@ def test_metropolis_settles_on_the_boltzmann_distribution() -> None:
     torch.testing.assert_close(share(z), WANTED, atol=0.012, rtol=0)
 
 
-def test_metropolis_takes_every_better_proposal_and_no_broken_one() -> None:
+def test_metropolis_accepts_better_proposals_and_refuses_nan() -> None:
     batch, z = whole_tracks(torch.zeros(300, 2, 2, 1), torch.arange(300)), torch.zeros(300, 2, dtype=torch.long)
     generator = torch.Generator().manual_seed(0)
     better = Table([1.0, 0.0, 0.0, 0.0])
@@ -69,7 +69,7 @@ def test_metropolis_takes_every_better_proposal_and_no_broken_one() -> None:
     assert torch.equal(move.z, z)
 
 
-def test_hand_set_modules_are_found_by_one_exact_move(known) -> None:
+def test_structures_of_known_modules_are_found_by_one_exact_move(known) -> None:
     batch = whole_tracks(known.tracks, torch.arange(12))
     start = random_structure(12, 12, 2, torch.Generator().manual_seed(5))
     composition = known.composition
@@ -79,7 +79,7 @@ def test_hand_set_modules_are_found_by_one_exact_move(known) -> None:
     assert torch.equal(move.z, known.z)
 
 
-def test_hand_set_modules_are_found_by_blocks(known) -> None:
+def test_structures_of_known_modules_are_found_by_blocks(known) -> None:
     batch, composition = whole_tracks(known.tracks, torch.arange(12)), known.composition
     z, generator = random_structure(12, 12, 2, torch.Generator().manual_seed(5)), torch.Generator().manual_seed(0)
     search = HeatBath(12, limits=Enumeration(4, 4))
@@ -88,7 +88,7 @@ def test_hand_set_modules_are_found_by_blocks(known) -> None:
     assert torch.equal(z, known.z)
 
 
-def test_hand_set_modules_are_found_by_annealed_metropolis(known) -> None:
+def test_structures_of_known_modules_are_found_by_annealed_metropolis(known) -> None:
     batch, composition = whole_tracks(known.tracks, torch.arange(12)), known.composition
     z, generator = random_structure(12, 12, 2, torch.Generator().manual_seed(5)), torch.Generator().manual_seed(0)
     search, proposal = Metropolis(), Uniform(composition.groups, 2)
@@ -97,7 +97,7 @@ def test_hand_set_modules_are_found_by_annealed_metropolis(known) -> None:
     assert torch.equal(z, known.z)
 
 
-def test_only_the_block_moves() -> None:
+def test_only_slots_of_the_block_change() -> None:
     composition, batch = small_graph(5), random_batch(4, 3, 5)
     z, generator = random_structure(4, 20, 2, torch.Generator().manual_seed(1)), torch.Generator().manual_seed(0)
     search = HeatBath(4, limits=Enumeration(1, 4))
@@ -112,7 +112,7 @@ def test_only_the_block_moves() -> None:
     assert (known_rest == 1).all()
 
 
-def test_evidence_lasts_and_decays() -> None:
+def test_evidence_is_kept_and_decays() -> None:
     table, proposal = Table(LOSSES), Uniform(Table.groups, 2)
     search, batch = HeatBath(3, decay=0.5), whole_tracks(torch.zeros(1, 2, 2, 1), torch.tensor([2]))
     z, generator = torch.zeros(1, 2, dtype=torch.long), torch.Generator().manual_seed(0)
@@ -124,7 +124,7 @@ def test_evidence_lasts_and_decays() -> None:
 
 
 def test_evidence_of_more_than_a_track_counts_as_one_track() -> None:
-    """Half of the old evidence is kept. Visits of two steps would add up to two tracks, so they are halved."""
+    """Half of the old evidence is kept. The sum of visits with two steps would count two tracks, so it is halved."""
     search, loss = HeatBath(1, decay=0.5), torch.tensor([[LOSSES]])
     centred = loss - loss.mean()
     batch = whole_tracks(torch.zeros(1, 3, 2, 1), torch.tensor([0]))
@@ -143,7 +143,7 @@ def test_at_an_infinite_temperature_structures_are_uniform_and_nothing_is_evalua
 
 
 @pytest.mark.parametrize("starts", [1, 2])
-def test_shared_noise_makes_a_task_independent_of_its_batch(starts: int) -> None:
+def test_repeated_noise_makes_a_task_independent_of_its_batch(starts: int) -> None:
     composition, batch = small_graph(4), random_batch(6, 3, 4)
     z = torch.zeros(6, 12, dtype=torch.long)
 
@@ -161,7 +161,7 @@ def test_shared_noise_makes_a_task_independent_of_its_batch(starts: int) -> None
 
 
 @pytest.mark.parametrize("choices", [2, 3])
-def test_marginals_sum_the_fillings(choices: int) -> None:
+def test_marginals_are_sums_over_fillings(choices: int) -> None:
     block, slots = fillings(choices, 2), torch.tensor([[0, 2]])
     probability = torch.rand(1, 1, choices**2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     probability /= probability.sum()

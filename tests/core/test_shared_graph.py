@@ -71,7 +71,7 @@ def test_every_visit_starts_from_the_last_graph_and_the_state_is_restored() -> N
     assert search.evidence.shape == (1, 3, 4)
 
 
-def test_what_is_known_of_one_task_is_known_of_all() -> None:
+def test_a_known_edge_of_one_task_holds_for_all_tasks() -> None:
     graph = small_graph(3)
     z = torch.full((TASKS, graph.slots), -1)
     z[4, 2], z[7, 3] = 1, 0
@@ -81,7 +81,7 @@ def test_what_is_known_of_one_task_is_known_of_all() -> None:
     assert isinstance(SharedGraph(), HeatBath)
 
 
-def test_every_group_has_its_own_graph_whatever_the_others_are() -> None:
+def test_the_graph_of_a_group_does_not_depend_on_other_groups() -> None:
     group = torch.arange(TASKS) % 3
     for entities in (3, 8):
         graph, x = small_graph(entities), tracks(entities)
@@ -95,7 +95,7 @@ def test_every_group_has_its_own_graph_whatever_the_others_are() -> None:
     assert torch.allclose(every.probability, infer(small_graph(3), tracks(3)).probability, atol=1e-6)
 
 
-def test_a_visit_to_some_tasks_moves_their_groups_alone() -> None:
+def test_a_visit_changes_only_the_groups_of_its_tasks() -> None:
     graph, generator = small_graph(3), torch.Generator().manual_seed(0)
     search = SharedGraph(0.5, group=torch.arange(TASKS) // 5)
     z = random_structure(4, graph.slots, 2, generator)[torch.arange(TASKS) // 5]
@@ -111,7 +111,7 @@ def test_a_visit_to_some_tasks_moves_their_groups_alone() -> None:
     assert torch.allclose(evidence, (loss - loss.mean(-1, keepdim=True)).float(), atol=1e-5)
 
 
-def test_what_is_known_of_one_task_is_known_of_its_group() -> None:
+def test_a_known_edge_of_one_task_holds_for_its_group() -> None:
     graph, group = small_graph(3), torch.arange(TASKS) // 10
     z = torch.full((TASKS, graph.slots), -1)
     z[4, 2], z[17, 2] = 1, 0

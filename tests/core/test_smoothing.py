@@ -1,4 +1,4 @@
-"""Smoothing over windows: the exact posterior of a chain, and the learned probability to stay."""
+"""Smoothing over windows: the exact posterior of a chain, and the probability that an edge keeps its type."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def chains(tasks: int, windows: int, stay: float, seed: int = 0) -> torch.Tensor
 
 
 def alone(z: torch.Tensor, likelihood: float, seed: int = 1) -> torch.Tensor:
-    """Returns probabilities from each window alone; one type, sometimes a wrong one, has a larger likelihood."""
+    """Returns probabilities from each window alone; one type has a larger likelihood, sometimes a wrong one."""
     noisy = torch.rand(z.shape, generator=torch.Generator().manual_seed(seed)) < 1 / (1 + 2 / likelihood)
     shown = torch.where(noisy, z, (z + 1) % 3)
     weight = torch.ones(*z.shape, 3, dtype=torch.float64).scatter(-1, shown[..., None], likelihood) * PRIOR
     return (weight / weight.sum(-1, keepdim=True))[:, :, None]
 
 
-def test_probabilities_are_those_of_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probabilities_are_the_exact_posterior_of_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smoothing, "STEPS", 0)
     probability = alone(chains(4, 3, 0.5), 5.0)
     found = smoothed(probability, PRIOR).probability[:, :, 0]
@@ -61,11 +61,11 @@ def test_edges_that_never_change_use_the_evidence_of_all_windows() -> None:
     assert right < 0.8 < 0.9 < better
 
 
-def test_one_window_stays_as_it_is() -> None:
+def test_a_single_window_is_not_changed() -> None:
     probability = alone(chains(5, 1, 0.5), 3.0)
     assert torch.allclose(smoothed(probability, PRIOR).probability, probability)
 
 
-def test_what_is_known_stays_known() -> None:
+def test_known_types_stay_known() -> None:
     probability = torch.tensor([[[[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]]], dtype=torch.float64)
     assert torch.equal(smoothed(probability, PRIOR).probability, probability)

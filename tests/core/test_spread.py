@@ -1,4 +1,4 @@
-"""Intervals of forecasts: the width that contains a share of the errors, and the widening at each horizon."""
+"""Intervals of forecasts: a width that contains a share of the errors, and the widening at each horizon."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tracks() -> torch.Tensor:
     return steps.cumsum(1) * torch.tensor([0.01, 0.1])
 
 
-def test_the_loss_is_least_if_a_standard_deviation_contains_its_share_whatever_the_others_are() -> None:
+def test_the_loss_is_least_if_the_standard_deviation_contains_its_share_of_errors() -> None:
     error = torch.cat([torch.full((69,), 0.5), torch.full((31,), 1e6)])
     at = [float(spread_loss(error, 2 * torch.tensor(width).log()).mean()) for width in (0.25, 0.49, 0.5, 0.51, 2.0)]
     assert min(at) == at[2]
@@ -55,14 +55,14 @@ def test_only_the_end_of_recordings_counts(forecaster, tracks) -> None:
     assert torch.equal(one, other)
 
 
-def test_beyond_the_last_horizon_its_factors_are_used() -> None:
+def test_beyond_the_last_horizon_the_last_factors_are_used() -> None:
     width = torch.ones(1, 1, 3, 1, 2)
     found = widened(Futures(0 * width, -width, 2 * width), torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
     assert found.low[0, 0, :, 0].tolist() == [[-1, -10], [-3, -30], [-3, -30]]
     assert found.high[0, 0, :, 0].tolist() == [[2, 20], [6, 60], [6, 60]]
 
 
-def test_short_recordings_are_judged_as_far_as_they_go(forecaster, tracks) -> None:
+def test_short_recordings_repeat_their_last_factors(forecaster, tracks) -> None:
     z = torch.zeros(TASKS, forecaster.slots, dtype=torch.long)
     found = widening(forecaster, tracks[:, :4], z, torch.Generator().manual_seed(2))
     assert torch.equal(found[2:], found[2].expand(HORIZONS - 2, 2))

@@ -21,7 +21,7 @@ def test_edges_of_three_entities_are_ordered_by_target_then_source() -> None:
 
 
 @given(st.integers(2, 12))
-def test_every_ordered_pair_once_and_no_self_edge(n: int) -> None:
+def test_every_ordered_pair_occurs_once_and_no_self_edge(n: int) -> None:
     pairs = {(int(s), int(t)) for s, t in edge_index(n).T}
     assert pairs == {(s, t) for s in range(n) for t in range(n) if s != t}
     assert edge_index(n).shape == (2, n * (n - 1))
@@ -60,7 +60,7 @@ def test_incoming_edges_of_a_complete_graph(n: int) -> None:
 
 
 @given(st.integers(2, 4), st.integers(1, 4))
-def test_fillings_are_all_of_them_in_counting_order(choices: int, slots: int) -> None:
+def test_fillings_are_complete_and_in_counting_order(choices: int, slots: int) -> None:
     rows = fillings(choices, slots)
     assert rows.shape == (choices**slots, slots)
     values = (rows * choices ** torch.arange(slots - 1, -1, -1)).sum(1)

@@ -10,7 +10,7 @@ from bouncegrad.core.track_fit import TrackFit, solve_band
 from .conftest import make_known, small_graph
 
 
-def test_a_band_is_solved_as_a_dense_matrix_is() -> None:
+def test_the_band_solver_equals_a_dense_solver() -> None:
     generator = torch.Generator().manual_seed(0)
     factor = torch.randn(3, 5, 2, 2, generator=generator, dtype=torch.float64)
     blocks = factor @ factor.mT + 4 * torch.eye(2)
@@ -27,7 +27,7 @@ def test_a_band_is_solved_as_a_dense_matrix_is() -> None:
 
 
 @pytest.mark.parametrize("hidden", [1, 2])
-def test_normal_equations_are_those_of_automatic_derivatives(hidden) -> None:
+def test_normal_equations_agree_with_automatic_derivatives(hidden) -> None:
     composition = small_graph(4, features=2).double()
     generator = torch.Generator().manual_seed(1)
     tracks = torch.randn(1, 6, 4, 2, generator=generator, dtype=torch.float64)
@@ -50,8 +50,8 @@ def test_normal_equations_are_those_of_automatic_derivatives(hidden) -> None:
     )
 
 
-def test_a_track_is_found_where_law_and_edges_are_known() -> None:
-    """The law is linear, so a few steps lead from any start to the one track that explains the other entities."""
+def test_a_track_is_found_if_law_and_edges_are_known() -> None:
+    """The law is linear, so a few steps lead from any first track to the one that explains the other entities."""
     known = make_known(entities=4, tasks=12)
     pulls = (known.z * (known.composition.pairs[0] == 3)).sum(1) > 0
     tracks, z = known.tracks[pulls], known.z[pulls]
@@ -62,7 +62,7 @@ def test_a_track_is_found_where_law_and_edges_are_known() -> None:
     assert bool(taken[0].all())
 
 
-def test_a_step_never_makes_it_worse() -> None:
+def test_a_step_never_raises_the_cost() -> None:
     composition = small_graph(3, features=2)
     tracks = torch.randn(4, 7, 3, 2, generator=torch.Generator().manual_seed(3))
     z = torch.zeros(4, 6, dtype=torch.long)

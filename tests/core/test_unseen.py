@@ -37,7 +37,7 @@ def test_an_entity_that_pulls_several_is_found_and_one_that_pulls_nobody_is_not(
 
 
 def test_an_edge_into_the_unseen_and_its_track_change_together() -> None:
-    """Given the track that fits a wrong edge, the wrong edge seems right. No slack is added to the variance."""
+    """The track fits a wrong edge at first, so that this edge seems right. No slack is added to the variance."""
     known = make_known(entities=4, tasks=6, frames=24)
     visible, into = known.tracks[:, :, :3], into_unseen(known.composition, 3)
     wrong = known.z.clone()
@@ -54,7 +54,7 @@ def test_an_edge_into_the_unseen_and_its_track_change_together() -> None:
     assert torch.equal(probability.argmax(-1), z[:, into])
 
 
-def test_the_same_seed_gives_the_same_answer_and_the_modules_are_left_as_they_were() -> None:
+def test_the_same_seed_gives_the_same_result_and_modules_do_not_change() -> None:
     known = make_known(entities=4, tasks=3)
     first, second = (
         find_unseen(known.composition, known.tracks[:, :, :3], seed=4, effort=replace(FEWER, trials=3))

@@ -1,4 +1,4 @@
-"""Edges are coupled when type labels have settled; then labels are matched to their meaning in the coupling."""
+"""Delayed coupling: it begins when type labels have settled, and labels are matched to the table of entity types."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..core.conftest import make_known
 
 
 def loop_of(coupling):
-    """Returns a loop over tracks of two kinds of entities; unlike ones pull each other, which is type 1."""
+    """Returns a loop over tracks of two types of entities; different types pull each other, which is edge type 1."""
     known = make_known(entities=4, tasks=12)
     composition = known.composition
     kinds = torch.randint(2, (12, 4), generator=torch.Generator().manual_seed(0))
@@ -51,7 +51,7 @@ def test_labels_are_matched_to_the_table_of_entity_types() -> None:
     assert torch.equal(loop.z, truth)
 
 
-def test_a_relabelling_moves_the_memory_of_the_optimizer_too() -> None:
+def test_a_relabelling_also_moves_the_state_of_the_optimizer() -> None:
     loop, _ = loop_of(Symmetric())
     weight = loop.composition.edge.weights[0]
     momentum = torch.arange(float(weight.numel())).view(weight.shape)
@@ -61,7 +61,7 @@ def test_a_relabelling_moves_the_memory_of_the_optimizer_too() -> None:
 
 
 @pytest.mark.parametrize("settings", [{"symmetric": True}, {"entity_types": 2}])
-def test_structures_are_coupled_only_in_the_end(settings, monkeypatch) -> None:
+def test_structures_are_coupled_only_after_labels_have_settled(settings, monkeypatch) -> None:
     data, symmetric = simulate("charged", 12, entities=4, frames=15, seed=0), []
     before = DelayedCoupling.couple
 

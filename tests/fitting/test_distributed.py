@@ -89,7 +89,7 @@ def test_only_the_first_process_prints(trained):
     assert silence == ["", ""]
 
 
-def test_begun_by_one_and_finished_by_two(trained):
+def test_one_process_begins_a_run_and_two_finish_it(trained):
     folder, _ = trained
     visits = iter(range(23))  # within a pass
     one_process(folder, "broken", environment=Environment(stop=lambda: next(visits, None) is None))
@@ -99,7 +99,7 @@ def test_begun_by_one_and_finished_by_two(trained):
     assert_close(one_process(folder, "unbroken"), Run(folder / "broken"))
 
 
-def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(trained):
+def test_a_killed_process_leaves_a_checkpoint_that_can_be_resumed(trained):
     folder, _ = trained
     first, second = start(folder, f"train --data springs.npz --out killed {SETTINGS} --epochs 3000")
     run = Run(folder / "killed")
@@ -125,7 +125,7 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(trained):
     assert run.state()["schedule"]["epoch"] == 2
 
 
-def test_a_signal_stops_all_of_them_with_a_checkpoint(trained):
+def test_a_signal_stops_all_processes_and_saves_a_checkpoint(trained):
     folder, _ = trained
     first, second = start(folder, f"train --data springs.npz --out stopped {SETTINGS} --epochs 3000")
     run = Run(folder / "stopped")
@@ -140,7 +140,7 @@ def test_a_signal_stops_all_of_them_with_a_checkpoint(trained):
     assert run.state()["schedule"]["epoch"] >= run.rows()[-1]["epoch"]
 
 
-def test_a_refusal_is_one_line_of_all_processes(trained):
+def test_all_processes_together_print_one_line_of_refusal(trained):
     folder, _ = trained
     printed = [p.communicate(timeout=HANG)[1] for p in start(folder, f"train --data springs.npz --out two {SETTINGS}")]
     assert printed == ["bouncegrad: two: is not empty; choose another --out, or continue with --resume\n", ""]
@@ -167,13 +167,13 @@ def test_more_processes_than_tasks_are_refused(settings, line):
     ("settings", "name"),
     [({"search": "paper"}, "search paper"), ({"loss": "rollout"}, "loss rollout"), ({"shared_graph": True}, "shared_")],
 )
-def test_what_is_for_one_process_is_refused_for_more(settings, name):
+def test_settings_for_one_process_are_refused_for_several(settings, name):
     require_shareable(resolve(Config(**settings), (64, 10, 3, 4)), 64, Processes())
     with pytest.raises(InputError, match=f"^2 processes cannot share a run with --{name}"):
         require_shareable(resolve(Config(**settings), (64, 10, 3, 4)), 64, Processes(1, 2))
 
 
-def test_other_commands_are_for_one_process(command, monkeypatch):
+def test_other_commands_refuse_several_processes(command, monkeypatch):
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     for words in (["infer", "run", "data"], ["train", "--preset", "sines-maml"]):

@@ -1,4 +1,4 @@
-"""`--edge_types auto`: the rule on given losses, shares of time, what is stored and printed, and real data."""
+"""`--edge_types auto`: the rule for given losses, shares of time, what is stored and printed, and simulated data."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_half_of_the_run_is_shared_between_candidates():
     assert shared_out(Config(), 4)[0].minutes == 0.625
 
 
-def test_what_is_stated_beforehand_bounds_the_candidates():
+def test_known_edges_and_settings_limit_the_candidates():
     known = np.full((2, 3, 3), -1)
     known[0, 0, 1] = 2
     assert fewest(Config(), None) == 1
@@ -74,7 +74,7 @@ def test_what_is_stated_beforehand_bounds_the_candidates():
     assert fewest(Config(), known) == fewest(Config(pinned=True), known) == 3
 
 
-def test_labels_are_not_read_and_a_number_is_taken_as_it_is(springs):
+def test_true_edges_are_not_read_and_a_given_number_is_kept(springs):
     config = Config(edge_types="auto", epochs=16, **SMALL)
     one, two = settle_edge_types(config, springs), settle_edge_types(config, springs.without_edges())
     assert one == two
@@ -100,7 +100,7 @@ def test_windows_gaps_and_lags_work_too(springs):
         assert np.isfinite(list(found.losses.values())).all(), settings
 
 
-def test_one_type_is_a_model_like_any_other(springs):
+def test_a_model_with_one_type_trains_and_infers(springs):
     model = RelationalInference(edge_types=1, epochs=3, **SMALL).fit(springs)
     result = model.infer(springs)
     assert (result.edges == 0).all()
@@ -131,26 +131,26 @@ def test_the_command_line_prints_stores_and_reports_the_choice(command, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
-        ({"edge_types": "auto", "search": "paper"}, "it goes by likelihoods"),
-        ({"edge_types": "auto", "loss": "rollout"}, "it goes by likelihoods"),
-        ({"edge_types": "auto", "entity_types": 2}, "they say how many edge types there are"),
+        ({"edge_types": "auto", "search": "paper"}, "auto needs the likelihoods"),
+        ({"edge_types": "auto", "loss": "rollout"}, "auto needs the likelihoods"),
+        ({"edge_types": "auto", "entity_types": 2}, "they determine the number of edge types"),
         ({"edge_types": "many"}, "a whole number or auto"),
         ({"edge_types": 0}, "from 1 to 64, or auto"),
         ({"edge_types": 65}, "from 1 to 64, or auto"),
-        ({"edge_types": 1, "pinned": True}, "type 0 is none, and there is no other"),
+        ({"edge_types": 1, "pinned": True}, "type 0 is no interaction; give at least 2"),
     ],
 )
-def test_settings_that_leave_nothing_to_choose(settings, says):
-    with pytest.raises(InputError, match=says):
+def test_settings_that_exclude_a_choice_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
         Config(**settings)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "k"), [("springs4", 2), ("free4", 1), ("types3", 3)])
 def test_the_true_number_of_types_is_chosen(name, k):
-    """Users asked how to choose without labels; one type is worst where there are two."""
+    """Users asked how to choose K without true edges; if there are two types, K = 1 has the largest loss."""
     data = load(fixture_path(f"{name}.npz"))
     found = settle_edge_types(Config(edge_types="auto", epochs=6000, threads=1), data)
     assert found.config.edge_types == k, found.losses
@@ -158,7 +158,7 @@ def test_the_true_number_of_types_is_chosen(name, k):
         assert max(found.losses, key=found.losses.__getitem__) == 1
 
 
-def test_too_few_to_hold_any_out(springs):
+def test_too_few_tasks_or_frames_are_refused(springs):
     for data in (springs.select([0, 1, 2]), springs.frames(0, 3)):
         with pytest.raises(InputError, match="auto holds out a quarter of the tasks and half of their frames"):
             settle_edge_types(Config(edge_types="auto"), data)

@@ -1,4 +1,4 @@
-"""The inference before the forecasting stage: a run that is stopped in it, or late, still ends correctly."""
+"""The inference of final structures: a run that is stopped in it, or has no time for all of it, ends correctly."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CONFIG = Config(epochs=20, threads=1, forecast=0.4, horizon=2, edge_hidden=(8,),
 
 @pytest.fixture(autouse=True)
 def four_tasks_at_once(monkeypatch):
-    """18 tasks are inferred in five parts, and a checkpoint is written after each."""
+    """18 tasks are inferred in five parts, and a checkpoint is written after each part."""
     monkeypatch.setattr("bouncegrad.core.inference.EFFORT", InferenceEffort(tasks_at_once=4))
     monkeypatch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(seconds_a_checkpoint=-1.0))
 
@@ -43,14 +43,14 @@ def tasks():
 
 
 def first_stage(tasks) -> int:
-    """Returns how often a run asks `stop` before its inference."""
+    """Returns how often a run calls `stop` before the inference."""
     asked = []
     train(replace(CONFIG, forecast=0.0), tasks, environment=Environment(stop=lambda: bool(asked.append(1))))
     return len(asked)
 
 
 @pytest.mark.parametrize("parts", [0, 1, 3])
-def test_a_run_stopped_in_the_inference_goes_on_to_the_same_end(tasks, tmp_path, parts):
+def test_a_run_stopped_within_inference_resumes_to_the_same_result(tasks, tmp_path, parts):
     run, whole = Run(tmp_path / "broken"), Run(tmp_path / "whole")
     train(CONFIG, tasks, whole)
     asked = iter(range(first_stage(tasks) + parts))
@@ -65,11 +65,11 @@ def test_a_run_stopped_in_the_inference_goes_on_to_the_same_end(tasks, tmp_path,
 
 
 def parts_of(loop, schedule):
-    """Those parts of a run that the search for final structures reads."""
+    """Returns the parts of a run that the search for final structures reads."""
     return SimpleNamespace(loop=loop, schedule=schedule, composition=loop.composition)
 
 
-def test_parts_give_what_all_at_once_gives(tasks):
+def test_inference_in_parts_equals_inference_of_all_tasks(tasks):
     model, loop, _ = train(replace(CONFIG, forecast=0.0), tasks)
     tracks = torch.as_tensor((tasks.x - np.array(model.scaling.shift)) / np.array(model.scaling.scale)).float()
     found = FinalStructures(parts_of(loop, Schedule(resolve(CONFIG, (18, 10, 3, 4)))), tracks, lambda: False)
@@ -79,7 +79,7 @@ def test_parts_give_what_all_at_once_gives(tasks):
 
 
 def test_groups_keep_their_known_edges(tasks):
-    """Two groups, whose tasks are not mixed."""
+    """Each of two groups has its own known edges."""
     model, loop, _ = train(replace(CONFIG, forecast=0.0), tasks)
     tracks = torch.as_tensor((tasks.x - np.array(model.scaling.shift)) / np.array(model.scaling.scale)).float()
     group = torch.tensor([0] * 9 + [1] * 9)
@@ -91,7 +91,7 @@ def test_groups_keep_their_known_edges(tasks):
 
 
 def test_late_inference_ends_after_its_first_part(tasks, monkeypatch):
-    """Each look at the clock takes a second, so half of the 12 seconds of the stage are over after the first part."""
+    """The clock advances by a second per call, so half of the 12 seconds of the stage are over after the first part."""
     loop = train(replace(CONFIG, forecast=0.0), tasks)[1]
     ticks = iter(range(1000))
     clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)))
@@ -109,14 +109,14 @@ def test_late_inference_ends_after_its_first_part(tasks, monkeypatch):
     assert (places.diff() > 0).all()
 
 
-def test_a_run_by_minutes_ends_though_its_inference_is_late(tasks, monkeypatch):
+def test_a_run_by_minutes_ends_if_its_inference_is_late(tasks, monkeypatch):
     monkeypatch.setattr("bouncegrad.fitting.final_structures.TIME_SHARE", 0.0)
     model, _, rows = train(replace(CONFIG, epochs=None, minutes=0.01), tasks)
     assert rows[-1]["progress"] == 1
     assert predict(model, tasks, 1).shape == (18, 1, 3, 4)
 
 
-def test_inference_that_is_stopped_has_no_answer(tasks):
+def test_inference_that_is_stopped_has_no_result(tasks):
     loop = train(replace(CONFIG, forecast=0.0, epochs=1), tasks)[1]
     with pytest.raises(Interrupted):
         infer(loop.composition, torch.zeros(3, 10, 3, 4), stop=lambda: True)

@@ -1,4 +1,4 @@
-"""The forecasting stage, `predict` and `without`: what they keep, what they read, what they refuse."""
+"""The forecasting stage, `predict` and `without`: their files, the frames that they read, and refusals."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def test_a_run_on_short_tracks_is_loaded_as_it_was_trained(tasks, model):
         np.testing.assert_array_equal(getattr(trained, name), getattr(loaded, name))
 
 
-def test_inference_is_that_of_a_run_without_the_stage(tasks, model):
+def test_inference_equals_that_of_a_run_without_the_stage(tasks, model):
     alone = train(replace(CONFIG, forecast=0.0), tasks)[0]
     np.testing.assert_array_equal(alone.infer(tasks).probability, model.infer(tasks).probability)
 
 
-def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not_been(tasks, run, tmp_path):
+def test_a_stage_that_was_stopped_resumes_to_the_same_result(tasks, run, tmp_path):
     broken, asked = Run(tmp_path / "run"), []
 
     def stop() -> bool:
@@ -70,7 +70,7 @@ def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not_been(tasks, run, tmp_
 
 
 @pytest.mark.parametrize("after", [np.nan, 7.0])
-def test_forecasts_read_the_context_alone(tasks, model, after):
+def test_forecasts_read_only_the_context(tasks, model, after):
     other = replace(tasks, x=np.where(np.arange(14)[:, None, None] < 8, tasks.x, after))
     one, same = forecast(model, tasks, 5, 8), forecast(model, other, 5, 8)
     for name in ("x", "low", "high"):
@@ -80,7 +80,7 @@ def test_forecasts_read_the_context_alone(tasks, model, after):
     assert (one.x <= one.high).all()
 
 
-def test_without_an_entity_that_sends_nothing_the_others_go_on_as_before(tasks, model):
+def test_removing_an_entity_that_sends_nothing_changes_no_forecast(tasks, model):
     probability = np.zeros((20, 4, 4, 2))
     probability[..., 1] = 1 - np.eye(4)
     probability[:, 2, :, :] = np.eye(2)[0] * (1 - np.eye(4))[2][:, None]
@@ -91,7 +91,7 @@ def test_without_an_entity_that_sends_nothing_the_others_go_on_as_before(tasks, 
     assert alone.entities == ("0", "1", "3")
 
 
-def test_the_commands_write_what_they_say(tasks, run, tmp_path, capsys):
+def test_the_commands_write_the_files_that_they_name(tasks, run, tmp_path, capsys):
     save(tasks, tmp_path / "new.npz")
     words = [str(run.folder), str(tmp_path / "new.npz"), "--context", "8", "--steps", "5", "--json"]
     assert main(["predict", *words, "--out", str(tmp_path / "p")]) == 0
@@ -118,7 +118,7 @@ def test_impossible_requests_are_refused(tasks, model, tmp_path):
 
 
 def test_other_units_and_another_origin_change_nothing(tasks):
-    """Positions × 100 + 1000 and velocities × 100: same edges; forecasts scaled and shifted alike."""
+    """With positions × 100 + 1000 and velocities × 100, edges are the same, and forecasts change in the same way."""
 
     def moved(x: np.ndarray) -> np.ndarray:
         return 100 * x + 1000 * np.array([1.0, 1.0, 0.0, 0.0])

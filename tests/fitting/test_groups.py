@@ -21,7 +21,7 @@ SHORT = {"epochs": 3, "threads": 1, "edge_hidden": (16,), "node_hidden": (16,), 
 
 @pytest.fixture(scope="module")
 def springs() -> Trajectories:
-    """Twelve tasks, of which four in a row are one group."""
+    """Twelve tasks; each four tasks in a row are one group."""
     return replace(simulate("springs", 12, entities=3, frames=20, seed=0), groups=("a",) * 4 + ("b",) * 4 + ("c",) * 4)
 
 
@@ -66,13 +66,13 @@ def test_groups_come_from_archives_and_tables(springs, command, tmp_path, monkey
         ["infer", "plain", "tracks.csv", "--out", "r"],
         ["evaluate", "plain", "tracks.csv"],
     ):
-        says = "option groups: only models trained with --shared_graph use it"
-        assert_refused(command, [*words, "--groups", "groups.csv"], says)
-    for text, says in (
+        message = "option groups: only models trained with --shared_graph use it"
+        assert_refused(command, [*words, "--groups", "groups.csv"], message)
+    for text, message in (
         ("task,team\n0,a\n", "groups.csv, line 1: no column group among task, team"),
         ("task,group\n0,a\n", "groups.csv: no group for 11 tasks, first '1'"),
         ("task,group\n0,a\n0,b\n", "groups.csv, line 3: this task is in a line above already"),
         ("task,group\n99,a\n", "groups.csv, line 2: task '99' is no task of tracks.csv"),
     ):
         Path("groups.csv").write_text(text)
-        assert_refused(command, ["inspect", "tracks.csv", "--groups", "groups.csv"], says)
+        assert_refused(command, ["inspect", "tracks.csv", "--groups", "groups.csv"], message)

@@ -1,4 +1,4 @@
-"""Memory of long runs: it does not grow in 2,000 steps of training, nor in as many of inference."""
+"""Memory of long runs: it does not grow in 2,000 steps of training, nor in 2,000 sweeps of inference."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def small():
     return config, tasks
 
 
-def test_training_stays_in_its_memory(small, tmp_path, monkeypatch):
+def test_training_does_not_take_more_and_more_memory(small, tmp_path, monkeypatch):
     """Rows of metrics and checkpoints are written as often as in a much longer run."""
     monkeypatch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(seconds_a_checkpoint=1.0))
     config, tasks = small
@@ -50,7 +50,7 @@ def test_training_stays_in_its_memory(small, tmp_path, monkeypatch):
     assert max(settled) - settled[0] < FLAT
 
 
-def test_inference_stays_in_its_memory(small):
+def test_inference_does_not_take_more_and_more_memory(small):
     config, tasks = small
     model, _, _ = train(Config(**(vars(config) | {"epochs": 2})), tasks)
     one = tasks.select([0])

@@ -1,4 +1,4 @@
-"""The oracle gets the true edges, every output with priors names it, and nothing else gets labels."""
+"""The oracle: only it reads the true edges, and every output with priors names it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tasks():
     return simulate("springs", 24, entities=4, frames=12, seed=0)
 
 
-def test_the_truth_goes_to_the_proposal_alone(tasks, monkeypatch):
+def test_only_the_proposal_gets_the_true_edges(tasks, monkeypatch):
     given = []
 
     def spy(config, data, scaling, pairs, known=None, truth=None):
@@ -53,12 +53,12 @@ def test_the_truth_goes_to_the_proposal_alone(tasks, monkeypatch):
     assert given[1][1] is None
 
 
-def test_no_label_is_in_what_a_run_keeps(tasks):
+def test_a_run_folder_holds_no_true_edges(tasks):
     _, loop, _ = train(Config(**SETTINGS), tasks)
     assert loop.proposal.state_dict() == {}
 
 
-def test_structures_go_to_the_truth_where_it_explains_more(tasks):
+def test_structures_become_true_if_the_truth_explains_more(tasks):
     """The oracle proposes true edges, and modules learn from the structures that are accepted."""
     known = Config(**(SETTINGS | {"epochs": 60, "move": "edge", "learning_rate": 0.01}))
     _, loop, rows = train(known, tasks)
@@ -75,7 +75,7 @@ def test_inference_needs_no_truth_but_names_the_oracle_as_a_prior(tasks):
     assert np.array_equal(one.probability, two.probability)
 
 
-def test_every_command_that_prints_priors_says_so(command, work):
+def test_every_command_that_prints_priors_names_the_oracle(command, work):
     trained = command("train", "--data", "springs.npz", "--out", "new", *LINE)
     assert f"stated beforehand: {MARK}" in trained.out
     assert MARK in command("infer", "new", "springs.npz", "--out", "found").out
@@ -85,20 +85,20 @@ def test_every_command_that_prints_priors_says_so(command, work):
     assert MARK in (work / "new" / "report.html").read_text()
 
 
-def test_without_true_edges_there_is_no_oracle(command, work):
+def test_the_oracle_is_refused_without_true_edges(command, work):
     bare = replace(simulate("springs", 6, entities=3, frames=12, seed=0), edges=None)
     save(bare, work / "bare.npz")
     assert_refused(
         command,
         ["train", "--data", "bare.npz", "--out", "new", *LINE],
-        "setting proposal: the oracle needs true edges, which bare.npz has not; give --edges TABLE",
+        "setting proposal: the oracle needs true edges, which bare.npz does not have; give --edges TABLE",
     )
 
 
-def test_what_the_oracle_cannot_use(tasks):
+def test_true_edges_that_the_oracle_cannot_use_are_refused(tasks):
     config = resolve(Config(**SETTINGS), tasks.shape)
     with pytest.raises(
-        InputError, match=r"the oracle needs true edges, which .* has not; give --edges TABLE, or another"
+        InputError, match=r"the oracle needs true edges, which .* does not have; give --edges TABLE, or another"
     ):
         train(config, tasks.without_edges())
     three = replace(tasks, edges=tasks.edges * 2)

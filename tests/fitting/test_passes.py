@@ -34,7 +34,7 @@ def tasks():
 
 @pytest.fixture
 def a_second_a_look(monkeypatch):
-    """Every look at the clock takes a second."""
+    """The clock advances by a second per call."""
     ticks = count()
     monkeypatch.setattr("bouncegrad.fitting.schedule.time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
 
@@ -96,7 +96,7 @@ def test_a_partial_pass_continues_with_its_other_tasks():
     assert (other.order, other.count, other.visited) == (None, 0, None)
 
 
-def test_which_structures_go_with_the_modules():
+def test_which_structures_fit_the_present_modules():
     frames = RandomFrames(torch.zeros(10, 5, 3, 2), 3, 2)
     seen = Parts.visited.fget
     assert seen(SimpleNamespace(frames=frames, cooled=None)) is None
@@ -109,23 +109,23 @@ def test_which_structures_go_with_the_modules():
 
 
 @pytest.mark.parametrize(
-    ("settings", "step", "says"),
+    ("settings", "step", "message"),
     [
         ({"minutes": 60}, 0.05, ""),
         ({"minutes": 1}, 0.05, "a pass over all 100,000 tasks takes about 78 s, for which --minutes 1 leaves no time"),
         ({"minutes": 1, "forecast": 0.9}, 0.005, "some tasks will not be visited; give "),
         ({"epochs": 1}, 0.05, ""),
-        ({"epochs": 100}, 0.05, "about 2.2 h to come, 78 s a pass"),
+        ({"epochs": 100}, 0.05, "about 2.2 h left, 78 s a pass"),
     ],
 )
-def test_the_time_estimate(settings, step, says):
+def test_the_time_estimate(settings, step, message):
     line = estimate(Schedule(resolve(Config(**settings), SHAPE), SHAPE[0]), step)
-    assert says in line
-    assert bool(line) == bool(says)
+    assert message in line
+    assert bool(line) == bool(message)
 
 
 def test_the_time_estimate_is_printed_once_and_early(monkeypatch):
-    """Each look at the clock takes a second, of the 60 seconds of the run."""
+    """The clock advances by a second per call; the run has 60 seconds."""
     ticks, lines = count(), []
     monkeypatch.setattr("time.perf_counter", lambda: float(next(ticks)))
     train(

@@ -28,22 +28,22 @@ def test_symmetric_structures_equal_their_transposes(charges):
     assert result.priors == ("symmetric",)
 
 
-def test_entity_types_make_triangles_even(charges):
+def test_with_entity_types_a_triangle_has_none_or_two_edges_of_type_1(charges):
     model = RelationalInference(epochs=3, entity_types=2).fit(charges)
     edges = model.structures_
-    # Type 1 joins entities of unlike kinds: of the three pairs of a triangle none or two are unlike.
+    # Type 1 connects entities of different types; of three pairs of entities, none or two have different types.
     assert set(edges[:, 0, 1] + edges[:, 1, 2] + edges[:, 2, 0]) == {0, 2}
     assert np.array_equal(edges, edges.swapaxes(1, 2))
     assert model.infer(charges).priors == ("2 entity types",)
 
 
-def test_more_entities_than_can_be_drawn_at_once_are_refused():
+def test_too_many_entities_for_entity_types_are_refused():
     tracks = simulate("springs", 2, entities=13, frames=8, seed=0)
     with pytest.raises(InputError, match=r"entity_types: 2 for 13 entities .*--symmetric"):
         RelationalInference(epochs=1, entity_types=2).fit(tracks)
 
 
-def test_where_nothing_interacts_the_pinned_type_is_found():
+def test_without_interactions_the_pinned_type_is_found():
     x = np.random.default_rng(0).normal(size=(16, 30, 3, 2))
     model = RelationalInference(epochs=40, pinned=True).fit(x)
     result = model.infer(x)
@@ -51,7 +51,7 @@ def test_where_nothing_interacts_the_pinned_type_is_found():
     assert result.priors == ("type 0 is no interaction", "0.9 of the edges are none")
 
 
-def test_known_edges_stay_in_training_and_inference(charges):
+def test_known_edges_keep_their_types_in_training_and_inference(charges):
     known = np.full(charges.edges.shape, -1)
     known[:, 0, 1], known[3, 2, 1] = 1, 0
     model = RelationalInference(epochs=2).fit(charges, known)
@@ -65,24 +65,24 @@ def test_known_edges_stay_in_training_and_inference(charges):
 
 
 @pytest.mark.parametrize(
-    ("known", "says"),
+    ("known", "message"),
     [
         (np.zeros((2, 4, 4), int), r"shape \(2, 4, 4\); give whole numbers of shape \(12, 4, 4\)"),
         (np.zeros((12, 4, 4)), "float64"),
         (np.full((12, 4, 4), 2), "type 2, but there are 2 edge types"),
     ],
 )
-def test_wrong_known_edges(charges, known, says):
-    with pytest.raises(InputError, match=says):
+def test_wrong_known_edges_are_refused(charges, known, message):
+    with pytest.raises(InputError, match=message):
         RelationalInference(epochs=1).fit(charges, known)
 
 
-def test_the_search_of_the_paper_does_not_keep_known_edges(charges):
-    with pytest.raises(InputError, match="only --search heat-bath keeps them"):
+def test_the_search_of_the_paper_refuses_known_edges(charges):
+    with pytest.raises(InputError, match="only --search heat-bath uses them"):
         RelationalInference(epochs=1, search="paper").fit(charges, np.full((12, 4, 4), -1))
 
 
-def test_from_the_command_line(command, work):
+def test_priors_work_from_the_command_line(command, work):
     (work / "known.csv").write_text("task,source,target,type\nday 0,ann,bob,1\nday 1,cat,ann,0\n")
     line = ["--data", "named.csv", "--epochs", "2", "--threads", "1", "--known", "known.csv", "--symmetric", "--pinned"]
     trained = command("train", *line, "--out", "new")
@@ -102,7 +102,7 @@ def test_from_the_command_line(command, work):
     assert "symmetric, type 0 is no interaction" in (work / "new" / "report.html").read_text()
 
 
-def test_known_edges_survive_a_resumed_run(command, work):
+def test_a_resumed_run_reads_its_known_edges_again(command, work):
     (work / "known.csv").write_text("task,source,target,type\n0,0,1,1\n")
     line = ["--data", "springs.npz", "--epochs", "2", "--threads", "1", "--known", "known.csv", "--out", "new"]
     assert command("train", *line).status == 0
@@ -112,23 +112,23 @@ def test_known_edges_survive_a_resumed_run(command, work):
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         ("--sparsity 0.5", "it needs --pinned"),
         ("--pinned --sparsity 1", "give a share above 0, below 1"),
-        ("--symmetric --entity_types 2", "entity types alone say more"),
+        ("--symmetric --entity_types 2", "it cannot be combined with entity types"),
         ("--entity_types 3 --edge_types 4", "3 lead to 2, 6, 9 edge types"),
         ("--search paper --pinned", "only --search heat-bath knows it"),
         ("--symmetric maybe", "maybe"),
     ],
 )
-def test_settings_that_exclude_each_other_are_refused(command, work, options, says):
+def test_settings_that_exclude_each_other_are_refused(command, work, options, message):
     outcome = command("train", "--data", "springs.npz", "--out", "new", *options.split())
     assert (outcome.status, outcome.err.count("\n")) == (2, 1)
-    assert says in outcome.err
+    assert message in outcome.err
 
 
-def test_pairs_that_are_no_candidates_do_not_interact(charges):
+def test_pairs_that_are_not_candidates_do_not_interact(charges):
     model = RelationalInference(epochs=2, candidates=1).fit(charges)
     result = model.infer(charges)
     assert result.priors[:2] == ("1 candidates for each", "type 0 is no interaction")
@@ -149,7 +149,7 @@ def test_a_table_of_candidates_from_the_command_line(command, work):
     assert not edges[:, 2, 0].any()
 
 
-def test_eight_types_of_edges():
+def test_eight_edge_types_are_possible():
     x = np.random.default_rng(0).normal(size=(8, 12, 5, 2))
     model = RelationalInference(epochs=3, edge_types=8).fit(x)
     assert set(np.unique(model.infer(x).edges)) <= set(range(8))

@@ -1,4 +1,4 @@
-"""Restarts are judged without labels; if none is confirmed, training continues from that with the least loss."""
+"""Restarts: labels are judged without true edges; if they may be wrong, the cooling with the least loss is kept."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_agreement_of_directions_is_measured_beyond_chance():
 
 @pytest.fixture
 def judged(monkeypatch):
-    """Lists the decisions at the ends of coolings: whether a restart follows, the verdict, and losses so far."""
+    """Lists the decisions after coolings: whether a restart follows, the verdict, and the losses so far."""
     seen = []
     before = Restarts.judge
 
@@ -54,19 +54,19 @@ def test_if_both_directions_agree_there_is_no_restart(judged, monkeypatch):
     monkeypatch.setattr(restarts, "RULES", Rules(directions=-2.0))
     _, _, rows = run()
     assert [again for again, *_ in judged] == [False]
-    assert rows[-1]["labels"].startswith("start 1: both directions agree")
+    assert rows[-1]["labels"].startswith("cooling 1: both directions agree")
     assert "wrong" not in rows[-1]["labels"]
 
 
-def test_if_the_restart_agrees_there_is_no_second(judged, monkeypatch):
+def test_if_the_first_restart_agrees_there_is_no_second_one(judged, monkeypatch):
     monkeypatch.setattr(restarts, "RULES", Rules(directions=2.0, starts=0.1))
     _, _, rows = run()
     assert [again for again, *_ in judged] == [True, False]
-    assert "starts agree on" in rows[-1]["labels"]
+    assert "two coolings agree on" in rows[-1]["labels"]
     assert "wrong" not in rows[-1]["labels"]
 
 
-def test_if_nothing_agrees_the_least_loss_decides(judged, monkeypatch):
+def test_if_no_coolings_agree_the_one_with_the_least_loss_is_kept(judged, monkeypatch):
     monkeypatch.setattr(restarts, "RULES", Rules(directions=2.0, starts=2.0))
     gone_on, before = [], Restarts.go_on_from
     monkeypatch.setattr(
@@ -74,7 +74,7 @@ def test_if_nothing_agrees_the_least_loss_decides(judged, monkeypatch):
     )
     _, loop, rows = run()
     assert [again for again, *_ in judged] == [True, True, False]
-    assert rows[-1]["labels"].endswith("they may be wrong: no two starts agree")
+    assert rows[-1]["labels"].endswith("they may be wrong: no two coolings agree")
     state, ended = gone_on[-1]
     assert len({start["loss"] for start in ended}) == 3
     assert state is min(ended, key=lambda start: start["loss"])["state"]
@@ -87,18 +87,18 @@ def test_late_in_a_run_there_is_no_restart(judged, monkeypatch):
     monkeypatch.setattr(restarts, "RULES", Rules(directions=2.0))
     _, _, rows = run(epochs=8)
     assert [again for again, *_ in judged] == [False]
-    assert rows[-1]["labels"].endswith("there was no time for a second start")
+    assert rows[-1]["labels"].endswith("there was no time for a restart")
 
 
-def test_the_search_of_the_paper_is_not_judged(judged):
+def test_labels_of_the_search_of_the_paper_are_not_judged(judged):
     assert run(search="paper")[2][-1]["labels"] == ""
 
 
-def test_coupled_edges_are_judged_before_they_are_coupled(judged):
+def test_labels_are_judged_without_the_coupling(judged):
     assert "both directions agree 1.00" not in run(symmetric=True)[2][-1]["labels"]
 
 
-def test_a_run_without_limit_is_done_after_ten_coolings(monkeypatch):
+def test_a_run_without_limit_ends_after_ten_coolings(monkeypatch):
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)
     schedule = Schedule(resolve(Config(minutes=60, cooling=12, batch=10), (40, 9, 3, 2)), 40)
     progress = [clock.progress for clock in schedule.clocks()]
@@ -106,7 +106,7 @@ def test_a_run_without_limit_is_done_after_ten_coolings(monkeypatch):
     assert progress == pytest.approx([4 * i / 120 for i in range(30)])
 
 
-def test_a_pass_of_the_cooling_is_short(monkeypatch):
+def test_a_pass_of_the_cooling_visits_only_some_tasks(monkeypatch):
     schedule = Schedule(resolve(Config(epochs=10, cooling=64), (2048, 9, 3, 2)), 2048)
     steps = []
     for _ in schedule.clocks():

@@ -44,7 +44,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def rows_every_second_epoch():
-    """Batches of 4 make 5 visits of 18 tasks an epoch."""
+    """Batches of 4 tasks make 5 visits per epoch of 18 tasks; a row is written after 10 visits."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bouncegrad.fitting.recorder.RECORDING", Recording(visits_a_row=10))
         yield
@@ -74,7 +74,7 @@ def unbroken(request, tasks, tmp_path_factory):
 
 
 @pytest.mark.parametrize("visits", [0, 3, VISITS, 2 * VISITS, 3 * VISITS - 1, EPOCHS * VISITS - 1])
-def test_stopped_and_resumed(unbroken, tasks, tmp_path, visits):
+def test_a_stopped_and_resumed_run_equals_an_unbroken_one(unbroken, tasks, tmp_path, visits):
     """Users reported checkpoints without the state of the optimizer; here a run stops within a pass or between two."""
     name, whole = unbroken
     run = Run(tmp_path / "broken")
@@ -85,7 +85,7 @@ def test_stopped_and_resumed(unbroken, tasks, tmp_path, visits):
     assert_same_runs(run, whole)
 
 
-def test_stopped_after_every_few_visits(unbroken, tasks, tmp_path):
+def test_a_run_stopped_many_times_equals_an_unbroken_one(unbroken, tasks, tmp_path):
     name, whole = unbroken
     run = Run(tmp_path / "broken")
     train(config(name), tasks, run, environment=Environment(stop=stopped_after(7)))
@@ -97,8 +97,8 @@ def test_stopped_after_every_few_visits(unbroken, tasks, tmp_path):
 
 
 @pytest.mark.parametrize("visits", [VISITS, VISITS + 2, 2 * VISITS, 2 * VISITS + 1])
-def test_killed_after_a_row_that_the_checkpoint_does_not_know(unbroken, tasks, tmp_path, visits):
-    """Rows that were written between the last checkpoint and the end stand once in the end."""
+def test_rows_written_after_the_checkpoint_are_not_repeated(unbroken, tasks, tmp_path, visits):
+    """The rows after the last checkpoint are written again by the resumed run, and are there once at the end."""
     name, whole = unbroken
     run = Run(tmp_path / "broken")
     train(config(name), tasks, run, environment=Environment(stop=stopped_after(visits)))
@@ -112,7 +112,7 @@ def test_killed_after_a_row_that_the_checkpoint_does_not_know(unbroken, tasks, t
     assert_same_runs(run, whole)
 
 
-def test_the_loop_in_memory_is_that_of_the_checkpoint(unbroken, tasks, tmp_path):
+def test_the_loop_in_memory_equals_the_checkpoint(unbroken, tasks, tmp_path):
     name, whole = unbroken
     run = Run(tmp_path / "broken")
     train(config(name), tasks, run, environment=Environment(stop=stopped_after(3 * VISITS)))
@@ -122,7 +122,7 @@ def test_the_loop_in_memory_is_that_of_the_checkpoint(unbroken, tasks, tmp_path)
     assert timeless(rows) == timeless(whole.rows())
 
 
-def test_skipped_gradient_steps_are_counted_on(tasks, tmp_path):
+def test_the_count_of_skipped_gradient_steps_goes_on(tasks, tmp_path):
     run = Run(tmp_path / "broken")
     train(config("heat bath"), tasks, run, environment=Environment(stop=stopped_after(3)))
     state = run.state()
@@ -136,7 +136,7 @@ class Died(Exception):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), Died()])
-def test_an_end_while_saving_leaves_the_checkpoint_before(tasks, tmp_path, monkeypatch, error):
+def test_if_saving_fails_the_checkpoint_before_stays(tasks, tmp_path, monkeypatch, error):
     """Users reported checkpoints from which training could not continue."""
     run, whole = Run(tmp_path / "broken"), Run(tmp_path / "unbroken")
     train(config("heat bath"), tasks, whole)
@@ -158,7 +158,7 @@ def test_an_end_while_saving_leaves_the_checkpoint_before(tasks, tmp_path, monke
     assert_same_runs(run, whole)
 
 
-def test_a_run_can_be_resumed_from_its_first_moment(tasks, tmp_path):
+def test_a_run_killed_in_its_first_pass_can_be_resumed(tasks, tmp_path):
     """The process dies before the first pass ends."""
     run, whole = Run(tmp_path / "broken"), Run(tmp_path / "unbroken")
     train(config("heat bath"), tasks, whole)

@@ -25,14 +25,14 @@ def test_a_schedule_by_epochs():
 
 
 def passes(monkeypatch, seconds):
-    """Runs a schedule of one minute, whose pass i takes `seconds(i)`; returns the progress before each pass."""
+    """Runs a schedule of one minute, in which pass i takes `seconds(i)`; returns the progress before each pass."""
     now = iter([100 * i + end for i in range(200) for end in (0, seconds(i))])
     monkeypatch.setattr("time.perf_counter", lambda: next(now))
     schedule = Schedule(resolve(Config(minutes=1.0), SHAPE))
     return [clock.progress for clock in schedule.clocks()], schedule
 
 
-def test_a_schedule_by_minutes_ends_on_time_though_the_machine_slows_down(monkeypatch):
+def test_a_schedule_by_minutes_ends_on_time_if_the_machine_slows_down(monkeypatch):
     progress, schedule = passes(monkeypatch, lambda i: 1 if i < 30 else 5)
     assert progress == sorted(progress)
     assert progress[30] == pytest.approx(0.5)
@@ -41,7 +41,7 @@ def test_a_schedule_by_minutes_ends_on_time_though_the_machine_slows_down(monkey
     assert schedule.seconds_left == 0
 
 
-def test_a_stall_is_spread_over_many_passes(monkeypatch):
+def test_the_time_of_a_slow_pass_is_distributed_over_many_passes(monkeypatch):
     progress, schedule = passes(monkeypatch, lambda i: 20 if i == 10 else 1)
     assert progress[10] == pytest.approx(1 / 6)
     assert progress[11] - progress[10] == pytest.approx(30 / 11 * (progress[10] - progress[9]))
@@ -50,7 +50,7 @@ def test_a_stall_is_spread_over_many_passes(monkeypatch):
     assert schedule.seconds == 60
 
 
-def test_a_short_run_cools_over_most_of_it_and_a_long_one_no_longer_than_it_must():
+def test_a_short_run_cools_for_70_percent_and_a_long_run_for_a_fixed_number_of_steps():
     for epochs, batches, end in ((100, 1, 70), (1000, 1, 600), (1000, 10, 60)):
         schedule = Schedule(resolve(Config(epochs=epochs, cooling=600, batch=50), SHAPE), 50 * batches)
         cooled = [clock.cooled for clock in schedule.clocks()]
@@ -78,7 +78,7 @@ def test_the_rate_is_halved_on_a_plateau():
     assert improving.learning_rate == first
 
 
-def test_minutes_are_used_up_where_nothing_says_how_many_steps_are_enough(monkeypatch):
+def test_without_a_cooling_a_run_uses_all_its_minutes(monkeypatch):
     ends = []
     for search in ("paper", "heat-bath"):
         now = iter(range(10**5))
@@ -90,7 +90,7 @@ def test_minutes_are_used_up_where_nothing_says_how_many_steps_are_enough(monkey
     assert ends[1][0] == 100
 
 
-def test_edge_modules_see_states_from_the_middle_of_the_cooling():
+def test_states_open_in_the_middle_of_the_cooling():
     schedule = Schedule(resolve(Config(epochs=1000, cooling=100, hot=0.1), SHAPE))
     opening = {round(100 * clock.cooled): schedule.opening for clock in schedule.clocks()}
     assert [opening[at] for at in (0, 20, 46)] == pytest.approx([0.0, 0.0, 0.0])
@@ -100,7 +100,7 @@ def test_edge_modules_see_states_from_the_middle_of_the_cooling():
     assert Schedule(resolve(Config(search="paper"), SHAPE)).opening == 1.0
 
 
-def test_modules_come_together_as_the_hot_part_ends():
+def test_edge_modules_are_brought_together_at_the_end_of_the_hot_part():
     data = simulate("springs", 16, entities=3, frames=12, seed=0)
     apart = []
     for passes in (5, 6):

@@ -14,7 +14,7 @@ TRAIN = ["train", "--data", "springs.npz", "--out", "new", "--epochs", "6", "--b
 
 
 def spoilt(monkeypatch: pytest.MonkeyPatch, factor: float, at: int, tensor: str | None = None) -> None:
-    """Multiplies, on one visit, the loss of the second task of the batch, or the gradient of a tensor."""
+    """Multiplies the loss of the second task of the batch, or the gradient of a tensor, in one visit."""
     loss, visits = GraphComposition.loss, iter(range(10**6))
 
     def spoil(self, batch, z):
@@ -30,22 +30,22 @@ def spoilt(monkeypatch: pytest.MonkeyPatch, factor: float, at: int, tensor: str 
 
 
 @pytest.mark.parametrize(
-    ("tensor", "says"),
+    ("tensor", "message"),
     [
         (None, "training: the loss of task "),
         ("node.weights.1", "training: the gradient of node.weights.1 is not a number"),
     ],
 )
-def test_a_nan_stops_with_one_line_and_leaves_the_checkpoint(command, work, monkeypatch, tensor, says):
+def test_nan_stops_the_run_with_one_line_and_keeps_the_checkpoint(command, work, monkeypatch, tensor, message):
     spoilt(monkeypatch, math.nan, 4, tensor)
     found = command(*TRAIN)
     assert found.status == 2
     lines = found.err.splitlines()
     assert [line for line in lines if line.startswith("bouncegrad: ")] == lines[-1:]
-    assert says in lines[-1]
+    assert message in lines[-1]
     assert "is not a number after 4 gradient steps; give a lower --learning_rate" in lines[-1]
     assert "Traceback" not in found.err
-    assert Run("new").state()["guard"]["steps"] == 0  # the checkpoint is that from before the first step
+    assert Run("new").state()["guard"]["steps"] == 0  # the checkpoint was written before the first step
     monkeypatch.undo()
     monkeypatch.chdir(work)
     assert command("train", "--resume", "--data", "springs.npz", "--out", "new").status == 0

@@ -1,4 +1,4 @@
-"""Validation: numbers on new tasks during training equal those of `evaluate`, and change nothing in the run."""
+"""Validation: its numbers on new tasks equal those of `evaluate`, and training does not depend on it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def config(name: str) -> Config:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_run_is_the_same_with_and_without(tasks, tmp_path, name):
+def test_a_run_is_the_same_with_and_without_validation(tasks, tmp_path, name):
     """Compares structures, modules, random numbers and all other metrics, bit for bit."""
     old, new = tasks.select(range(18)), tasks.select(range(18, 24))
     plain, watched, broken = (Run(tmp_path / folder) for folder in ("plain", "watched", "broken"))
@@ -74,7 +74,7 @@ def test_a_run_is_the_same_with_and_without(tasks, tmp_path, name):
     assert spent == sorted(spent)
 
 
-def test_the_last_numbers_are_those_of_evaluate(tasks, tmp_path):
+def test_the_last_numbers_equal_those_of_evaluate(tasks, tmp_path):
     old, new = tasks.select(range(18)), tasks.select(range(18, 24))
     run = Run(tmp_path / "run")
     train(config("restarts"), old, run, new=new)
@@ -87,7 +87,7 @@ def test_the_last_numbers_are_those_of_evaluate(tasks, tmp_path):
     assert last["new_proposal_accuracy"] is None
 
 
-def test_what_new_tasks_hold_changes_nothing_but_their_numbers(tasks):
+def test_new_tasks_change_only_their_own_numbers(tasks):
     """New tasks may have other numbers of entities and frames, and no truth."""
     settings = {"epochs": 3, "threads": 1, "edge_hidden": (8,), "node_hidden": (8,)}
     other = simulate("springs", 3, entities=6, frames=40, seed=5).without_edges()
@@ -107,7 +107,7 @@ def test_validation_always_uses_the_same_few_tasks():
     assert list(some(1000, 3)) == list(some(1000, 3)) != list(some(1000, 4))
 
 
-def test_validation_takes_its_share_of_the_time(monkeypatch, tasks):
+def test_validation_takes_at_most_its_share_of_the_time(monkeypatch, tasks):
     monkeypatch.setattr(validation, "EFFORT", validation.Effort())
     looks = object.__new__(validation.Validation)
     looks.spent, looks.latest = 0.0, 0.0
@@ -118,7 +118,7 @@ def test_validation_takes_its_share_of_the_time(monkeypatch, tasks):
 
 
 class Certain:
-    """An encoder that is certain of type 1 in the first slot, undecided in the second, and draws a random number."""
+    """An encoder with probability 1 of type 1 in the first slot, and 1/2 in the second; it draws a random number."""
 
     def __init__(self) -> None:
         self.generator = torch.Generator()

@@ -1,4 +1,4 @@
-"""Models with angles: whole turns that are added to single cells change no result, from training to forecasts."""
+"""Models with angles: whole turns that are added to single values change no result, from training to forecasts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def oscillators(tasks: int, entities: int = 4, frames: int = 30, seed: int = 0) 
 
 
 def turned(data: Trajectories, seed: int = 1) -> Trajectories:
-    """Adds some whole turns to every cell."""
+    """Adds a random number of whole turns to every value."""
     turns = np.random.default_rng(seed).integers(-3, 4, size=data.shape[:3])
     return replace(data, x=data.x + turns[..., None] * data.periods)
 
@@ -55,7 +55,7 @@ def trained(few):
     return RelationalInference(**SHORT, forecast=0.3, horizon=3).fit(few)
 
 
-def test_whole_turns_change_nothing(few, trained):
+def test_whole_turns_change_no_result(few, trained):
     other = RelationalInference(**SHORT, forecast=0.3, horizon=3).fit(turned(few))
     one, two = trained.infer(few), other.infer(turned(few, seed=2))
     np.testing.assert_allclose(one.probability, two.probability, atol=1e-4)
@@ -81,7 +81,7 @@ def test_unobserved_angles_are_not_read(few, trained):
     np.testing.assert_array_equal(trained.predict(hidden, 3), trained.predict(few, 3))
 
 
-def test_forecasts_come_back_in_the_unit_and_range_of_training(few):
+def test_forecasts_have_the_unit_and_the_range_of_training(few):
     degrees = replace(few, x=np.degrees(few.x) % 360, angles=("phase:deg",), units=("deg", ""))
     model = RelationalInference(**SHORT).fit(degrees)
     future = model.forecast(degrees, 25, 18)
@@ -93,13 +93,13 @@ def test_forecasts_come_back_in_the_unit_and_range_of_training(few):
     assert (future.x[..., 0][there] <= future.high[..., 0][there]).all()
 
 
-def test_errors_go_the_shorter_way():
+def test_errors_of_angles_are_at_most_half_a_turn():
     truth, path = np.full((1, 1, 1, 2), 179.0), np.full((1, 1, 1, 2), -179.0)
     found = forecast_error(truth, path, np.ones(2), periods=np.array([360.0, 0.0]))
     assert found.tolist() == [(2.0**2 + 358.0**2) / 2]
 
 
-def test_files_runs_and_the_command_line_keep_them(few, trained, command, tmp_path, monkeypatch):
+def test_files_runs_and_the_command_line_keep_angles(few, trained, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save(few, "own.npz")
     assert load("own.npz").angles == ("phase",)
@@ -123,7 +123,7 @@ def test_files_runs_and_the_command_line_keep_them(few, trained, command, tmp_pa
 
 @pytest.mark.parametrize("settings", [{"mirror": True}, {"search": "paper", "proposal": "learned"}])
 def test_settings_without_support_for_angles_are_refused(few, settings):
-    with pytest.raises(InputError, match="it does not know angles"):
+    with pytest.raises(InputError, match="it does not work with angles"):
         RelationalInference(**SHORT, **settings).fit(replace(few, mask=None))
 
 

@@ -1,4 +1,4 @@
-"""The numbers of `evaluate`, computed a second time from the model and the tasks."""
+"""The numbers of `evaluate` equal numbers that are computed here from the model and the tasks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def published(scaling: Scaling) -> np.ndarray:
 
 
 def test_forecast_errors(model, new):
-    """Users reported a forecast that read the truth again in each frame; here it reads the 20 context frames only."""
+    """Users reported forecasts that read the true frame before each one; here they read only the 20 context frames."""
     numbers = evaluate(model, new).numbers
     assert (numbers["context_frames"], numbers["forecast_context_frames"]) == (20, 20)
     future = predict(model, new, 20, context=20)
@@ -54,7 +54,7 @@ def test_forecast_errors(model, new):
         assert numbers["baselines"]["static"][f"mse_{horizon}"] == pytest.approx(still)
 
 
-def test_edge_numbers(model, new):
+def test_edge_accuracies_are_computed_right(model, new):
     numbers = evaluate(model, new).numbers
     found, pairs = model.infer(new, 20).edges, ~np.eye(3, dtype=bool)
     right = (found == new.edges)[:, pairs].mean()
@@ -63,7 +63,7 @@ def test_edge_numbers(model, new):
     assert numbers["tasks"] == 9
     assert set(numbers["baselines"]) == {"static", "constant_velocity", *SCORES}
     truth = (new.edges + new.edges.swapaxes(1, 2) > 0).astype(int)
-    assert (truth == new.edges).all()  # springs pull both ways
+    assert (truth == new.edges).all()  # springs act in both directions
     either = model.infer(new, 20).probability[..., 1]
     found = auroc(truth, either + either.swapaxes(1, 2))
     assert numbers["auroc_undirected"] == pytest.approx(found if right >= 0.5 else 1 - found)
@@ -77,7 +77,7 @@ def test_relabelling_the_truth_changes_no_accuracy(model, new):
     assert relabelled["relabelling"] == numbers["relabelling"][::-1]
 
 
-def test_the_last_frames_are_hidden_where_no_others_are_left(model, new):
+def test_if_the_context_has_all_frames_the_last_ones_are_held_out(model, new):
     """If the context has all frames, structures for a forecast are inferred without the frames to forecast."""
     part = new.frames(0, 30)
     numbers = evaluate(model, part, context=30).numbers
@@ -107,7 +107,7 @@ def test_unobserved_future_frames_are_left_out(model, new):
         assert numbers[f"mse_{horizon}"] == pytest.approx(np.square(future[:, horizon - 1][seen]).mean())
 
 
-def test_infinite_values_are_refused_where_they_would_be_measured(model, new):
+def test_infinite_values_in_forecast_frames_are_refused(model, new):
     x = new.x.copy()
     x[2, 25, 1, 0] = np.inf
     with pytest.raises(InputError, match="inf at task 2, frame 25, entity 1, feature x"):
@@ -116,7 +116,7 @@ def test_infinite_values_are_refused_where_they_would_be_measured(model, new):
 
 
 def test_the_one_step_column_starts_from_the_true_frame_before(model, new):
-    """Users reported forecasts that read the truth again in each frame; only the one-step column may do so."""
+    """Users reported forecasts that read the true frame before each one; only the one-step column may do so."""
     numbers = evaluate(model, new).numbers
     assert numbers["one_step_mse_1"] == numbers["mse_1"]
     past = model.infer(new, 20)
@@ -151,7 +151,7 @@ def test_the_protocol_of_modular_meta_learning(model, new):
     assert numbers["baselines"]["static"]["mse_10"] == pytest.approx(np.square(still * published(model.scaling)).mean())
 
 
-def test_a_context_that_is_too_short_for_the_protocol(model, new):
+def test_a_context_that_is_too_short_for_the_protocol_is_refused(model, new):
     with pytest.raises(InputError, match="alet needs a context of 11 frames, not 10"):
         evaluate(model, new, 10, protocol="alet")
 

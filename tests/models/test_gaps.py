@@ -36,7 +36,7 @@ def trained():
     return train(CONFIG, with_gaps(0.0))[0]
 
 
-def test_unobserved_values_change_nothing(trained):
+def test_unobserved_values_change_no_result(trained):
     other = train(CONFIG, with_gaps(1e9))[0]
     one, two = trained.infer(with_gaps(np.nan), CONTEXT), other.infer(with_gaps(7.0), CONTEXT)
     np.testing.assert_array_equal(one.probability, two.probability)

@@ -36,14 +36,14 @@ def test_a_run_is_loaded_with_its_lags(tasks, model, tmp_path):
     np.testing.assert_array_equal(predict(loaded, tasks, 4, 8), predict(model.model_, tasks, 4, 8))
 
 
-def test_forecasts_read_the_context_alone(tasks, model):
+def test_forecasts_read_only_the_context(tasks, model):
     other = replace(tasks, x=np.where(np.arange(15)[:, None, None] < 8, tasks.x, np.nan))
     np.testing.assert_array_equal(predict(model.model_, other, 5, 8), predict(model.model_, tasks, 5, 8))
     assert predict(model.model_, tasks, 5, 8).shape == (12, 5, 3, 3)
 
 
 def test_a_forecast_does_not_jump_at_the_end_of_the_context(tasks, model):
-    """A forecast of one step is the last frame plus a change, which the modules compute from frame and history."""
+    """A forecast of one step is the last frame plus a change, computed from this frame and its history."""
     moved = np.abs(predict(model.model_, tasks, 1, 8)[:, 0] - tasks.x[:, 7]).max()
     assert moved <= 3 * np.abs(np.diff(tasks.x, axis=1)).max()
 
@@ -57,7 +57,7 @@ def test_a_context_must_hold_the_history_and_a_step(tasks, model, context):
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         ({"lags": -1}, "setting lags: -1 cannot be used"),
         ({"lags": 14}, "14 lags need 16 frames, the data has 15"),
@@ -66,6 +66,6 @@ def test_a_context_must_hold_the_history_and_a_step(tasks, model, context):
         ({"lags": 1, "lagged": (1,)}, "give a list of names"),
     ],
 )
-def test_lags_that_cannot_be_used_are_refused(tasks, settings, says):
-    with pytest.raises(InputError, match=says):
+def test_lags_that_cannot_be_used_are_refused(tasks, settings, message):
+    with pytest.raises(InputError, match=message):
         RelationalInference(epochs=1, **settings).fit(tasks)

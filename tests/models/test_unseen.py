@@ -1,4 +1,4 @@
-"""`unseen`: what it writes, which entity it hides, what it refuses."""
+"""`unseen`: its files, the entity that it hides for a test, and refusals."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def few(monkeypatch):
     monkeypatch.setattr("bouncegrad.models.unseen.EFFORT", few)
 
 
-def test_the_command_writes_what_it_says(tasks, run, tmp_path, capsys, few):
+def test_the_command_writes_the_files_that_it_names(tasks, run, tmp_path, capsys, few):
     save(tasks.select(range(2)), tmp_path / "new.npz")
     words = ["unseen", str(run.folder), str(tmp_path / "new.npz"), "--out", str(tmp_path / "u"), "--hide", "1"]
     assert main([*words, "--json"]) == 0
@@ -83,7 +83,7 @@ def test_a_hidden_entity_becomes_the_last(tasks):
         hide(tasks, "ball")
 
 
-def test_the_truth_itself_has_no_error(tasks):
+def test_the_true_tracks_have_no_error(tasks):
     _, whole = hide(tasks, "0")
     probability = np.eye(2)[whole.edges] * (1 - np.eye(4))[..., None]
     result = Result.from_probability(probability, np.zeros(16), 32, entities=whole.entities, tasks=whole.tasks)
@@ -97,12 +97,12 @@ def test_the_truth_itself_has_no_error(tasks):
     assert [row["interacts_with"] for row in numbers["by_degree"]] == sorted(set(degree.tolist()))
 
 
-def test_names_do_not_clash(tasks):
+def test_names_of_unseen_entities_are_new(tasks):
     assert unseen_names(tasks, 2) == ("unseen 1", "unseen 2")
     assert unseen_names(replace(tasks, entities=("unseen", "b", "c", "d")), 1) == ("unseen'",)
 
 
-def test_what_cannot_be_found_is_refused(tasks):
+def test_impossible_searches_are_refused(tasks):
     lagged = RelationalInference(epochs=1, threads=1, lags=1).fit(tasks).model_
     with pytest.raises(InputError, match="a model with --lags or --candidates"):
         unseen(lagged, tasks)

@@ -1,4 +1,4 @@
-"""One graph for each window: from the command line and from Python, in training and in inference."""
+"""Windows: each window has its own graph, from the command line and from Python, in training and in inference."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_the_temperature_of_every_row_is_that_of_the_schedule(springs4):
 
 
 def test_a_result_has_a_type_and_a_score_for_each_type(model4, springs4):
-    """Users reported that they could not tell sampled edges from edge probabilities."""
+    """Users reported that they could not distinguish sampled edges from edge probabilities."""
     result = model4.infer(springs4.select([0]))
     scores = result.probability[0][~np.eye(4, dtype=bool)]
     assert ((scores >= 0) & (scores <= 1)).all()

@@ -13,7 +13,7 @@ from bouncegrad.results.result import Result
 
 
 def test_the_type_is_the_arg_max_and_probabilities_sum_to_one(result: Result) -> None:
-    """Users reported that they could not tell sampled edges from edge probabilities."""
+    """Users reported that they could not distinguish sampled edges from edge probabilities."""
     off = ~np.eye(4, dtype=bool)
     np.testing.assert_array_equal(result.edges, result.probability.argmax(-1) * off)
     np.testing.assert_allclose(result.probability.sum(-1)[:, off], 1.0, atol=1e-12)

@@ -1,4 +1,4 @@
-"""Settings: how values that are not given are chosen, and that files keep all settings."""
+"""Settings: how missing values are chosen, and that files keep all settings."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ SHAPE = (1000, 49, 5, 4)
         ({}, {"epochs": None, "minutes": 5.0}),
     ],
 )
-def test_what_is_chosen(given, chosen):
+def test_values_that_are_chosen_from_the_data(given, chosen):
     resolved = resolve(Config(**given), SHAPE)
     assert {name: getattr(resolved, name) for name in chosen} == chosen
     assert resolve(resolved, SHAPE) == resolved
 
 
-def test_few_frames_limit_what_is_chosen_but_not_what_is_asked_for():
+def test_few_frames_limit_chosen_values_and_refuse_given_ones():
     assert resolve(Config(search="paper"), (3, 4, 5, 4)).steps == 3
     assert resolve(Config(), (3, 4, 5, 4)).segments == 3
     with pytest.raises(InputError, match="4 steps need 5 frames, the data has 4"):
@@ -79,11 +79,11 @@ def test_settings_survive_a_file(given):
         (1, tuple[int, ...], False),
     ],
 )
-def test_kinds(value, hint, fit):
+def test_whether_a_value_fits_its_type(value, hint, fit):
     assert fits(value, hint) is fit
 
 
-def test_kinds_in_words():
+def test_kinds_of_values_in_words():
     assert in_words(int | None) == "a whole number"
     assert in_words(Literal["silu", "relu"]) == "silu or relu"
     assert in_words(tuple[int, ...]) == "a list of whole numbers"

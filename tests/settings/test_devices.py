@@ -54,26 +54,26 @@ def springs():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics card")
-def test_a_card_that_is_not_there_is_refused(springs):
+def test_a_missing_graphics_card_is_refused(springs):
     with pytest.raises(InputError, match="PyTorch sees no graphics card; give cpu or auto"):
         RelationalInference(device="cuda", epochs=1).fit(springs)
 
 
-def test_names():
+def test_names_of_devices():
     assert device_named("cpu").type == "cpu"
     assert device_named("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(InputError, match="'gpu' is not known; choose auto, cpu, cuda"):
         device_named("gpu")
 
 
-def test_afterwards_tensors_are_made_where_they_were_before():
+def test_the_default_device_is_restored_afterwards():
     with computing("auto", 1):
         pass
     assert torch.zeros(1).device.type == "cpu"
 
 
 @cuda
-def test_losses_of_all_fillings_and_of_one_are_those_of_the_cpu(springs):
+def test_losses_equal_those_of_the_cpu(springs):
     found = []
     for device in ("cpu", "cuda"):
         config, scaling = resolve(Config(device=device), springs.shape), Scaling.fit(springs)
@@ -94,7 +94,7 @@ def test_losses_of_all_fillings_and_of_one_are_those_of_the_cpu(springs):
 
 @cuda
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_every_kind_of_run_trains_stops_and_goes_on(springs, settings, tmp_path: Path):
+def test_every_kind_of_run_trains_stops_and_resumes(springs, settings, tmp_path: Path):
     config = Config(**({"epochs": 4, "batch": 8, "device": "cuda"} | settings))
     model, _, _ = train(
         config, springs, Run(tmp_path / "run"), environment=Environment(stop=stopping_after(2)), new=springs

@@ -1,4 +1,4 @@
-"""The published search against values that are computed by hand: its moves, its acceptance rule, its temperature.
+"""The published search: its moves, acceptance and temperature equal values that are computed by hand.
 
 The tests use 128 simulated tasks, the settings of the preset and known random numbers. Modules are small, which does
 not matter here.
@@ -37,7 +37,7 @@ def config_of(name: str) -> Config:
 
 
 class Visit(NamedTuple):
-    """One move, and the temperature and the random numbers that decided it."""
+    """One move, with its temperature and the random numbers of its acceptance rule."""
 
     epoch: int
     batch: Batch
@@ -59,7 +59,7 @@ def visits(request) -> list[Visit]:
     proposal = loop.proposal
 
     class Watched:
-        """The proposal of the preset; the next numbers of the generator are those of the acceptance rule."""
+        """The proposal of the preset; it records the state of the generator before the acceptance rule draws."""
 
         def __call__(self, batch, z, generator):
             proposed = proposal(batch, z, generator)
@@ -80,7 +80,7 @@ def visits(request) -> list[Visit]:
     return seen
 
 
-def test_the_configuration_is_the_published_one() -> None:
+def test_the_settings_are_the_published_ones() -> None:
     springs, charged = (config_of(name) for name in SYSTEMS)
     assert (springs.learning_rate, charged.learning_rate) == (1e-2, 1e-4)
     assert replace(springs, learning_rate=None, temperature=1.0) == replace(
@@ -96,7 +96,7 @@ def test_the_configuration_is_the_published_one() -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_first_temperature_is_the_published_one_in_our_units(name: str) -> None:
-    """A factor turns squared errors of states with unit spread into those of the published scaling."""
+    """A factor converts squared errors of states with unit spread into those of the published scaling."""
     scaling = Scaling.fit(simulate(SYSTEMS[name], 2000, entities=5, frames=49, seed=0))
     smaller = ((scaling.published() * np.array(scaling.scale)) ** 2).mean()
     assert config_of(name).temperature * smaller == pytest.approx(math.exp(-9.8), rel=0.1)
@@ -120,7 +120,7 @@ def test_a_move_changes_edges_into_one_entity_only(visits) -> None:
     assert entities == {0, 1, 2, 3, 4}
 
 
-def test_acceptance_is_by_the_rule(visits) -> None:
+def test_acceptance_follows_the_metropolis_rule(visits) -> None:
     accepted_worse = 0
     for visit in visits:
         before, proposed = (x.double().numpy() for x in (visit.move.loss_before, visit.move.loss_proposed))
@@ -160,7 +160,7 @@ class Losses:
         return self.both[z[:, 0], torch.arange(len(z))]
 
 
-def test_acceptance_in_numbers() -> None:
+def test_acceptance_equals_values_computed_by_hand() -> None:
     """The generator of seed 0 gives 0.4963, 0.7682, 0.0885, 0.1320, 0.3074, 0.6341; T = 0.5.
 
     rise 0.3: exp(-0.6) = 0.549 > 0.496, accepted;  rise 0.2: exp(-0.4) = 0.670 < 0.768, refused;  rise 1.2:
@@ -176,7 +176,7 @@ def test_acceptance_in_numbers() -> None:
     assert move.z[:, 0].tolist() == [1, 0, 1, 0, 1, 1]
 
 
-def test_the_temperature_in_numbers() -> None:
+def test_the_temperature_equals_values_computed_by_hand() -> None:
     """Of four worse proposals 2, 1, 1, 0 are accepted in four passes: 50 % > 36.8 %, 25 % < 36.6 %, ... After
     500 passes the wanted rate is 1.6 %, and 25 % is too high."""
     annealer, found = Tracked(math.exp(-9.8)), []
@@ -189,7 +189,7 @@ def test_the_temperature_in_numbers() -> None:
     assert found == pytest.approx([first * 1.1**power for power in (0, -1, 0, 1, 2, 1)])
 
 
-def test_the_encoder_learns_and_proposes_with_a_hundredth_left_for_every_type() -> None:
+def test_the_encoder_learns_and_every_type_keeps_a_probability_of_1_percent() -> None:
     data = simulate("charged", 8, entities=5, frames=21, seed=0)
     loop, _ = build(
         resolve(config_of("charged5-paper"), data.shape), data, Scaling.fit(data), edge_index(data.shape[2])

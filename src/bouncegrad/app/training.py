@@ -110,8 +110,8 @@ def print_summary(rows: Sequence[Row], skipped: int, print_line: Callable[[str],
     if right_of_new is not None:
         accuracy += f", {right_of_new:.4f} on new ones"
     print_line(f"{last['epoch']} epochs in {last['seconds']:.0f} s, loss {last['loss']:.4f}, edge accuracy {accuracy}")
-    if last["labels"]:
-        print_line(f"type labels: {last['labels']}")
+    if labels := last.get("labels", last.get("names")):  # rows of older runs say names
+        print_line(f"type labels: {labels}")
 
 
 def train_with_bar(

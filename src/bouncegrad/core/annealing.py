@@ -1,10 +1,10 @@
 """Annealers: they set the temperature at which structures are accepted or drawn.
 
-geometric   T = ∞ while cooled < hot, then start (end / start)^((cooled - hot) / (1 - hot)), finally end
-tracked     once a pass, T is divided or multiplied by 1.1, so that worse moves are accepted at the rate
-            exp(-1 - 5 pass / 800)
-residual    T = 2 mean square / (numbers (1 - ρ²)) of the residuals of the previous pass, see `residual.py`
-fixed       T is constant
+    geometric   T = ∞ while cooled < hot, then start (end / start)^((cooled - hot) / (1 - hot)), finally end
+    tracked     once a pass, T is divided or multiplied by 1.1, so that worse moves are accepted at the rate
+                exp(-1 - 5 pass / 800)
+    residual    T = 2 mean square / (numbers (1 - ρ²)) of the residuals of the previous pass, see `residual.py`
+    fixed       T is constant
 
 No temperature falls below its floor.
 """

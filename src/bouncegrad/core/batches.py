@@ -56,6 +56,11 @@ class Batch(NamedTuple):
         """Returns the rows of this process, out of numbers drawn for all tasks of the batch."""
         return drawn if self.share is None else drawn[self.share.rows]
 
+    def part(self, rows: Int[Tensor, " rows"]) -> Batch:
+        """Some tasks of this batch."""
+        tracks, segments = self.tracks[rows], self.segments[rows]
+        return self._replace(tasks=self.tasks[rows], tracks=tracks, segments=segments)
+
     @property
     def steps(self) -> int:
         """The number of steps of all segments of one task."""

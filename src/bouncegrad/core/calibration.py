@@ -1,11 +1,12 @@
-"""Calibration: the temperature at which edge probabilities forecast best, found without labels.
+"""Calibration: finds the temperature at which edge probabilities predict held-out frames best, without true edges.
 
     τ = argmax Σ_tasks Σ_targets Σ_{t in the second half} max(log Σ_f p_τ(f) l_t(f) / mean_f l_t(f), -3)
     l_t(f) = exp(-loss_t[f]),  p_τ(f) ∝ exp(-Σ_{t in the first half} loss_t[f] / τ)
 
-Errors of a model last for many frames, but the likelihood counts every frame as new evidence. So probabilities at τ = 1
-are too close to 0 and 1. Overconfident posteriors predict held-out frames badly, which tells τ. One frame counts at
-most 3 nats against a posterior; otherwise a few close encounters, which no model predicts, would decide.
+Errors of a model are similar for many frames, but the likelihood counts every frame as new evidence. So probabilities
+at τ = 1 are too close to 0 and 1. Overconfident posteriors predict held-out frames badly, so the best τ can be found.
+One frame counts at most 3 nats against a posterior. Otherwise a few close encounters, which no model predicts, would
+determine τ.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ WORST = -3.0  # nats
 
 @dataclass(frozen=True)
 class CalibrationEffort:
-    """How much is read to calibrate.
+    """How much data the calibration reads.
 
     Args:
-        held_out: frames of the second half that judge.
-        shortest: frames below which a track is not halved.
-        rows: losses that are evaluated at most, over all tasks; they bound the time.
-        tasks: that are read at most.
-        tasks_at_once: that fit into memory together.
+        held_out: frames of the second half that are predicted.
+        shortest: tracks with fewer frames are not halved.
+        rows: losses that are evaluated over all tasks, at most; this limits the time.
+        tasks: tasks that are read, at most.
+        tasks_at_once: tasks that fit into memory together.
         limits: how many fillings are enumerated.
     """
 
@@ -55,12 +56,12 @@ def calibrated_temperature(
     generator: torch.Generator,
     effort: CalibrationEffort = CalibrationEffort(),
 ) -> float:
-    """τ of these modules, from 1 to 64; 1 if tracks have less than 8 frames and cannot be halved.
+    """Returns τ of these modules, from 1 to 64; it is 1 if tracks have fewer than 8 frames and cannot be halved.
 
     Args:
         composition: trained modules.
-        tracks: scaled states of tasks, of which some are read.
-        z: their structures; only edges outside a block are read, if not all fillings can be enumerated.
+        tracks: scaled states of tasks; some of the tasks are read.
+        z: their structures; they are read only if not all fillings can be enumerated, for the edges outside a block.
         generator: draws the blocks.
         effort: how much is read.
     """

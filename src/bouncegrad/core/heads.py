@@ -41,5 +41,5 @@ def bounded(raw: Tensor, low: float, high: float) -> Tensor:
 
 
 def widened(log_variance: Tensor, slack: float) -> Tensor:
-    """Returns the log-variance after `slack`² is added to the variance."""
+    """Returns the log-variance after the square of `slack` is added to the variance."""
     return torch.logaddexp(log_variance, log_variance.new_tensor(2 * math.log(slack))) if slack else log_variance

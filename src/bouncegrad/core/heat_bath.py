@@ -128,7 +128,7 @@ class HeatBath:
     def losses(
         self, composition: Enumerable, batch: Batch, z: Int[Tensor, "B S"], columns: Int[Tensor, "G block"]
     ) -> Float[Tensor, "B G fillings"]:
-        """Returns the loss of every filling of these columns, other slots as in `z`, with evidence of earlier visits."""
+        """Returns the loss of every filling of these columns, others as in `z`; it includes earlier evidence."""
         groups, choices = composition.groups, composition.choices
         if not self.enumerates(composition):
             return composition.conditional_losses(batch, z, columns)

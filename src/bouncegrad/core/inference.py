@@ -1,18 +1,18 @@
-"""Inference: the loop at test time, with no optimizer. Modules stay, structures of new tasks are found.
+"""Inference: the loop at test time, without an optimizer. It finds structures of new tasks; the modules do not change.
 
-Where every filling of an entity's incoming edges can be enumerated one pass gives the exact conditional probabilities
+If all fillings of an entity's incoming edges can be enumerated, one pass gives the exact conditional probabilities
 
-    p(edges into i | tracks) ∝ exp(-Σ_t loss_i(x_t -> x_{t+1}; edges into i) / τ),
+    p(edges into i | tracks) ∝ exp(-Σ_t loss_i(x_t -> x_{t+1}; edges into i) / τ).
 
-otherwise random blocks are annealed to temperature τ and their conditionals averaged over the last sweeps. τ says how
-much the evidence of a frame is worth; it is found in training, see `calibration.py`.
+Otherwise random blocks of edges are drawn while the temperature falls to τ, and their conditional probabilities are
+averaged over the last sweeps. The calibrated temperature τ weakens the evidence of each frame; it is found in training,
+see `calibration.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -21,61 +21,18 @@ from torch import Tensor
 from bouncegrad.core.annealing import Fixed, Geometric
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
+from bouncegrad.core.couplings import Independent
 from bouncegrad.core.heat_bath import Enumeration, HeatBath
+from bouncegrad.core.inferred import Inference, InferenceEffort, Interrupted
+from bouncegrad.core.joint_inference import LinearizedGraph, infer_jointly
 from bouncegrad.core.priors import Prior, of_tasks
 from bouncegrad.core.proposals import Uniform
-from bouncegrad.core.seams import Annealer, Clock, Coupling, Move, Relational
+from bouncegrad.core.seams import Annealer, Clock, Coupling, Linearized, Move, Relational
 from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import random_structure
 
-
-@dataclass(frozen=True)
-class InferenceEffort:
-    """How much work inference does.
-
-    Args:
-        cooling_sweeps: of random blocks, while the temperature falls.
-        averaged_sweeps: after them, whose conditional probabilities are averaged.
-        start: the first temperature.
-        enumerated: fillings of the edges into one entity up to which all are enumerated, 16 entities with two types.
-            Blocks get stuck where messages resemble each other, so enumerating is worth some seconds.
-        largest, smallest: fillings of one block.
-        work: fillings times numbers of one sweep over the tasks that share a graph, beyond which blocks are smaller.
-        tasks_at_once, numbers_at_once: tasks, and entries of their tables of fillings, that fit into memory together.
-    """
-
-    cooling_sweeps: int = 40
-    averaged_sweeps: int = 20
-    start: float = 100.0
-    enumerated: int = 2**15
-    largest: int = 1024
-    smallest: int = 64
-    work: int = 2**19
-    tasks_at_once: int = 64
-    numbers_at_once: int = 2**20
-
-    @property
-    def sweeps(self) -> int:
-        """Of random blocks, in all."""
-        return self.cooling_sweeps + self.averaged_sweeps
-
-
 EFFORT = InferenceEffort()
-
-
-class Inference(NamedTuple):
-    """Structures of new tasks.
-
-    `z` is the arg-max of `probability`; `loss` is the mean loss per observed number under `z`, as in training.
-    """
-
-    z: Int[Tensor, "M E"]
-    probability: Float[Tensor, "M E K"]
-    loss: Float[Tensor, " M"]
-
-
-class Interrupted(Exception):
-    """Inference was stopped before it had an answer."""
+WIDTH = 512  # numbers of one edge that joint draws keep: projected messages of all frames, in units of those of a table
 
 
 def infer(
@@ -88,22 +45,22 @@ def infer(
     stop: Callable[[], bool] = lambda: False,
     effort: InferenceEffort | None = None,
 ) -> Inference:
-    """Structures and edge probabilities of new tasks from C frames each.
+    """Returns structures and edge probabilities of new tasks, from C frames each.
 
-    Every task gets the same random numbers, so the answer for a task does not depend on the other tasks.
+    Every task gets the same random numbers, so the result for a task does not depend on the other tasks.
 
     Args:
         composition: trained modules, on any number of entities.
         tracks: scaled states, all finite; every frame counts as evidence.
-        seed: of random blocks; the exact conditional needs no random numbers.
-        coupling, prior: what is stated beforehand, see `HeatBath`.
+        seed: seed of the random blocks; the exact conditional probabilities need no random numbers.
+        coupling, prior: restrictions and knowledge about edges, see `HeatBath`.
         shared: the group of each task, 0, 1, ...; tasks of a group have the same graph, see `shared_graph.py`; None:
             every task has its own graph.
-        stop: asked before every sweep over some tasks.
+        stop: called before every sweep; if it returns true, inference stops.
         effort: how much work is done; None: `EFFORT`.
 
     Raises:
-        Interrupted: `stop` was true.
+        Interrupted: `stop` returned true.
     """
     if composition.entities != tracks.shape[2]:
         composition = composition.on(tracks.shape[2])
@@ -118,12 +75,23 @@ def infer(
 def portions(
     composition: Relational, tasks: int, together: bool = False, effort: InferenceEffort | None = None
 ) -> list[slice]:
-    """The tasks that are inferred at once: as many as fit into memory, or all if they share graphs."""
+    """Returns slices of tasks that are inferred together: as many as fit into memory, or all if they share graphs."""
     effort = effort or EFFORT
-    count = min(composition.choices ** composition.groups.shape[1], effort.enumerated)
+    fillings = composition.choices ** composition.groups.shape[1]
+    joint = fillings > effort.enumerated and isinstance(composition, Linearized)
+    count = WIDTH * composition.choices * composition.groups.shape[1] if joint else min(fillings, effort.enumerated)
     at_once = min(max(1, effort.numbers_at_once // (count * composition.entities)), effort.tasks_at_once)
     at_once = max(1, tasks) if together else at_once
     return [slice(at, min(at + at_once, tasks)) for at in range(0, tasks, at_once)]
+
+
+def draws_jointly(
+    composition: Relational, coupling: Coupling | None, shared: Int[Tensor, " B"] | None, effort: InferenceEffort
+) -> bool:
+    """Whether fillings are too many to enumerate, and joint draws can find structures."""
+    many = composition.choices ** composition.groups.shape[1] > effort.enumerated
+    free = shared is None and (coupling is None or isinstance(coupling, Independent))
+    return many and free and isinstance(composition, Linearized)
 
 
 def _infer(
@@ -137,11 +105,13 @@ def _infer(
     effort: InferenceEffort,
 ) -> Inference:
     tasks = len(tracks)
+    if draws_jointly(composition, coupling, shared, effort):
+        return infer_jointly(cast(LinearizedGraph, composition), tracks, seed, prior, stop, effort)
     generator = torch.Generator(tracks.device).manual_seed(seed)
     pooled = 1 if shared is None else int(torch.bincount(shared).max())
     per_filling = pooled * tracks.shape[1] * composition.entities
     block = min(effort.largest, max(effort.smallest, effort.work // per_filling))
-    # All fillings at once cost no more than the sweeps over blocks.
+    # Within this limit, enumerating all fillings costs no more than the sweeps over blocks.
     limits = Enumeration(min(effort.enumerated, effort.sweeps * block), block)
     search = (
         HeatBath(tasks, 0.0, limits, 1, coupling, prior)

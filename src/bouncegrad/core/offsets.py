@@ -1,10 +1,10 @@
-"""Message offsets: a constant that every message carries is moved into the node module.
+"""Message offsets: a constant part of all messages is moved into the node module.
 
     Σ_s (m_s + c) W = Σ_s m_s W + (N - 1) c W
 
 With N entities both sides give the same changes. With another number of entities they do not, and only messages
-without the constant c keep their meaning. The constant that is removed is a weighted mean message; types whose messages
-hardly vary have the largest weights. So a type that means "no interaction" sends nothing afterwards.
+without the constant c keep their meaning. The constant c is a weighted mean over the messages of all types; types with
+nearly constant messages have the largest weights. So a type that means "no interaction" sends nothing afterwards.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from torch import Tensor
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.seams import Composition
 
-TASKS, FRAMES = 100, 16
-SILENT = 0.01
+TASKS, FRAMES = 100, 16  # read at most; more hardly change a mean
+SILENT = 0.01  # a type is silent if its messages vary less than this share of those that vary most
 
 
 @torch.no_grad()
 def move_offsets(composition: Composition, tracks: Float[Tensor, "M T N D"]) -> None:
-    """Moves the constant; with the number of entities of `tracks`, and all ordered pairs, predictions stay the same.
+    """Moves the constant; predictions with all ordered pairs and as many entities as `tracks` has stay the same.
 
-    Compositions other than a graph have no such constant and stay as they are.
+    Compositions other than a graph have no such constant and do not change.
 
     Args:
-        composition: its edge modules' last biases and its node module's first bias are changed.
+        composition: the last biases of its edge modules and the first bias of its node module are changed.
         tracks: scaled states of training.
     """
     if not isinstance(composition, GraphComposition):
@@ -46,7 +46,7 @@ def move_offsets(composition: Composition, tracks: Float[Tensor, "M T N D"]) -> 
 def message_sizes(
     composition: GraphComposition, tracks: Float[Tensor, "M T N D"]
 ) -> tuple[Float[Tensor, "K width"], Float[Tensor, " K"]]:
-    """Mean message of each type, and how much messages vary about it, as the node module sees them."""
+    """Returns the mean message of each type, and the variance of its messages after the node module's first layer."""
     states = composition.with_history(tracks[:TASKS])
     frames = torch.linspace(0, states.shape[1] - 1, FRAMES, device=states.device).long().unique()
     message = composition.all_messages(states[:, frames])
@@ -60,7 +60,10 @@ def message_sizes(
 
 @torch.no_grad()
 def silent_type(composition: GraphComposition, tracks: Float[Tensor, "M T N D"]) -> int | None:
-    """The type that means "no interaction": the pinned one, or one whose messages hardly vary; None: all vary."""
+    """Returns the type that means "no interaction": the pinned type, or one with nearly constant messages.
+
+    Returns None if the messages of all types vary.
+    """
     if composition.pinned:
         return 0
     size = message_sizes(composition, tracks)[1]

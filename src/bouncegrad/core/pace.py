@@ -4,7 +4,7 @@
     by steps    progress <- progress + (1 - progress) · steps of this pass / steps left
     by time     progress <- progress + (1 - progress) · mean time of a pass / time left
 
-The mean is taken over the last passes, so that a short delay of the machine hardly changes it.
+The mean is taken over the last passes, so that the time of one slow pass is distributed over many passes.
 """
 
 from __future__ import annotations

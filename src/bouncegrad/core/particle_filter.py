@@ -1,12 +1,12 @@
-"""Where unseen entities may have been, frame by frame: a particle filter under the learned law.
+"""A particle filter with the learned law: it finds possible states of unseen entities, frame by frame.
 
-    for every particle: a state h of the unseen and edges into them; for every frame
+    each particle has a state h of the unseen entities, and edges into them; for every frame
         weight  <-  Π_targets Σ_fillings p(filling | frames so far) p(change of the target | filling, h)
-        particles are drawn anew in proportion to their weights
-        h       ~   the law's change under the particle's edges
+        particles are drawn again, in proportion to their weights
+        h       ~   the law's change with the edges of the particle
 
-Edges into visible entities are summed over, not drawn: a particle keeps how probable every filling is, and so stands
-for all structures at once. Fillings that no particle holds probable are left out from then on.
+Edges into visible entities are not drawn. Instead a particle holds the probability of every filling of these edges, so
+it represents all structures at once. Fillings that are improbable for all particles are left out in later frames.
 
 Source: Gordon, Salmond and Smith 1993 (the filter); Doucet, de Freitas, Murphy and Russell 2000 (what is summed over).
 """
@@ -24,20 +24,21 @@ from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.inference import infer
 from bouncegrad.core.structures import fillings, outer_sum
 
-IMPOSSIBLE = -1e30  # log-weight of a particle that has left all bounds
+IMPOSSIBLE = -1e30  # log-weight of a particle with a state that is not finite any more
 
 
 @dataclass(frozen=True)
 class Particles:
-    """How many particles a filter has, and what it keeps of them.
+    """How many particles and fillings a filter has.
 
     Args:
         count: particles of one task.
-        first: particles in the first frame; halved in every frame until `count` are left, because the first frames say
-            little of velocities.
-        fillings: of the edges among visible entities into one visible entity; beyond, fillings are sampled.
-        improbable: a filling with a smaller share, over all particles, is left out from then on.
-        numbers: of all tables together; with many entities there are fewer particles.
+        first: particles in the first frame. Their number is halved in every frame down to `count`, because the first
+            frames determine velocities badly.
+        fillings: the edges from visible entities into one visible entity have at most so many fillings; if more are
+            possible, they are sampled.
+        improbable: a filling with a smaller mean probability over all particles is left out in later frames.
+        numbers: numbers in all tables together, at most; if there are many entities, there are fewer particles.
         rows_at_once: rows that stay in the cache of a processor.
     """
 
@@ -50,13 +51,13 @@ class Particles:
 
 
 class ParticleFilter:
-    """Particles of one task; they move on with every `step`.
+    """Particles of one task; every `step` moves them one frame on.
 
     Args:
-        composition: trained modules on all N = V + H entities, without lags; its slack is that of the law.
+        composition: trained modules on all N = V + H entities, without lags; its slack widens the variances.
         visible: scaled states of the V entities that were recorded.
-        generator: of first states and all draws.
-        settings: how many particles there are.
+        generator: draws the first states and everything else.
+        settings: how many particles and fillings there are.
     """
 
     def __init__(
@@ -76,22 +77,25 @@ class ParticleFilter:
         self.change = (visible[1:] - visible[:-1]) / composition.change
         known, unknown = self._visible_fillings(), k**self.unseen
         self.sums, self.known = self._sums(known), known
-        # A filling holds the edges from the visible, then those from the unseen.
+        # A filling holds the edges from visible entities, then those from unseen ones.
         self.of_visible = torch.arange(known.shape[1], device=device).repeat_interleave(unknown)
         self.of_unseen = torch.arange(unknown, device=device).repeat(known.shape[1])
         table_shape = (v, len(self.of_visible))
-        self.targets, self.fillings = torch.ones(table_shape, device=device).nonzero().T  # that are probable still
+        self.targets, self.fillings = torch.ones(table_shape, device=device).nonzero().T  # those still in use
         self.most = max(1, settings.numbers // len(self.targets))
         first = min(settings.first, self.most)
         shape = (first, self.unseen, visible.shape[2])
         self.states = [torch.randn(shape, generator=generator, device=generator.device)]
         self.ancestors = [torch.arange(first, device=device)]
         self.into = torch.randint(k, (first, self.inwards.slots), generator=generator, device=generator.device)
-        # Log-probability of every filling of the edges into every visible entity.
+        # The log-probability of every filling of the edges into every visible entity.
         self.table = torch.zeros(first, *table_shape, device=device)
 
     def _visible_fillings(self) -> Int[Tensor, "V F V-1"]:
-        """What edges among the visible may be, of every target: all fillings, or draws from what these tell alone."""
+        """Returns, for every visible entity, fillings of the edges from visible entities into it.
+
+        These are all fillings, or draws from the edge probabilities that are inferred from visible entities alone.
+        """
         v, k = self.visible.shape[1], self.composition.choices
         count = max(1, self.settings.fillings // k**self.unseen)
         if k ** (v - 1) <= count:
@@ -103,7 +107,7 @@ class ParticleFilter:
         return drawn[alone.groups].transpose(1, 2)
 
     def _sums(self, known: Int[Tensor, "V F V-1"]) -> Float[Tensor, "T V F hidden"]:
-        """What reaches each visible entity's first layer from itself and the others, under these fillings."""
+        """Returns, for each visible entity and filling, the sum in the node module's first layer over visible ones."""
         alone = self.composition.on(self.visible.shape[1])
         projected = alone.projected(alone.all_messages(self.visible[:, None]))
         sums = alone.own_projected(alone.own(self.visible))[:, :, None]
@@ -112,7 +116,7 @@ class ParticleFilter:
         return sums
 
     def step(self, t: int) -> None:
-        """From frame t to the next."""
+        """Moves the particles from frame t to the next one."""
         h, composition = self.states[-1], self.composition
         x = torch.cat([self.visible[t].expand(len(h), -1, -1), h], 1)[:, None]
         projected = self.outwards.projected(self.outwards.all_messages(x))
@@ -143,19 +147,19 @@ class ParticleFilter:
         return -self.composition.head.loss(self.change[t][self.targets] - mean, log_variance).sum(-1)
 
     def _drawn(self, logits: Float[Tensor, " P"], count: int) -> Int[Tensor, " count"]:
-        """Systematic: as evenly as the weights allow; a particle that has left all bounds has none."""
+        """Returns particles drawn by systematic resampling; those with weights that are not finite are never drawn."""
         until = torch.softmax(logits.double().nan_to_num(nan=IMPOSSIBLE, neginf=IMPOSSIBLE), 0).cumsum(0)
         offset = torch.rand(1, generator=self.generator, dtype=torch.float64, device=self.generator.device)
         even = (torch.arange(count, device=logits.device) + offset) / count
         return torch.searchsorted(until, even * until[-1]).clamp(max=len(until) - 1)
 
     def _leave_out(self) -> None:
-        """Fillings that are improbable for all particles together."""
+        """Leaves out fillings that have a small mean probability over all particles."""
         share = torch.softmax(self.table, 2).mean(0)
         self.targets, self.fillings = (share > self.settings.improbable).nonzero().T
 
     def paths(self, count: int) -> tuple[Float[Tensor, "count T H D"], Int[Tensor, "count E"]]:
-        """Tracks of some particles through all frames, and their most probable structures."""
+        """Returns the tracks of `count` particles through all frames, and their most probable structures."""
         last = torch.linspace(0, len(self.table) - 1, count, device=self.table.device).long()
         at, track = last, []
         for states, ancestors in zip(reversed(self.states), reversed(self.ancestors), strict=True):
@@ -180,7 +184,7 @@ def first_explanations(
     settings: Particles = Particles(),
     report: Callable[[float], None] = lambda share: None,
 ) -> tuple[Float[Tensor, "M*trials T H D"], Int[Tensor, "M*trials E"]]:
-    """Tracks of unseen entities and structures to start a search from; each task's do not depend on the others."""
+    """Returns first tracks of unseen entities, and structures; those of a task do not depend on the other tasks."""
     found = []
     for number, task in enumerate(visible):
         particles = ParticleFilter(composition, task, torch.Generator(visible.device).manual_seed(seed), settings)

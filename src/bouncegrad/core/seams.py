@@ -59,6 +59,17 @@ class Move(NamedTuple):
     unexplained: Unexplained | None = None
 
 
+class Quadratic(NamedTuple):
+    """The loss of the slots of every group as ½ wᵀ G w - hᵀ w; coordinates are (slot of the group, type from 1 on).
+
+    `loss` is the exact summed loss of each group at the structure around which the form was made.
+    """
+
+    g: Float[Tensor, "B G n n"]
+    h: Float[Tensor, "B G n"]
+    loss: Float[Tensor, "B G"]
+
+
 class Joint(NamedTuple):
     """Groups that are drawn together, and their allowed states: a state is the filling number of each member."""
 
@@ -111,6 +122,24 @@ class Enumerable(Composition, Protocol):
 
         It is exact only if the loss is a sum over groups, and each term depends only on the slots of its group.
         """
+
+
+class Linear(Protocol):
+    """Quadratic forms of one batch."""
+
+    def around(self, z: Int[Tensor, "B S"]) -> Quadratic:
+        """Returns the quadratic form around `z`."""
+
+
+@runtime_checkable
+class Linearized(Enumerable, Protocol):
+    """Capability: a composition that gives its loss as a quadratic form of a group's slots; joint draws need it."""
+
+    def quadratic(self, batch: Batch, z: Int[Tensor, "B S"]) -> Quadratic:
+        """Returns the quadratic form around `z`, see `compositions/linearization.py`."""
+
+    def linearized(self, batch: Batch) -> Linear:
+        """Returns what makes quadratic forms of this batch around many structures in turn."""
 
 
 class Explained(Composition, Protocol):

@@ -1,10 +1,11 @@
-"""The track of an entity that was not recorded: Gauss-Newton steps on the states of all its frames at once.
+"""Fits the track of an entity that was not recorded: Gauss-Newton steps on its states in all frames at once.
 
-    e_t = Δx_t - mean(x_t)     of every entity; the unseen one's own law ties its frames together
+    e_t = Δx_t - mean(x_t)     of every entity; the law of the unseen entity couples its frames
     (JᵀWJ + λ diag) step = JᵀW e,     W = exp(-log variance)
 
-A change depends on two neighbouring frames alone, so JᵀWJ is a band of blocks, and a step costs as much as there are
-frames. Derivatives are differences of the modules' outputs: no graph is kept, many starts run side by side.
+A change depends on two neighbouring frames only. So JᵀWJ is a band of blocks, and the cost of a step is proportional to
+the number of frames. Derivatives are differences of the modules' outputs. This needs little memory, so many tracks are
+fitted side by side.
 
 Source: Levenberg 1944, Marquardt 1963.
 """
@@ -20,45 +21,45 @@ from torch import Tensor
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.heads import LOG_2PI, gaussian_loss
 
-NUDGE = 1e-2  # in scaled units
-DAMPING, SHRINK, GROW = 1e-2, 3.0, 5.0
-LEAST, MOST = 1e-6, 1e3
-RIDGE = 1e-6
+NUDGE = 1e-2  # in scaled units: far above rounding errors, and laws are nearly linear within it
+DAMPING, SHRINK, GROW = 1e-2, 3.0, 5.0  # the first damping, and its factors after a good and after a bad step
+LEAST, MOST = 1e-6, 1e3  # limits of the damping, so that it can change again within a few steps
+RIDGE = 1e-6  # of the mean diagonal, so that the matrix can be factorized if a state has no effect on the cost
 
 
 class Residuals(NamedTuple):
-    """What a law leaves of every change, in units of the training part's changes, with its log-variance."""
+    """The observed minus the predicted change in each step, in units of a typical change, with its log-variance."""
 
     error: Float[Tensor, "B T-1 N D"]
     log_variance: Float[Tensor, "B T-1 N D"]
 
     @property
     def cost(self) -> Float[Tensor, " B"]:
-        """Negative log-density, summed, without constants."""
+        """The sum of negative log-densities, without constants."""
         return gaussian_loss(self.error, self.log_variance, constant=0.0).sum((1, 2, 3))
 
     @property
     def misfit(self) -> Float[Tensor, " B"]:
-        """Mean square in units of its standard deviation."""
+        """The mean square of the errors, in units of their standard deviation."""
         return (self.error.square() * torch.exp(-self.log_variance)).mean((1, 2, 3))
 
     def allowed(self, slack: float) -> Float[Tensor, " B"]:
-        """The misfit that is to be expected where only the law's own variance, without the slack, is left."""
+        """Returns the expected misfit if only the law's own variance, without the slack, remains."""
         return (1 - slack**2 * torch.exp(-self.log_variance)).clamp(min=0).mean((1, 2, 3))
 
     @property
     def loss(self) -> Float[Tensor, " B"]:
-        """The same per number, with constants, as in training."""
+        """The cost per number, with constants, as in training."""
         return self.cost / self.error[0].numel() + LOG_2PI / 2
 
 
 class TrackFit:
-    """Tracks of unseen entities, which stand behind the visible ones.
+    """Fits tracks of unseen entities, which come after the visible ones.
 
     Args:
         composition: trained modules on all N = V + H entities, without lags.
-        visible: scaled states.
-        hidden: first tracks; every `step` replaces them by better ones.
+        visible: scaled states of the visible entities.
+        hidden: first tracks of the unseen ones; every `step` replaces them by better ones.
     """
 
     def __init__(
@@ -72,27 +73,27 @@ class TrackFit:
 
     @property
     def tracks(self) -> Float[Tensor, "B T N D"]:
-        """Of all entities."""
+        """The tracks of all entities."""
         return torch.cat([self.visible, self.hidden], 2)
 
     def only(self, rows: Int[Tensor, " rows"]) -> TrackFit:
-        """These rows, which go on as they were."""
+        """Returns the fit of these rows only, with their tracks and damping."""
         kept = TrackFit(self.composition, self.visible[rows], self.hidden[rows])
         kept.damping = self.damping[rows]
         return kept
 
     def residuals(self, hidden: Float[Tensor, "B T H D"], z: Int[Tensor, "B E"]) -> Residuals:
-        """With these tracks of the unseen."""
+        """Returns the residuals with these tracks of the unseen entities."""
         x = torch.cat([self.visible, hidden], 2)
         mean, log_variance = self.composition.predict_change(x[:, :-1], z)
         return Residuals((x[:, 1:] - x[:, :-1]) / self.composition.change - mean, log_variance)
 
     @torch.no_grad()
     def step(self, z: Int[Tensor, "B E"]) -> Bool[Tensor, " B"]:
-        """One damped step under these structures; it is taken where it lowers the cost, else the damping grows.
+        """Tries one damped step with these structures; rows keep it if it lowers their cost, else their damping grows.
 
         Returns:
-            Where it was taken.
+            Which rows kept the step.
         """
         now = self.residuals(self.hidden, z)
         blocks, couplings, slope = self.normal_equations(now, z)
@@ -108,7 +109,7 @@ class TrackFit:
     def normal_equations(
         self, now: Residuals, z: Int[Tensor, "B E"]
     ) -> tuple[Float[Tensor, "B T q q"], Float[Tensor, "B T-1 q q"], Float[Tensor, "B T q"]]:
-        """JᵀWJ, as blocks on the diagonal and right of it, and JᵀWe; q = H D numbers of one frame."""
+        """Returns JᵀWJ as blocks on the diagonal and right of it, and JᵀWe; a frame has q = H D numbers."""
         b, t, h, d = self.hidden.shape
         v = self.visible.shape[2]
         columns = []
@@ -117,7 +118,7 @@ class TrackFit:
                 nudged = self.hidden.clone()
                 nudged[:, :, i, j] += NUDGE
                 columns.append((self.residuals(nudged, z).error - now.error) / NUDGE)
-        # The nudge moves the next frame of the unseen as well, which is no part of the derivative to this one.
+        # The nudge also moves the next frame of the unseen entities; the derivative to this frame excludes that.
         after = torch.diag(1 / self.composition.change.repeat(h))
         own = torch.stack(columns, -1)
         before = own.clone()
@@ -137,9 +138,10 @@ class TrackFit:
 def solve_band(
     blocks: Float[Tensor, "B T q q"], couplings: Float[Tensor, "B T-1 q q"], right: Float[Tensor, "B T q"]
 ) -> Float[Tensor, "B T q"]:
-    """x with `couplings_{t-1}ᵀ x_{t-1} + blocks_t x_t + couplings_t x_{t+1} = right_t`, symmetric, positive definite.
+    """Solves `couplings_{t-1}ᵀ x_{t-1} + blocks_t x_t + couplings_t x_{t+1} = right_t` for x.
 
-    Forward elimination, then back substitution, frame by frame for all B at once.
+    The matrix is symmetric and positive definite. Forward elimination is followed by back substitution, frame by frame
+    for all B systems at once.
     """
     factors, reduced = [torch.linalg.cholesky(blocks[:, 0])], [right[:, 0, :, None]]
     for t in range(couplings.shape[1]):

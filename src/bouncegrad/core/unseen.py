@@ -1,16 +1,16 @@
-"""Unseen entities: the search holds structures, the optimizer holds the tracks of entities that were not recorded.
+"""Unseen entities: finds the tracks of entities that were not recorded, and the edges of all entities.
 
-    trials  <-  particles that went through all frames, see `particle_filter.py`
+    trials  <-  tracks of particles through all frames, see `particle_filter.py`
     for temperature falling from 5 to 1:
         track  <-  Gauss-Newton step, see `track_fit.py`
-        z      <-  heat bath on all edges, the track of the unseen entity taken as observed
+        z      <-  heat bath on all edges, with the track of the unseen entity taken as observed
         after some sweeps the worst trials are dropped
-    the best trial;  its track is fitted under smaller and smaller slack, then edges into it again, see `refitting.py`
-    all of this once more from other particles, where the recordings are explained worse than the law allows
+    the track of the best trial is fitted with smaller and smaller slack, then the edges into it (`refitting.py`)
+    if this explains the recordings worse than the law allows: all of it again, from other particles
 
-While tracks are far from right, every variance is widened by `slack`² (in units of the training part's changes).
-Without slack, modules that know a law to a thousandth call every wrong track impossible, and cannot say which one is
-better.
+While tracks are far from right, `slack`² is added to every variance (in units of typical changes in training). Without
+slack, modules that know a law to a thousandth give every wrong track a probability of almost 0, so that wrong tracks
+cannot be compared.
 
 Source: Alet et al. 2019, section 5.2, which optimizes the track by gradient steps under the true edges.
 """
@@ -38,8 +38,8 @@ from bouncegrad.core.seams import Coupling
 from bouncegrad.core.track_fit import Residuals, TrackFit
 
 FILTERED = 0.5  # share of the time that the particle filter takes; only the progress bar reads it
-APART = 0.5  # of a feature's spread: if near-ties lie farther apart, the track is undetermined
-MISFIT = 2.0  # a track whose mean square misfit is larger is wrong
+APART = 0.5  # of a feature's spread: if the tracks of near-ties lie farther apart, the track is undetermined
+MISFIT = 2.0  # a track with a larger mean square misfit is wrong
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,18 @@ class UnseenEffort:
     """How much work a search for unseen entities does.
 
     Args:
-        trials: tracks that are improved side by side, the best one is kept.
-        sweeps: of the heat bath, while the temperature falls.
-        kept: after how many sweeps how many trials go on.
-        polish: Gauss-Newton steps on the best trial, under smaller and smaller slack.
-        refits: rounds in which track and edges into it change together.
+        trials: tracks that are improved side by side; the best one is kept.
+        sweeps: sweeps of the heat bath while the temperature falls.
+        kept: pairs (sweeps, trials): after so many sweeps, so many trials continue.
+        polish: Gauss-Newton steps on the best trial, with smaller and smaller slack.
+        refits: rounds in which the track and the edges into it change together.
         slack, polished: the first slack and the last one, in typical changes.
         hottest: the first temperature.
-        near_tie: nats, at the calibrated temperature, by which trials count as equally good.
-        unexplained: if the misfit is so many times what the law's own variance leaves, the search is repeated.
+        near_tie: trials count as equally good if their costs differ by less than this, in nats at the calibrated
+            temperature.
+        unexplained: if the misfit is so many times what the law's own variance allows, the search is repeated.
         states_at_once: states of all trials that fit into memory together.
-        particles: of the filter that finds the first tracks.
+        particles: settings of the filter that finds the first tracks.
     """
 
     trials: int = 48
@@ -75,11 +76,11 @@ class UnseenEffort:
 
 
 class Explanation(NamedTuple):
-    """What was found of H entities that were not recorded; they stand behind the N - H visible ones.
+    """Tracks of H entities that were not recorded, and edges of all N entities; the H unseen ones come last.
 
-    `loss` is the mean loss per number of the visible entities' changes. `apart` is how far the tracks of near-ties lie
-    from each other, in units of the features' spread. `misfit` is the mean square of what is left unexplained in units
-    of its standard deviation: about 1 or less where the track is right.
+    `loss` is the mean loss per number of the changes of visible entities. `apart` is the distance between the tracks of
+    near-ties, in units of the features' spread. `misfit` is the mean square of the residuals in units of their standard
+    deviation: about 1 or less if the track is right.
     """
 
     tracks: Float[Tensor, "M T H D"]
@@ -90,12 +91,12 @@ class Explanation(NamedTuple):
 
     @property
     def determined(self) -> Bool[Tensor, " M"]:
-        """Whether the recordings determine where the unseen entities were."""
+        """Whether the recordings determine the tracks of the unseen entities."""
         return (self.apart < APART) & (self.misfit < MISFIT)
 
 
 class Found(NamedTuple):
-    """An explanation, its cost, and the misfit that the law's own variance would leave."""
+    """An explanation, its cost, and the misfit that the law's own variance allows."""
 
     explanation: Explanation
     cost: Float[Tensor, " M"]
@@ -112,16 +113,16 @@ def find_unseen(
     effort: UnseenEffort = UnseenEffort(),
     report: Callable[[float], None] = lambda share: None,
 ) -> Explanation:
-    """Tracks and edges of `count` = H unseen entities in every task.
+    """Returns the tracks of `count` = H unseen entities in every task, and the edges of all entities.
 
     Args:
         composition: trained modules, without lags.
         visible: scaled states of the V entities that were recorded.
         count: H.
-        seed: of particles and search.
-        coupling: what ties edges to each other.
+        seed: seed of particles and search.
+        coupling: restricts which edge types go together.
         effort: how much work is done.
-        report: called after every sweep with the share that is done.
+        report: called after every sweep with the share of the work that is done.
     """
     on = composition.on(visible.shape[2] + count)
     at_once = max(1, effort.states_at_once // (effort.trials * visible.shape[1] * on.entities))
@@ -144,7 +145,7 @@ def _twice(
     unexplained: float,
     report: Callable[[float], None],
 ) -> Explanation:
-    """Searches again, from other particles, where recordings are badly explained; keeps the better explanation."""
+    """Repeats the search from other particles for tasks that are badly explained; returns the better explanations."""
     found, cost, allowed = find(visible, seed=seed, report=lambda share: report(share / 2))
     rows = (found.misfit > unexplained * allowed).nonzero()[:, 0]
     if len(rows):
@@ -202,7 +203,7 @@ def _find(
         fit.step(z)
     sharp = fit.composition
     _, probability = drawn(fit, z, 1.0)
-    if coupling is None or isinstance(coupling, Independent):  # else edges out of the unseen tell of those into it
+    if coupling is None or isinstance(coupling, Independent):  # a coupling ties edges into unseen ones to those out
         for _ in range(effort.refits):
             fit.hidden, z, of_into = refit(sharp, visible, fit.hidden, probability.argmax(-1), generator)
             _, probability = drawn(fit, z, 1.0)
@@ -216,7 +217,7 @@ def _find(
 
 
 def best_rows(cost: Float[Tensor, "M trials"], count: int) -> Int[Tensor, " M*count"]:
-    """The trials of least cost of every task, as rows of all."""
+    """Returns the trials of least cost of every task, as row numbers among the trials of all tasks."""
     tasks, trials = cost.shape
     best = cost.topk(count, largest=False).indices
     return (torch.arange(tasks, device=cost.device)[:, None] * trials + best).flatten()

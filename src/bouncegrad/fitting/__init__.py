@@ -1,1 +1,1 @@
-"""How is a model trained, stage by stage? `stages.py` is the recipe."""
+"""Training: how a model is trained, stage by stage. `stages.py` is the recipe."""

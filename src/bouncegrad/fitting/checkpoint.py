@@ -1,4 +1,4 @@
-"""What a checkpoint of training holds, and how a run is put back to where it stood, be it within a pass."""
+"""Checkpoints of training: what they hold, and how a run is restored from one, even in the middle of a pass."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bouncegrad.runs.folder import Run
 
 
 class Restored(NamedTuple):
-    """What `restore` returns beside the parts that it puts back.
+    """The values that `restore` returns; the parts themselves are restored in place.
 
     Args:
         counts: sums since the last row of metrics.
-        within_pass: sums in the pass under way.
-        final_structures: where the search for final structures stood; None: it had not begun.
-        forecast: where the forecasting stage stood; None: it had not begun.
-        end: the checkpoint does not know rows of metrics from this epoch on, see `Run.cut_rows`.
+        within_pass: sums of the pass that was interrupted.
+        final_structures: state of the search for final structures; None: it had not begun.
+        forecast: state of the forecasting stage; None: it had not begun.
+        end: rows of metrics from this epoch on were written after the checkpoint, see `Run.cut_rows`.
     """
 
     counts: Counts
@@ -29,7 +29,7 @@ class Restored(NamedTuple):
 
 
 def state_of(parts: Parts, counts: Counts, within_pass: Counts) -> dict[str, Any]:
-    """Returns everything that changes in the first stages; the tensors are shared, not copied."""
+    """Returns everything that changes in the stages before the final structures; tensors are shared, not copied."""
     return parts.loop.state_dict() | {
         "counts": asdict(counts),
         "schedule": parts.schedule.state_dict(),
@@ -40,7 +40,7 @@ def state_of(parts: Parts, counts: Counts, within_pass: Counts) -> dict[str, Any
 
 
 def restore(run: Run, parts: Parts) -> Restored:
-    """Puts the parts where the checkpoint left them.
+    """Restores the state of all parts from the checkpoint.
 
     Raises:
         InputError: there is no checkpoint, or it does not fit the settings and the data.

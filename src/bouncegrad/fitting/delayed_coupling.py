@@ -1,7 +1,8 @@
-"""Delayed coupling: what ties edges to each other begins to act once type labels have settled.
+"""Delayed coupling: edges are drawn independently at first, and with their coupling once type labels have settled.
 
-If edges are drawn jointly from the first, they freeze together, and entities may get types for where they are: labels
-are then swapped in a part of the space. So edges are drawn apart while structures cool, and are tied after that.
+If edges are drawn jointly from the start, they freeze together. Entities may then get types that depend on where they
+are, so that labels are swapped in a part of the space. So the coupling acts only in the last part of the cooling and
+after it.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from bouncegrad.core.couplings import EntityTypes, Independent
 from bouncegrad.core.inference import infer
 from bouncegrad.core.seams import ConditionalSearch, Coupling, Relational, Staged
 
-TASKS = 16  # by which type labels are matched; more change no match
-MOST_TYPES = 4  # beyond, too many permutations to try
+TASKS = 16  # tasks by which type labels are matched; more tasks give the same match
+MOST_TYPES = 4  # with more types there are too many permutations to try
 
 
 class DelayedCoupling:
-    """Takes the coupling from the search of a loop, and gives it back later.
+    """Removes the coupling from the search of a loop, and restores it later.
 
     Args:
-        loop: what is trained.
+        loop: the loop that is trained.
         composition: of the loop.
         tracks: scaled states of tasks by which type labels are matched.
         tasks: their numbers.
@@ -42,7 +43,7 @@ class DelayedCoupling:
         self.couple(False)
 
     def couple(self, coupled: bool) -> None:
-        """Edges are tied from now on, or not; changes nothing if no coupling is stated."""
+        """Sets whether the coupling acts from now on; it has no effect if the settings state no coupling."""
         if self.search is None or isinstance(self.coupling, Independent) or coupled == self.coupled:
             return
         self.coupled = coupled
@@ -51,7 +52,7 @@ class DelayedCoupling:
             self.match_labels()
 
     def match_labels(self) -> None:
-        """Relabels types so that they mean what the table of entity types says: the relabelling of least loss."""
+        """Relabels edge types to fit the table of entity types: it takes the relabelling with the least loss."""
         composition, search, optimizer = self.composition, self.search, self.loop.optimizer
         assert search is not None
         assert optimizer is not None

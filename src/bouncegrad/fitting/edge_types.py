@@ -1,13 +1,14 @@
-"""The number of edge types, chosen without labels: `--edge_types auto`.
+"""The choice of K, the number of edge types, without true edges: `--edge_types auto`.
 
-Some tasks are held out. For each K, modules are learned from the other tasks, in an equal share of the first half of
-the run. Structures of the held-out tasks are inferred from the first half of their frames, and
+A quarter of the tasks are held out. For each K, modules are trained on the other tasks. These trainings share the first
+half of the run equally. Structures of the held-out tasks are inferred from the first half of their frames, and
 
     loss(K) = mean negative log-likelihood of the later frames, every variance widened by (0.05 typical changes)²
 
-The choice is the smallest K with  loss(K) <= best + margin.  The margin is a tenth of what the best K gains on the
-smallest one, at least 0.05 and at most 0.25 nats. Too many types do not predict later frames better, and too few leave
-forces unexplained. Errors below a twentieth of a typical change depend on the length of training rather than on K.
+The smallest K with  loss(K) <= best + margin  is chosen. The margin is a tenth of the loss of the smallest K minus the
+best loss, at least 0.05 and at most 0.25 nats. With too many types, later frames are not predicted better. With too few
+types, some forces are not explained. Errors below a twentieth of a typical change depend on the length of training
+rather than on K, so the variances are widened by it.
 """
 
 from __future__ import annotations
@@ -36,25 +37,25 @@ from bouncegrad.settings.config import Config
 from bouncegrad.settings.devices import computing
 from bouncegrad.settings.resolved import MINUTES
 
-MOST = 4  # edge types that are tried
-FEWEST_TASKS = 4  # of which one is held out
+MOST = 4  # the largest K that is tried
+FEWEST_TASKS = 4  # one of four tasks is held out
 HELD_OUT, SHARE = 0.25, 0.5  # share of the tasks that is held out, and of the run that the choice takes
 RESOLUTION = 0.05  # of a typical change; smaller errors do not count
-MARGIN, WIDEST, GAIN = 0.05, 0.25, 0.1  # nats, nats, and share of what the best K gains
+MARGIN, WIDEST, GAIN = 0.05, 0.25, 0.1  # least and largest margin in nats, and its share of the gain of the best K
 
 
 class Choice(NamedTuple):
-    """The settings of the run, and the held-out loss of each K."""
+    """The settings of the run that follows, and the held-out loss of each K."""
 
     config: Config
     losses: dict[int, float]
 
     def lines(self) -> list[str]:
-        """The losses as a small table, and what was chosen."""
+        """Returns the losses as a small table, and the choice."""
         rows = [f"{k:>10}  {loss:.4f}" for k, loss in self.losses.items()]
         k, margin = self.config.edge_types, margin_of(self.losses)
-        said = f"{k} edge type{'' if k == 1 else 's'}: the fewest within {margin:.2g} nats of the best"
-        return ["edge types  held-out loss", *rows, said]
+        choice = f"{k} edge type{'' if k == 1 else 's'}: the fewest within {margin:.2g} nats of the best"
+        return ["edge types  held-out loss", *rows, choice]
 
 
 def settle_edge_types(
@@ -67,9 +68,9 @@ def settle_edge_types(
 
     Args:
         config: settings.
-        data: the training part; its edges are not read.
+        data: the training part; its true edges are not read.
         known: types of edges that need not be found.
-        report: called with the K that is tried, each row of metrics of its run and the share that is done.
+        report: called with the K that is tried, each row of metrics of its training, and the share that is done.
 
     Raises:
         InputError: too few tasks or frames to hold some out.
@@ -79,7 +80,7 @@ def settle_edge_types(
     if len(data.tasks) < FEWEST_TASKS or data.shape[1] < 2 * (config.lags + 2):
         raise InputError(
             f"setting edge_types: auto holds out a quarter of the tasks and half of their frames; {data.source} has "
-            f"{len(data.tasks)} tasks of {data.shape[1]} frames; say how many types there are"
+            f"{len(data.tasks)} tasks of {data.shape[1]} frames; give the number of types"
         )
     start, blind = time.perf_counter(), replace(data, edges=None, tasks=tuple(map(str, range(len(data.tasks)))))
     rest, held = blind.split(HELD_OUT, config.seed)
@@ -103,13 +104,13 @@ def settle_edge_types(
 
 
 def fewest(config: Config, known: Int[np.ndarray, "M N N"] | None) -> int:
-    """The smallest K that is possible under what is stated beforehand."""
+    """Returns the smallest K that is possible with the known edges and the settings."""
     stated = 1 if known is None else int(known.max()) + 1
     return max(stated, 2 if config.pinned or config.candidates is not None else 1)
 
 
 def shared_out(config: Config, candidates: int) -> tuple[Config, Config]:
-    """The settings of the run for each candidate K, and of the run after them, with their shares of the time."""
+    """Returns the settings of the training for each K, and of the run after them, with their shares of the time."""
     if config.epochs is None:
         minutes = config.minutes or MINUTES
         return replace(config, minutes=SHARE * minutes / candidates), replace(config, minutes=(1 - SHARE) * minutes)
@@ -119,7 +120,7 @@ def shared_out(config: Config, candidates: int) -> tuple[Config, Config]:
 
 @torch.no_grad()
 def held_out_loss(model: Model, held: Trajectories) -> float:
-    """Mean loss in the later half of the frames, with structures inferred from the first half."""
+    """Returns the mean loss in the second half of the frames, with structures inferred from the first half."""
     half, lags = held.shape[1] // 2, model.config.lags
     past = held.frames(0, half)
     composition = as_graph(model.on(past), "setting edge_types: auto").widened(RESOLUTION)
@@ -130,12 +131,12 @@ def held_out_loss(model: Model, held: Trajectories) -> float:
 
 
 def margin_of(losses: Mapping[int, float]) -> float:
-    """How much more than the best loss a smaller K may have."""
+    """Returns how much larger than the best loss the loss of a smaller K may be."""
     return min(max(MARGIN, GAIN * (losses[min(losses)] - min(losses.values()))), WIDEST)
 
 
 def chosen(losses: Mapping[int, float]) -> int:
-    """The smallest K whose loss is within the margin of the best; losses that are not finite do not count.
+    """Returns the smallest K with a loss within the margin of the best loss; infinite and NaN losses do not count.
 
     Example:
         >>> chosen({1: 0.4, 2: -1.90, 3: -1.95, 4: -1.93})

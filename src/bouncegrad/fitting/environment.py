@@ -1,4 +1,4 @@
-"""What surrounds a run: who can stop it, who listens to it, and which processes share it."""
+"""The environment of a run: how it is stopped, where it reports to, and which processes share it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Environment:
-    """What surrounds a run; by default nobody stops it, nobody listens, and it is alone.
+    """The environment of a run; by default it is never stopped, reports nothing, and has one process.
 
     Args:
-        stop: asked before every batch; if true, the run saves a checkpoint and ends.
+        stop: called before every batch; if it returns true, the run saves a checkpoint and ends.
         report: called with each new row of metrics and the share of the run that is done.
-        print_line: called with a line for the user, if a run will take long or its time is too short for one pass.
-        processes: that share the tasks; the first one writes and reports, and learns to forecast alone.
+        print_line: prints a line for the user, if a run will take long or its time is too short for one pass.
+        processes: the processes that share the tasks. Only the first one writes files, reports, and trains the
+            forecasting modules.
     """
 
     stop: Callable[[], bool] = lambda: False

@@ -1,8 +1,9 @@
-"""Final structures: the most probable ones given all frames, from which the forecasting stage learns; part by part.
+"""Final structures: the most probable structures given all frames; the forecasting stage learns from them.
 
-Many tasks take long, so inference can be stopped between two sweeps, and parts that were found are kept. By minutes it
-takes at most half of the time of the forecasting stage, which then learns from the tasks that were reached. Parts come
-in random order, because recordings are often stored in the order of their conditions.
+Inference of many tasks takes long. So tasks are inferred in parts, inference can be stopped between two sweeps, and
+finished parts are kept. If the run has a limit in minutes, inference takes at most half of the time of the forecasting
+stage, which then learns from the finished tasks only. Parts come in random order, because recordings are often stored
+in the order of their conditions.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from bouncegrad.core.priors import of_tasks
 from bouncegrad.core.seams import ConditionalSearch
 from bouncegrad.fitting.parts import Parts
 
-TIME_SHARE = 0.5  # of the time of the forecasting stage; the other half has to be left to learn in
+TIME_SHARE = 0.5  # of the time of the forecasting stage; the other half is left for learning
 
 
 class FinalStructures:
     """Finds the final structures of the training tasks; a search without probabilities keeps its last structures.
 
     Args:
-        parts: of the run, at the end of its first stages.
+        parts: the parts of the run, after the calibration.
         tracks: scaled states of the training tasks.
-        stop: asked between sweeps; if true, the present part is left.
-        state: where the search stood, if it had begun.
+        stop: called between sweeps; if it returns true, the present part is given up.
+        state: the state from a checkpoint; None: inference begins.
 
     Attributes:
-        z: `Int[M, E]`; of tasks that were not reached, the structures of training.
-        done: parts so far.
-        seconds: so far.
+        z: `Int[M, E]`, final structures; unfinished tasks have the structures of training.
+        done: the number of finished parts.
+        seconds: the time spent so far.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class FinalStructures:
         loop, self.schedule, self.composition, self.tracks = parts.loop, parts.schedule, parts.composition, tracks
         self.search = loop.search if isinstance(loop.search, ConditionalSearch) else None
         self.stop, self.stopped = stop, False
-        self.start = 0.0  # of the present part
+        self.start = 0.0  # when the present part began
         self.z, self.done, self.seconds = loop.z.clone(), 0, 0.0
         self.shared, slices = None, []
         if self.search is not None:
@@ -62,7 +63,7 @@ class FinalStructures:
             self.done, self.seconds = min(state["done"], len(self.slices)), state["seconds"]
 
     def find(self, save: Callable[[], None]) -> bool:
-        """Infers part by part; `save` is called after each; false if it was stopped before its end."""
+        """Infers part by part, and calls `save` after each part; returns false if it was stopped before its end."""
         while self.done < len(self.slices) and not self.late:
             self.start = time.perf_counter()
             try:
@@ -80,19 +81,19 @@ class FinalStructures:
     def find_part(self, part: slice) -> None:
         """Finds the structures of some tasks."""
         assert self.search is not None
-        tasks = part if self.shared is None else self.shared  # the prior of a shared graph has a row for each group
+        tasks = part if self.shared is None else self.shared  # the prior of shared graphs has a row for each group
         prior, seed = of_tasks(self.search.prior, tasks), self.schedule.config.seed
         found = infer(self.composition, self.tracks[part], seed, self.search.coupling, prior, self.shared, self.leave)
         self.z[part] = found.z
 
     def leave(self) -> bool:
-        """Whether inference ends here; asked before every sweep."""
+        """Returns whether inference stops here; it is called before every sweep."""
         self.stopped = self.stop()
         return self.stopped or self.late
 
     @property
     def late(self) -> bool:
-        """Whether the time is over, or would be after one more part; the first part always has time."""
+        """Whether the time is over, or would be over after one more part; the first part is always inferred."""
         config = self.schedule.config
         if config.minutes is None or not self.done:
             return False
@@ -101,12 +102,12 @@ class FinalStructures:
 
     @property
     def reached(self) -> tuple[Float[Tensor, "some T N D"], Int[Tensor, "some E"]]:
-        """Tracks and structures of the tasks that were reached, or of all."""
+        """Tracks and structures of the finished tasks."""
         if self.done == len(self.slices):
             return self.tracks, self.z
         tasks = torch.cat([torch.arange(part.start, part.stop) for part in self.slices[: self.done]]).sort().values
         return self.tracks[tasks], self.z[tasks]
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes; the tensors are shared, not copied."""
+        """Returns everything that changes; tensors are shared, not copied."""
         return {"z": self.z, "done": self.done, "seconds": self.seconds}

@@ -1,9 +1,9 @@
-"""The forecasting stage: once structures are found, modules of their own learn to roll out.
+"""The forecasting stage: once structures are found, separate modules learn to forecast many frames ahead.
 
-    R = 1 for the first third of the stage, then longer and longer, up to `horizon` steps
+    R = 1 until 0.3 of the stage, then R grows, up to `horizon` steps at 0.7 of the stage
 
-The structures are the most probable ones given all frames, see `final_structures.py`. They stay as they are, and so do
-the modules that found them.
+The structures are the most probable ones given all frames, see `final_structures.py`. Neither these structures nor the
+modules that found them change in this stage.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ from bouncegrad.settings.build import CompositionSetup, build_forecaster
 
 RATE, CLIP = 0.006, 1.0  # first learning rate, and the norm that gradients are scaled down to
 LAST = 0.01  # share of the learning rate at the end
-FEWEST, STEPS_A_BATCH = 128, 1024  # segments of a batch at least, and its forecast frames
-ONE_STEP, GROWN = 0.3, 0.7  # shares of the stage until which R = 1, and from which R is the horizon
-ENOUGH = 100_000  # gradient steps; more bring hardly anything
-PASSES_A_ROW = 10
-HELD = 200  # tasks that the spread is checked on, at most a tenth of all
-REMEMBERED = 10  # passes whose mean time is taken
+FEWEST, STEPS_A_BATCH = 128, 1024  # segments of a batch, at least; frames that a batch forecasts
+ONE_STEP, GROWN = 0.3, 0.7  # shares of the stage: R = 1 until the first, R is the horizon from the second on
+ENOUGH = 100_000  # gradient steps; more steps hardly improve forecasts
+PASSES_A_ROW = 10  # passes between two rows of metrics, so that their means are not noise
+HELD = 200  # tasks by which intervals are widened; at most a tenth of all tasks
+REMEMBERED = 10  # passes in the mean time of a pass
 
 
 class ForecastStage:
-    """Trains the forecaster of a run whose structures are found.
+    """Trains the forecaster of a run after its structures are found.
 
     Args:
-        prepared: what the run started from.
-        parts: of the run, at the end of its first stages.
+        prepared: the settings and the data of the run.
+        parts: the parts of the run, after the calibration.
         tracks: scaled states of the tasks to learn from.
         z: their structures.
-        stop: asked between passes; if true, the stage ends early.
-        state: where the stage stood, if it had begun.
+        stop: called between passes; if it returns true, the stage ends early.
+        state: the state from a checkpoint; None: the stage begins.
 
     Raises:
         InputError: the composition has no forecaster.
@@ -105,7 +105,7 @@ class ForecastStage:
             self.load_state_dict(state)
 
     def run(self, row: Callable[[Row], None], save: Callable[[], None]) -> None:
-        """Trains to the end, or until it is stopped; `row` takes metrics, `save` is called before each new pool."""
+        """Trains until the end, or until it is stopped; `row` receives metrics, `save` is called at checkpoints."""
         if self.finished:
             return
 
@@ -137,13 +137,13 @@ class ForecastStage:
             self.finished = True
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
-        """The batches of one pass, mirrored if the settings say so."""
+        """Yields the batches of one pass; they are mirrored if the setting `mirror` is on."""
         for batch in self.segments(generator):
             yield self.mirror(batch, generator) if self.mirror else batch
 
     @property
     def passes(self) -> int:
-        """Passes so far."""
+        """The number of passes so far."""
         return self.segments.passes
 
     @property
@@ -162,11 +162,11 @@ class ForecastStage:
 
     @property
     def rate(self) -> float:
-        """Cosine from the first rate to 1 % of it."""
+        """The learning rate; it falls on half a cosine from the first rate to 1 % of it."""
         return RATE * cosine(self.progress, LAST)
 
     def after_a_pass(self, took: float) -> None:
-        """Moves progress on, by steps or by the time left."""
+        """Updates the progress, by the steps so far or by the time left."""
         self.steps += self.segments.batches
         share = self.segments.batches / max(1, self.enough - self.steps + self.segments.batches)
         if self.config.minutes is not None:
@@ -176,7 +176,7 @@ class ForecastStage:
         self.seconds += took
 
     def row(self) -> Row:
-        """Metrics since the last row."""
+        """Returns the metrics since the last row."""
         row: Row = {
             "epoch": self.schedule.epoch + self.passes,
             "stage": "forecast",
@@ -191,7 +191,7 @@ class ForecastStage:
         return row
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes; the tensors are shared, not copied."""
+        """Returns everything that changes; tensors are shared, not copied."""
         return {
             "silent": self.silent,
             "loop": self.loop.state_dict(),
@@ -201,7 +201,7 @@ class ForecastStage:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continues from there."""
+        """Restores what `state_dict` returned."""
         self.loop.load_state_dict(state["loop"])
         self.segments.load_state_dict(state["segments"])
         for name in ("steps", "progress", "seconds", "finished", "losses"):

@@ -1,4 +1,4 @@
-"""The parts of a run that change while it trains, and how they are put together."""
+"""The parts of a run that change while it trains, and how they are assembled."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Parts:
     """The parts of a run.
 
     Args:
-        composition: what is trained.
-        loop: BounceGrad, which holds the composition, the structures of all tasks and the source of randomness.
-        frames: batches of random frames.
-        batches: the same, mirrored if the settings say so.
+        composition: the modules that are trained.
+        loop: the BounceGrad loop; it holds the composition, the structures of all tasks and the random generator.
+        frames: draws batches of random frames.
+        batches: the same batches; they are mirrored if the setting `mirror` is on.
         cooled: tasks that are visited while structures cool; None: all.
-        schedule: how long the run is, and where it stands.
-        restarts: whether type labels are right, and another start where they may not be.
-        coupling: when edges are tied to each other.
+        schedule: the length of the run, and its progress.
+        restarts: judges the type labels, and restarts from other first weights if they may be wrong.
+        coupling: sets when the coupling of edges begins to act.
     """
 
     composition: Relational
@@ -48,7 +48,10 @@ class Parts:
 
     @property
     def visited(self) -> Int[Tensor, " some"] | None:
-        """Tasks whose structures fit the modules; None: all. Others were not visited yet, or not since the cooling."""
+        """Tasks with structures that fit the present modules; None: all.
+
+        The other tasks were not visited yet, or not since the cooling.
+        """
         so_far = self.frames.visited
         if self.frames.few is not None or self.cooled is None or so_far is None:
             return self.frames.few
@@ -56,7 +59,7 @@ class Parts:
 
 
 def assemble(prepared: Prepared, environment: Environment) -> Parts:
-    """Puts the parts of a new run together."""
+    """Assembles the parts of a new run."""
     config, data, processes = prepared.config, prepared.data, environment.processes
     truth = data.edges if config.proposal == "truth" else None
 
@@ -85,7 +88,7 @@ def assemble(prepared: Prepared, environment: Environment) -> Parts:
 
 
 def cooling_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
-    """The tasks that are visited while structures cool: a random few, each of them often; None: all."""
+    """Returns the tasks that are visited while structures cool, few enough to visit each of them often; None: all."""
     if tasks <= COOLING_TASKS:
         return None
     order = torch.randperm(tasks, generator=torch.Generator().manual_seed(seed), device="cpu")

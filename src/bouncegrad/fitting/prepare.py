@@ -1,4 +1,4 @@
-"""Before training: recordings are checked and cut, and scaling, settings and candidate pairs follow from them, once."""
+"""Preparation: recordings are checked and cut once, and scaling, settings and candidate pairs are derived from them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from bouncegrad.settings.resolved import ResolvedConfig, resolve
 
 
 class Prepared(NamedTuple):
-    """What a run starts from.
+    """The settings and the data of a run.
 
     Args:
         config: resolved settings.
-        data: the training part; recordings with windows are cut, and each window is a task.
+        data: the training part; if the setting `window` is given, recordings are cut, and each window is a task.
         scaling: of its states.
         pairs: candidate pairs.
         known: types of edges that need not be found, -1 for all others.
@@ -45,10 +45,10 @@ def prepare(
     known: Int[np.ndarray, "M N N"] | None = None,
     processes: Processes = ALONE,
 ) -> Prepared:
-    """Checks settings and recordings against each other, and derives what training starts from.
+    """Checks settings and recordings against each other, and returns the settings and the data of the run.
 
     Raises:
-        InputError: the recordings cannot be learned from, do not fit the settings or the memory, or the processes
+        InputError: the recordings cannot be used for training, do not fit the settings or the memory, or the processes
             cannot share the run.
     """
     if config.window is not None:
@@ -67,7 +67,7 @@ def prepare(
 
 
 def require_shareable(config: ResolvedConfig, tasks: int, processes: Processes) -> None:
-    """Refuses runs that several processes cannot share.
+    """Refuses a run that several processes cannot share.
 
     Raises:
         InputError: a batch has fewer tasks than there are processes, or a part of the run works in one process only.

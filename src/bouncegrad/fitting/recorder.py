@@ -1,4 +1,4 @@
-"""Records what the loop does: rows of metrics and checkpoints. It decides nothing about training."""
+"""The recorder writes rows of metrics and checkpoints; it does not change training."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Recording:
 
     Args:
         visits_a_row: batches between two rows of metrics, so that their means are not noise.
-        seconds_a_checkpoint: seconds of training between two checkpoints, which a killed run loses at most.
+        seconds_a_checkpoint: seconds of training between two checkpoints; a killed run loses this time at most.
     """
 
     visits_a_row: int = 64
@@ -46,20 +46,20 @@ RECORDING = Recording()
 
 
 class Recorder:
-    """Turns what the loop reports into rows of metrics and checkpoints.
+    """Writes rows of metrics and checkpoints, from the reports of the loop.
 
     Args:
-        prepared: what the run started from; only metrics read the true edges of its data.
-        parts: of the run.
-        run: the folder to write; None writes nothing.
-        environment: who listens.
-        validation: measures new tasks now and then; None: there are none.
+        prepared: the settings and the data of the run; only metrics read the true edges.
+        parts: the parts of the run.
+        run: the folder to write; None: nothing is written.
+        environment: receives rows and lines for the user.
+        validation: measures new tasks from time to time; None: there are no new tasks.
 
     Attributes:
-        rows: of metrics so far.
-        counts, within_pass: sums since the last row, and what this process adds in the present pass.
+        rows: the rows of metrics so far.
+        counts, within_pass: sums since the last row, and sums of this process in the present pass.
         final, stage: the search for final structures and the forecasting stage, once they have begun.
-        resumed: the states in which a checkpoint left these two.
+        resumed: the states of these two in the checkpoint.
         ran: whether a pass was begun.
     """
 
@@ -85,12 +85,12 @@ class Recorder:
         self.ran = False
 
     def begin(self, about: Callable[[], dict[str, Any]], whole: Trajectories, resume: bool) -> None:
-        """Creates the run folder, or puts the parts back to where its checkpoint left them.
+        """Creates the run folder, or restores the parts from its checkpoint.
 
         Args:
-            about: makes what data.json keeps of the data.
+            about: returns the contents of data.json, which describes the data.
             whole: the data set that the training part was taken from.
-            resume: continue from the checkpoint; a run that was killed before its first one begins.
+            resume: continue from the checkpoint; a run that was killed before its first checkpoint starts again.
 
         Raises:
             InputError: the folder is not empty, or holds a run on other data or with other known edges.
@@ -103,13 +103,13 @@ class Recorder:
         if not resume or run.killed_early:
             create = run.require_free if resume else lambda: run.create(self.prepared.config, about())
             self.processes.by_first(create)
-            self.save()  # from here on, whatever happens, the run can be resumed
+            self.save()  # from here on, the run can be resumed
             return
         found = restore(run, self.parts)
         self.counts, self.within_pass = found.counts, found.within_pass
         self.resumed = found.final_structures, found.forecast
         self.saved = self.schedule.seconds + self.schedule.within
-        if not self.processes.first:  # what all processes had added counts once
+        if not self.processes.first:  # the checkpoint has sums over all processes, which must count only once
             self.within_pass = Counts(self.within_pass.visits, self.within_pass.tasks)
         self.processes.by_first(lambda: run.cut_rows(found.end))
         self.rows = run.rows()
@@ -118,7 +118,7 @@ class Recorder:
             self.validation.spent = max(spent, default=0.0)
 
     def consistent(self, restored: object) -> AbstractContextManager[None]:
-        """The block reads this state of a checkpoint; what does not fit is an error of the user's files."""
+        """Returns a context for a block that reads a restored state: errors in it are reported as damaged files."""
         return self.run.consistent() if self.run is not None and restored else nullcontext()
 
     def __call__(self, clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
@@ -133,7 +133,7 @@ class Recorder:
         count.acceptance += float(move.accepted.float().sum()) / (batch.whole * move.accepted[:1].numel() or 1)
 
     def sum_up(self) -> None:
-        """Adds a whole pass of all processes to the counts; a pass that was interrupted is continued first."""
+        """Adds a complete pass of all processes to the counts; a pass that was interrupted is continued first."""
         if not self.within_pass.visits or self.schedule.halted:
             return
         added = self.in_all()
@@ -145,12 +145,12 @@ class Recorder:
         self.within_pass = Counts()
 
     def in_all(self) -> Counts:
-        """What all processes add in the present pass."""
+        """Returns the sums of all processes in the present pass."""
         loss, acceptance = self.loop.processes.total([self.within_pass.loss, self.within_pass.acceptance])
         return replace(self.within_pass, loss=loss, acceptance=acceptance)
 
     def until_stopped(self, batches: Callable[[torch.Generator], Iterator[Batch]]) -> Callable[..., Iterator[Batch]]:
-        """The same passes, each until the run is stopped or its time is over; checkpoints are written meanwhile."""
+        """Returns the same passes; each ends early if the run is stopped or its time is over, and saves checkpoints."""
 
         def passes(generator: torch.Generator) -> Iterator[Batch]:
             for batch in batches(generator):
@@ -164,12 +164,12 @@ class Recorder:
         return passes
 
     def write_row_when_due(self) -> None:
-        """Writes a row after so many batches."""
+        """Writes a row if there were enough batches since the last one."""
         if self.counts.visits >= RECORDING.visits_a_row:
             self.write_row()
 
     def write_row(self, last: bool = False) -> None:
-        """Writes a row of metrics; now and then, and in the last row, with the validation on new tasks."""
+        """Writes a row of metrics; some rows, and the last one, include the validation on new tasks."""
         loop, schedule, counts = self.loop, self.schedule, self.counts
         loop.processes.gather(loop.z)
         if not loop.processes.first:
@@ -197,7 +197,7 @@ class Recorder:
         self.counts = Counts(since=schedule.seconds)
 
     def accuracies(self) -> Row:
-        """Of the structures in training as they stand, after one relabelling for all tasks, and of the proposal."""
+        """Returns accuracies of the present training structures, after one relabelling for all, and of the proposal."""
         data, few = self.prepared.data, self.sample
         if data.edges is None:
             return {"edge_accuracy": None, "proposal_accuracy": None}
@@ -212,7 +212,7 @@ class Recorder:
         return {"edge_accuracy": edge_accuracy(truth, edges, perm), "proposal_accuracy": proposed}
 
     def finish(self) -> None:
-        """Writes the last row, unless the run was stopped or had ended before, and the last checkpoint."""
+        """Writes the last checkpoint, and the last row unless the run was stopped or had already ended."""
         if self.ran and self.schedule.progress >= 1 and self.counts.visits:
             self.write_row(last=True)
         self.save()
@@ -239,14 +239,14 @@ class Recorder:
         return (1 - second) * self.schedule.progress + second * (self.stage.progress if self.stage else 0.0)
 
     def save_when_due(self) -> None:
-        """Writes a checkpoint after so many seconds of training."""
+        """Writes a checkpoint if enough seconds of training have passed since the last one."""
         now = self.schedule.seconds + self.schedule.within + (self.final.seconds if self.final else 0.0)
         if self.run is not None and now - self.saved > RECORDING.seconds_a_checkpoint:
             self.save()
             self.saved = now
 
     def save(self) -> None:
-        """Writes a checkpoint, with what all processes have found."""
+        """Writes a checkpoint, with the structures and sums of all processes."""
         if self.run is None:
             return
         for state in (self.loop.state_dict(), *(start["state"] for start in self.parts.restarts.ended)):

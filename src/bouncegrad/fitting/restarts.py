@@ -1,13 +1,13 @@
-"""Restarts: whether type labels are right, told without the truth, and other first weights where they may not be.
+"""Restarts: type labels are judged without true edges; if they may be wrong, the run restarts from other first weights.
 
-A law whose type labels are swapped in a part of the space, or for some entities, fits nearly as well as the right law
-(label switching). Two things tell them apart:
+A law with labels that are swapped in a part of the space, or for some entities, fits nearly as well as the right law
+(label switching). Two signs of right labels can be checked without true edges:
 
-    both directions    nothing asks for z_{s->t} = z_{t->s}; if they agree far beyond chance, the labels are right
-    two starts         a start from other first weights agrees on the edges, up to one relabelling
+    both directions    training does not require z_{s->t} = z_{t->s}; if they agree far beyond chance, labels are right
+    two coolings       a cooling from other first weights finds the same edges, up to one relabelling
 
-Laws that act in one direction only lack the first sign, so the run restarts once. If two starts do not agree, a third
-one decides. Training continues from the start of least loss.
+The first sign is absent if laws act in one direction only; then the run restarts once. If the two coolings do not
+agree, there is a second restart. Training continues from the cooling with the least loss.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from bouncegrad.results.metrics import edge_accuracy, off_diagonal, relabelling
 
 @dataclass(frozen=True)
 class Rules:
-    """When a start is trusted.
+    """When type labels are trusted.
 
     Args:
-        most: starts at most; a fourth one hardly ever finds what three did not.
-        tasks: that a start is judged by; more tasks cost time and change no verdict.
-        directions: agreement of both directions, beyond chance, from which labels are right.
-        starts: share of edges on which two starts agree, from which labels are right.
+        most: coolings at most; a fourth one hardly ever finds what three did not find.
+        tasks: tasks by which labels are judged; more tasks take time and hardly ever change the verdict.
+        directions: labels are right if both directions agree at least so well, beyond chance.
+        starts: labels are right if two coolings agree on at least this share of the edges.
     """
 
     most: int = 3
@@ -50,19 +50,19 @@ RULES = Rules()
 
 
 class Restarts:
-    """Judges a start when its structures have cooled.
+    """Judges the type labels after each cooling, and restarts training if they may be wrong.
 
     Args:
-        loop: what is trained; it changes if training continues from another start.
+        loop: the loop that is trained; its state changes at a restart.
         composition: of the loop.
-        tracks: scaled states of the tasks that a start is judged by.
+        tracks: scaled states of the tasks by which labels are judged.
         tasks: their numbers.
-        restarted: makes a loop with other first weights, from the number of the start.
+        restarted: returns a loop with other first weights, from the number of the restart.
 
     Attributes:
-        ended: starts that have cooled: their edges, loss and state.
-        verdict: in words; empty if nothing was judged.
-        decided: whether there will be no other restart.
+        ended: the edges, the loss and the state after each cooling so far.
+        verdict: the verdict in words; empty if nothing was judged.
+        decided: whether there will be no more restarts.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Restarts:
         self.verdict, self.decided = "", False
 
     def judge(self, may_restart: bool) -> bool:
-        """Judges the start that has cooled; true if another one begins."""
+        """Judges the labels after a cooling; returns true if the run restarts."""
         composition, search = self.composition, self.loop.search
         self.decided = True
         if not isinstance(search, ConditionalSearch) or composition.choices == 1:
@@ -87,30 +87,30 @@ class Restarts:
         found = infer(composition, self.tracks, shared=search.group_of(self.tasks))
         z, loss = (self.loop.processes.as_first(part) for part in (found.z, found.loss))
         observed = observed_pairs(self.tracks, composition.features, composition.pairs, composition.lags)
-        z = z.masked_fill(~observed, -1)  # pairs that were never seen together cannot agree
+        z = z.masked_fill(~observed, -1)  # pairs that were never observed together do not count
         edges = structure_to_adjacency(z, composition.pairs, composition.entities)
         directions = agreement_of_directions(edges.cpu().numpy(), composition.choices)
         agree = [agreement(edges, other["edges"], composition.choices) for other in self.ended]
-        self.verdict = f"start {len(self.ended) + 1}: both directions agree {directions:.2f} beyond chance"
-        self.verdict += f", starts agree on {max(agree):.0%} of the edges" if agree else ""
+        self.verdict = f"cooling {len(self.ended) + 1}: both directions agree {directions:.2f} beyond chance"
+        self.verdict += f", two coolings agree on {max(agree):.0%} of the edges" if agree else ""
         if directions >= RULES.directions and not self.ended:
             return False
         state = copy.deepcopy(self.loop.state_dict())
         self.ended.append({"edges": edges, "loss": float(loss.mean()), "state": state})
-        sure = directions >= RULES.directions or max(agree, default=0.0) >= RULES.starts
-        if not sure and may_restart and len(self.ended) < RULES.most:
+        trusted = directions >= RULES.directions or max(agree, default=0.0) >= RULES.starts
+        if not trusted and may_restart and len(self.ended) < RULES.most:
             self.go_on_from(self.restarted(len(self.ended)).state_dict())
             self.decided = False
             return True
-        if not sure:
-            why = "no two starts agree" if agree else "there was no time for a second start"
-            self.verdict += f"; they may be wrong: {why}" if agree else f"; {why}"
-        self.go_on_from(min(self.ended, key=lambda start: start["loss"])["state"])
+        if not trusted:
+            why = "they may be wrong: no two coolings agree" if agree else "there was no time for a restart"
+            self.verdict += f"; {why}"
+        self.go_on_from(min(self.ended, key=lambda cooling: cooling["loss"])["state"])
         self.ended = []
         return False
 
     def go_on_from(self, state: dict[str, Any]) -> None:
-        """Puts the loop into this state; random numbers and the count of skipped steps go on."""
+        """Sets the state of the loop, except for its random generator and its count of skipped steps."""
         guard = state["guard"] | {"skipped": self.loop.skipped}
         self.loop.load_state_dict(state | {"generator": self.loop.generator.get_state(), "guard": guard})
 
@@ -122,9 +122,9 @@ class Restarts:
 
 
 def agreement_of_directions(edges: Int[np.ndarray, "M N N"], types: int) -> float:
-    """How often both directions of a pair have the same type, beyond chance: 1 always, 0 as often as by chance (kappa).
+    """Returns Cohen's kappa of the types of both directions: 1 if they always agree, 0 if as often as by chance.
 
-    Pairs with a direction of -1, which is not known, are left out.
+    A type of -1 is unknown; pairs with an unknown direction do not count.
 
     Example:
         >>> agreement_of_directions(np.array([[[0, 1, 0], [1, 0, 0], [0, 0, 0]]]), 2)
@@ -140,7 +140,7 @@ def agreement_of_directions(edges: Int[np.ndarray, "M N N"], types: int) -> floa
 
 
 def agreement(one: Int[Tensor, "M N N"], other: Int[Tensor, "M N N"], types: int) -> float:
-    """Share of edges with the same type, after the one relabelling that agrees best."""
+    """Returns the share of edges with the same type, after the one relabelling that agrees best."""
     a, b = one.cpu().numpy(), other.cpu().numpy()
     share = edge_accuracy(a, b, relabelling(a, b, types))
     return 0.0 if share is None else share

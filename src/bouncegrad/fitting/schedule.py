@@ -1,4 +1,4 @@
-"""How long a run is, and where it stands: by epochs (reproducible to the bit) or by minutes (fits the machine)."""
+"""The schedule: the length of a run, in epochs (reproducible to the bit) or in minutes, and its progress."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from bouncegrad.core.pace import Pace, advanced, cosine
 from bouncegrad.core.seams import Clock
 from bouncegrad.settings.resolved import COOLING_TASKS, ResolvedConfig
 
-ENOUGH = 10  # coolings whose gradient steps are enough: more bring hardly anything
-LONGEST_COOLING = 0.7  # share of a run: modules need the rest at temperature 1
-LATEST_RESTART = 0.4  # share of a run after which a restart would not have time to cool
-SETTLED = 0.9  # share of the cooling after which type labels have settled
-JUDGED = 1.5  # coolings after which type labels are judged
-PATIENCE, REST = 40, 200  # passes without a lower loss before a halving, and passes after one that do not count
+ENOUGH = 10  # a run of ten times the steps of its cooling is long enough; more steps hardly help
+LONGEST_COOLING = 0.7  # of a run; modules need the rest at temperature 1
+LATEST_RESTART = 0.4  # of a run; a later restart would not have enough time to cool
+SETTLED = 0.9  # of the cooling; type labels have settled then
+JUDGED_JOINTLY = 3.0  # the same for joint draws: with many entities labels settle later
+JUDGED = 1.5  # times the cooling; type labels are judged then
+PATIENCE, REST = 40, 200  # passes without a lower loss before a halving, and passes after a halving that do not count
 LOWEST = 1e-5  # learning rate (as published)
-LAST = 0.02  # share of the learning rate at the end
-REMEMBERED = 50  # passes whose mean time is taken
+LAST = 0.02  # the last learning rate, as a share of the first one
+REMEMBERED = 50  # passes in the mean time of a pass
 
 
 class Schedule:
-    """Clocks of a run from where it stands to its end.
+    """Makes the clocks of a run, from its present state to its end.
 
-    The share of a run that `forecast` gives to the forecasting stage does not count here. By epochs, progress is the
-    share of the gradient steps that `epochs` passes have. By minutes, each pass takes its share of the time left, see
-    `core/pace.py`, so the schedule ends on time on a machine of any speed. If structures cool, a run ends earlier after
-    ten times the steps of the cooling.
+    The forecasting stage, with its share `forecast` of the run, does not count here. If epochs are given, progress is
+    the share of the gradient steps of all epochs. If minutes are given, each pass takes its share of the time left, see
+    `core/pace.py`, so the run ends on time on any machine. If structures cool, such a run also ends after ten times the
+    steps of the cooling.
 
-    The cooling takes `config.cooling` gradient steps, however long the run is, but at most 70 % of the run. A pass of
-    the cooling is over at most 1,024 tasks, so that each of them is visited often.
+    The cooling takes `config.cooling` gradient steps, but at most 70 % of the run. During the cooling, a pass visits at
+    most 1,024 tasks, so that each of them is visited often.
 
-    A pass is cut short when the run is stopped, and a resumed run continues there. It is also cut short when the time
-    is over, which ends the run.
+    If the run is stopped within a pass, a resumed run continues there. If the time is over within a pass, the run ends
+    there.
 
     Args:
         config: resolved settings.
         tasks: M.
-        stop: asked before every batch; true ends the run early.
-        processes: stop together, and go by the clock of the first.
+        stop: called before every batch; if it returns true, the run ends early.
+        processes: they stop together, and use the clock of the first process.
 
     Attributes:
         within: seconds of the present pass.
-        halted: whether the present pass was cut short by a stop.
+        halted: whether the run was stopped within the present pass.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Schedule:
         self.best, self.waited, self.resting, self.halvings = math.inf, 0, 0, 0
 
     def clocks(self) -> Iterator[Clock]:
-        """One clock per pass; after each the position (epoch, steps, progress ...) stands between passes."""
+        """Yields one clock per pass; after each pass it updates epoch, steps, progress and the other counters."""
         cooling = self.config.cooling
         while self.progress < 1.0 and not self.processes.total([self.stop()])[0]:
             self.start, before = time.perf_counter() - self.within, self.progress
@@ -75,28 +76,28 @@ class Schedule:
             if self.config.epochs is not None:
                 self.progress = min(self.steps / (self.config.epochs * -(-self.tasks // self.config.batch)), 1.0)
             else:
-                # Only a cooling says how many steps are enough.
+                # Without a cooling, it is not known how many steps are enough.
                 enough = ENOUGH * cooling - self.steps if self.config.annealer == "geometric" else math.inf
                 share = self.pace.share(took, self.seconds_left)
                 share = max(share, batches / (enough + batches)) if enough > 0 else 1.0
                 self.progress = advanced(self.progress, share)
             self.seconds += took
             pace = max(batches / cooling, (self.progress - before) / LONGEST_COOLING)
-            self.cooled = min(self.cooled + pace, JUDGED)
+            self.cooled = min(self.cooled + pace, self.judged)
 
     @property
     def elapsed(self) -> float:
-        """Seconds of the present pass; 0 in other processes than the first one, whose clock counts."""
+        """Seconds of the present pass; only the clock of the first process counts, so the others return 0."""
         return (time.perf_counter() - self.start) * self.processes.first
 
     def cut_short(self) -> bool:
-        """Whether the present pass ends here; asked between two batches."""
+        """Returns whether the present pass ends here; it is called between two batches."""
         stopped, self.within = self.processes.total([self.stop(), self.elapsed])
         self.halted = stopped > 0
         return self.halted or (self.config.epochs is None and self.within >= self.seconds_left)
 
     def note(self, loss: float) -> None:
-        """Takes in the mean loss of a pass; on a plateau the rate is halved, and no pass counts for a while."""
+        """Records the mean loss of a pass; on a plateau the rate is halved, and the next `REST` passes do not count."""
         self.waited = 0 if loss < self.best else self.waited + 1
         self.best = min(self.best, loss)
         if self.resting:
@@ -104,48 +105,53 @@ class Schedule:
         if self.waited > PATIENCE:
             self.halvings, self.resting, self.waited = self.halvings + 1, REST, 0
 
+    @property
+    def judged(self) -> float:
+        """When type labels are judged, in coolings."""
+        return JUDGED_JOINTLY if self.config.search == "joint-draws" else JUDGED
+
     def restart(self) -> None:
-        """Cools again from the start of the cooling; the steps and the time so far count."""
+        """Begins the cooling again; steps and time go on."""
         self.cooled = 0.0
 
     @property
     def may_restart(self) -> bool:
-        """Whether there is time for a restart: it is early, and this cooling was as long as it should be."""
+        """Whether there is time for a restart: the run is at its beginning, and the cooling was not shortened."""
         return self.steps >= self.config.cooling and self.progress < LATEST_RESTART
 
     @property
     def to_be_judged(self) -> bool:
         """Whether structures have cooled long enough to judge the type labels."""
-        return self.config.annealer == "geometric" and self.cooled >= JUDGED
+        return self.config.annealer == "geometric" and self.cooled >= self.judged
 
     @property
     def batches(self) -> int:
-        """Number of gradient steps of the next pass."""
+        """The number of gradient steps of the next pass."""
         return -(-(min(self.tasks, COOLING_TASKS) if self.cooling else self.tasks) // self.config.batch)
 
     @property
     def learning_rate(self) -> float:
-        """Cosine from the first rate to 2 % of it, or halved on each plateau so far."""
+        """The learning rate: a cosine from the first rate to 2 % of it, or halved on each plateau so far."""
         if self.config.rate == "plateau":
             return max(self.config.learning_rate * 0.5**self.halvings, min(LOWEST, self.config.learning_rate))
         return self.config.learning_rate * cosine(self.progress, LAST)
 
     @property
     def cooling(self) -> bool:
-        """Whether structures are still being found."""
+        """Whether structures still cool."""
         return self.config.annealer == "geometric" and self.cooled < 1
 
     @property
     def labels_settled(self) -> bool:
-        """Whether type labels have settled: in the last tenth of the cooling structures are sharp enough."""
+        """Whether type labels have settled; this is so in the last tenth of the cooling, and after it."""
         return self.config.annealer != "geometric" or self.cooled >= SETTLED
 
     @property
     def opening(self) -> float:
-        """How much of the states, beside their differences, the edge modules see: from 0 to 1 as type labels settle.
+        """How much of the states edge modules see beside their differences; it rises from 0 to 1 as labels settle.
 
-        It rises between 0.4 and 0.7 of the cooling after the hot share. A later rise helps springs to find one law, an
-        earlier one helps oscillators. It is always 1 if structures do not cool.
+        It rises between 0.4 and 0.7 of the cooling that follows the hot share. A later rise helps springs to find one
+        law; an earlier rise helps oscillators. It is always 1 if structures do not cool.
         """
         if self.config.annealer != "geometric":
             return 1.0
@@ -154,7 +160,7 @@ class Schedule:
 
     @property
     def seconds_left(self) -> float:
-        """An estimate, from the progress so far."""
+        """The time left in seconds; if epochs are given, it is estimated from the progress so far."""
         if self.config.epochs is None:
             minutes = (1 - self.config.forecast) * (self.config.minutes or 0.0)
             return max(60 * minutes - self.seconds, 0.0)

@@ -1,4 +1,4 @@
-"""The expected time of a run, printed as soon as its first steps are timed, if it is long or the time too short."""
+"""The time estimate of a run: a line is printed after its first steps if it will be long, or its time is too short."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Callable
 from bouncegrad.fitting.schedule import LONGEST_COOLING, Schedule
 from bouncegrad.settings.resolved import COOLING_TASKS
 
-TIMED = 5  # steps, after a first one in which much is loaded
-LONG = 1800.0  # seconds, from which a run is announced
+TIMED = 5  # steps that are timed; the step before them is slow, because much is loaded in it
+LONG = 1800.0  # seconds; a line is printed for longer runs
 
 
 class TimeEstimate:
-    """Times the first steps of a run, and prints one line if it matters.
+    """Times the first steps of a run, and prints one line if the user should know.
 
     Args:
         schedule: of the run.
-        print_line: takes the line.
+        print_line: prints the line.
     """
 
     def __init__(self, schedule: Schedule, print_line: Callable[[str], None]) -> None:
@@ -26,7 +26,7 @@ class TimeEstimate:
         self.ends: list[float] = []
 
     def __call__(self) -> None:
-        """Called after every step."""
+        """Records the time; it is called after every step."""
         if len(self.ends) > TIMED:
             return
         self.ends.append(time.perf_counter())
@@ -35,14 +35,14 @@ class TimeEstimate:
 
 
 def estimate(schedule: Schedule, step: float) -> str:
-    """Returns what to expect of a run in which a step takes so many seconds; empty if nobody needs to know."""
+    """Returns the time estimate as a line, from the seconds of a step; empty if the run is short with enough time."""
     config, tasks = schedule.config, schedule.tasks
     share = 1 - config.forecast
     whole = -(-tasks // config.batch) * step
     if config.epochs is not None:
         left = (config.epochs * whole - schedule.steps * step) / share
-        return f"about {spoken(left)} to come, {spoken(whole)} a pass" if left > LONG else ""
-    # If there are many tasks, a pass of the cooling is over a few of them only.
+        return f"about {spoken(left)} left, {spoken(whole)} a pass" if left > LONG else ""
+    # If there are many tasks, the passes of the cooling visit only some of them.
     cooling = config.cooling * step if config.annealer == "geometric" and tasks > COOLING_TASKS else 0.0
     limit = share * config.seconds
     if whole <= limit - min(cooling, LONGEST_COOLING * limit):
@@ -55,7 +55,7 @@ def estimate(schedule: Schedule, step: float) -> str:
 
 
 def spoken(seconds: float) -> str:
-    """A time for people.
+    """Returns a time with a suitable unit.
 
     Example:
         >>> [spoken(seconds) for seconds in (0.25, 40.0, 150.0, 9000.0)]

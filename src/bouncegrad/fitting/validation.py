@@ -1,12 +1,12 @@
-"""Validation: now and then a run is measured on a few new tasks, and on as many of its training tasks.
+"""Validation: from time to time a run is measured on a few new tasks, and on as many of its training tasks.
 
-    new_edge_accuracy            structures of the new tasks, inferred as `evaluate` infers them
-    mse_1, mse_10, new_mse_1 ..  errors of free-running forecasts 1 and 10 frames ahead, of both
-    new_proposal_accuracy        of what a learned proposal suggests for the new tasks
+    new_edge_accuracy            accuracy of structures of the new tasks, inferred as `evaluate` does
+    mse_1, mse_10, new_mse_1 ..  errors of free-running forecasts 1 and 10 frames ahead, of training and new tasks
+    new_proposal_accuracy        accuracy of a learned proposal on the new tasks
 
 The numbers are stored, and training does not depend on them: no random number is drawn from the generator of the run,
-and no step is chosen by them. Validation takes at most a twentieth of the time of a run, except once at the start and
-once at the end.
+and they are not used to select anything. Validation takes at most a twentieth of the time of a run. The measurements at
+the beginning and at the end are always made.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Effort:
     """How much is measured.
 
     Args:
-        tasks: of each part at most; they bound the time of one measurement.
-        share: of the time of the run that all measurements take at most.
+        tasks: tasks of each kind, at most; this limits the time of one measurement.
+        share: share of the time of the run that all measurements take, at most.
     """
 
     tasks: int = 32
@@ -55,8 +55,8 @@ class Validation:
 
     Args:
         model: the model in training; its modules are shared.
-        training, new: tasks; only the accuracy reads their true edges.
-        proposal: suggests structures in training.
+        training, new: training tasks and new tasks; only accuracies read their true edges.
+        proposal: the proposal of the run.
 
     Raises:
         InputError: the new tasks do not fit the training tasks.
@@ -84,18 +84,19 @@ class Validation:
         return min(self.model.frames, self.new.shape[1])
 
     def due(self, seconds: float) -> bool:
-        """Whether another measurement stays within its share of the time, after so many seconds of training."""
+        """Returns whether, after so many seconds of training, one more measurement stays within its share."""
         return self.spent + self.latest <= EFFORT.share * seconds
 
     def look(self, forecaster: Forecaster | None = None) -> dict[str, Any]:
-        """Measures, and returns the numbers by their keys in a row of metrics.
+        """Measures, and returns the numbers with their keys in a row of metrics.
 
         Args:
-            forecaster: in training; only forecasts are measured then. None: the modules that infer are in training.
+            forecaster: the forecaster, if it is in training; then only forecasts are measured. None: the modules that
+                infer are in training.
         """
         start = time.perf_counter()
         row = self.accuracies() if forecaster is None else {}
-        # While a forecaster learns, the modules that infer stay as they are, and so do the structures.
+        # While a forecaster learns, the modules that infer do not change, so inferred structures are kept.
         keep = forecaster is not None
         model = self.model if forecaster is None else replace(self.model, forecaster=forecaster)
         for prefix in self.tasks:
@@ -105,7 +106,7 @@ class Validation:
         return row | {"validation_seconds": self.spent}
 
     def accuracies(self) -> dict[str, float | None]:
-        """Accuracies of the structures and of the proposals of the new tasks."""
+        """Returns the accuracies of structures and of proposals for the new tasks."""
         new, config = self.new, self.model.config
         result = self.model.infer(new, self.context)
         perm = relabelling(new.edges, result.edges, config.edge_types, pinned=config.pinned)
@@ -117,13 +118,13 @@ class Validation:
         return {"new_edge_accuracy": accuracy, "new_proposal_accuracy": proposed}
 
     def true_structure(self, data: Trajectories) -> Int[Tensor, "M E"] | None:
-        """The true types of the candidate pairs; None: not known."""
+        """Returns the true types of the candidate pairs; None if they are not known."""
         if data.edges is None:
             return None
         return adjacency_to_structure(torch.as_tensor(data.edges), self.model.composition.pairs)
 
     def errors(self, model: Model, prefix: str, keep: bool) -> dict[str, float | None]:
-        """Errors of free-running forecasts, which start where those of `evaluate` start."""
+        """Returns errors of free-running forecasts; they start at the same frame as those of `evaluate`."""
         data = self.tasks[prefix]
         frames = data.shape[1]
         planned = plan("free", frames, min(model.frames, frames), model.config.lags)
@@ -138,7 +139,7 @@ class Validation:
 
 
 def some(tasks: int, seed: int) -> Int[np.ndarray, " few"]:
-    """Numbers of the tasks that are measured."""
+    """Returns the numbers of the tasks that are measured; they depend on the seed only."""
     return np.sort(np.random.Generator(np.random.PCG64(seed)).permutation(tasks)[: EFFORT.tasks])
 
 
@@ -149,14 +150,14 @@ def proposal_accuracy(
     truth: Int[Tensor, "M E"] | None,
     perm: tuple[int, ...] | None,
 ) -> float | None:
-    """Share of edges that a learned proposal gets right, on average over its draws; None for other proposals.
+    """Returns the share of edges that a learned proposal gets right, on average over its draws.
 
-    `mean p(type that the relabelling maps to the true one)`
+    This is `mean p(type that the relabelling maps to the true one)`. Returns None for other proposals.
 
     Args:
-        proposal: of a search; the generator of its encoder is put back afterwards.
+        proposal: of a search; the state of its encoder's generator is restored afterwards.
         tracks, z: scaled states and present structures.
-        truth: true structures.
+        truth: true structures; None: not known.
         perm: the relabelling of the structures, `perm[type] = true type`.
     """
     if isinstance(proposal, InTurn):

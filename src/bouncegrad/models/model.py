@@ -1,4 +1,4 @@
-"""A trained model in the user's units: it infers; `forecasts.py`, `unseen.py` and others do the rest."""
+"""A trained model, which infers edges of new tasks; `forecasts.py`, `unseen.py` and others use it for other results."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Model:
 
     Args:
         composition: the modules that infer.
-        forecaster: the modules that roll out: those of the forecasting stage, or the same if there was none; None: the
-            composition cannot forecast.
+        forecaster: the modules that forecast: those of the forecasting stage, or the modules that infer if there was no
+            such stage. None: the composition cannot forecast.
         scaling: of the training part.
         config: resolved settings.
         features: names of the D features.
         frames: T of the training part, the default context of new tasks.
-        dt: time between frames of the training part; the learned changes are of this time.
-        angles: features that are angles, as `Trajectories` names them.
+        dt: time between frames of the training part; the modules predict changes over this time.
+        angles: features that are angles, in the notation of `Trajectories.angles`.
         kinds: kinds of the entities in training; each kind has a node module; empty: all entities are alike.
     """
 
@@ -90,14 +90,14 @@ class Model:
         return cls(composition, forecaster, scaling, config, features, frames, dt, angles, kinds).evaluated()
 
     def evaluated(self) -> Model:
-        """The same model; its modules do not learn any more."""
+        """Returns the same model, with its modules set to evaluation."""
         self.composition.eval()
         if self.forecaster is not None:
             self.forecaster.eval()
         return self
 
     def cpu(self) -> Model:
-        """The same model, with modules on the CPU."""
+        """Returns the same model, with its modules on the CPU."""
         composition, forecaster = self.composition.cpu(), self.forecaster
         entities, pairs = composition.entities, composition.pairs.cpu()
         if forecaster is not None:
@@ -105,7 +105,7 @@ class Model:
         return replace(self, composition=composition.on(entities, pairs), forecaster=forecaster)
 
     def require_forecaster(self) -> Forecaster:
-        """Returns the modules that roll out.
+        """Returns the modules that forecast.
 
         Raises:
             InputError: the composition cannot forecast.
@@ -117,11 +117,11 @@ class Model:
     def infer(
         self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
     ) -> Result:
-        """Infers the edges of new tasks from the first `context` frames (None: all) and nothing else.
+        """Infers the edges of new tasks from their first `context` frames only.
 
         Args:
             data: new tasks.
-            context: frames that are read.
+            context: frames that are read; None: all.
             known: types `[source, target]` of edges that need not be inferred, -1 for all others.
 
         Raises:
@@ -151,12 +151,12 @@ class Model:
         )
 
     def on(self, seen: Trajectories) -> Relational:
-        """The modules on the candidate pairs of these recordings."""
+        """Returns the modules on the candidate pairs of these recordings."""
         pairs = torch.as_tensor(candidate_pairs(self.config.candidates, seen))
         return self.composition.on(seen.shape[2], pairs, self.kind_numbers(seen))
 
     def kind_numbers(self, data: Trajectories) -> list[int]:
-        """The node module of each entity.
+        """Returns the number of the node module of each entity.
 
         Raises:
             InputError: the kinds differ from those of training, or are not stated.
@@ -171,14 +171,14 @@ class Model:
 
     @property
     def periods(self) -> Float[np.ndarray, " D"]:
-        """A whole turn of each feature that is an angle, 0 of others."""
+        """The period of each feature that is an angle (a whole turn); 0 for other features."""
         return periods_of(self.angles, self.features, ("",) * len(self.features), "model")
 
     def adopted(self, data: Trajectories) -> Trajectories:
-        """The recordings, with the angles of training if they name none.
+        """Returns the recordings, with the angles of training if they state none.
 
         Raises:
-            InputError: they name other angles.
+            InputError: they state other angles.
         """
         if data.angles == self.angles or data.features != self.features:
             return data
@@ -190,18 +190,22 @@ class Model:
         return replace(data, angles=self.angles)
 
     def seen(self, data: Trajectories, context: int | None) -> Trajectories:
-        """The context frames, checked against training."""
+        """Returns the context frames, after checking that they fit the training part.
+
+        Raises:
+            InputError: features or time steps differ from training, the context is too long, or values are not finite.
+        """
         data = self.adopted(data)
         if data.features != self.features:
             raise InputError(
                 f"{data.source}: features {', '.join(data.features)} differ from those of training, "
                 f"{', '.join(self.features)}; give the same features in the same order"
             )
-        # Recordings without a time step have dt = 1; they are assumed to be like those of training.
+        # Recordings without a time step have dt = 1; their time step is assumed to be that of training.
         if 1.0 not in (data.dt, self.dt) and not math.isclose(data.dt, self.dt, rel_tol=1e-3):
             raise InputError(
                 f"{data.source}: the time between frames is {data.dt:g}, in training it was {self.dt:g}; --resample "
-                f"{self.dt:g} interpolates, --time_step {self.dt:g} says that it is the same"
+                f"{self.dt:g} interpolates, --time_step {self.dt:g} states that it is the same"
             )
         frames, least = data.shape[1], self.config.lags + 2
         if not least <= (frames if context is None else context) <= frames:

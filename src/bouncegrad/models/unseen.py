@@ -1,4 +1,4 @@
-"""Entities that were not recorded: found in new tasks by a trained model, and how many there are."""
+"""Unseen entities: a trained model finds entities that were not recorded in new tasks, and their number."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from bouncegrad.results.result import Result
 from bouncegrad.results.unseen import Unseen
 from bouncegrad.settings.build import build_coupling
 
-HELD_OUT, SHORTEST = 10, 20  # frames that decide how many are missing, and frames that must be left to find them
-MOST = 3  # unseen entities; more have never been found
+HELD_OUT, SHORTEST = 10, 20  # held-out frames that determine how many are missing; frames that are needed to find them
+MOST = 3  # unseen entities; searches for more have never succeeded
 EFFORT = UnseenEffort()
 
 
@@ -32,17 +32,18 @@ def unseen(
     context: int | None = None,
     report: Callable[[float], None] = lambda share: None,
 ) -> Unseen:
-    """Returns the tracks and all edges of entities that were not recorded.
+    """Returns the tracks of entities that were not recorded, and the edges of all entities.
 
     Args:
-        model: trained, without lags, candidate pairs, angles and kinds.
+        model: a model without lags, candidate pairs, angles and kinds.
         data: new tasks, in which some entities are missing.
-        count: how many are missing; None: as many (0 to 2) as forecast the last frames of the visible ones best.
+        count: how many are missing; None: the number, 0 to 2, with the best forecast of the last frames of the visible
+            entities.
         context: frames that are read; None: all.
         report: called with the share of the present search that is done.
 
     Raises:
-        InputError: the model cannot do it, or there are too few frames to tell how many entities are missing.
+        InputError: the model cannot do it, or there are too few frames to determine how many entities are missing.
     """
     if model.config.lags or model.config.candidates is not None:
         raise InputError("unseen entities: a model with --lags or --candidates cannot find them; train without")
@@ -57,8 +58,8 @@ def unseen(
     if count is None:
         if seen.shape[1] < HELD_OUT + SHORTEST:
             raise InputError(
-                f"option count: how many are unseen shows in {HELD_OUT} frames that are held out, which leaves "
-                f"{max(seen.shape[1] - HELD_OUT, 0)} of {seen.shape[1]}; say how many, or give longer recordings"
+                f"option count: finding how many are unseen holds out {HELD_OUT} frames, which leaves "
+                f"{max(seen.shape[1] - HELD_OUT, 0)} of {seen.shape[1]}; give the number, or longer recordings"
             )
         errors = {assumed: held_out_error(model, seen, assumed, report) for assumed in (0, 1, 2)}
         count = min(errors, key=lambda assumed: errors[assumed])
@@ -68,11 +69,11 @@ def unseen(
 def explained(
     model: Model, seen: Trajectories, count: int, errors: dict[int, float], report: Callable[[float], None]
 ) -> Unseen:
-    """With this many unseen entities; none leaves the edges of the visible ones."""
+    """Returns the result for this number of unseen entities; if it is 0, only the edges of the visible ones."""
     if count == 0:
-        nobody = np.zeros((len(seen.tasks), seen.shape[1], 0, seen.shape[3]))
-        sure = np.ones(len(seen.tasks), dtype=bool)
-        return Unseen(nobody, sure, np.zeros(len(sure)), model.infer(seen), errors, *about(seen))
+        no_tracks = np.zeros((len(seen.tasks), seen.shape[1], 0, seen.shape[3]))
+        all_true = np.ones(len(seen.tasks), dtype=bool)
+        return Unseen(no_tracks, all_true, np.zeros(len(seen.tasks)), model.infer(seen), errors, *about(seen))
     found, names = explanation(model, seen, count, report), unseen_names(seen, count)
     tracks = found.tracks.double().numpy() * np.array(model.scaling.scale) + np.array(model.scaling.shift)
     determined, apart = found.determined.numpy(), found.apart.double().numpy()
@@ -80,12 +81,12 @@ def explained(
 
 
 def about(seen: Trajectories) -> tuple[float, tuple[str, ...], tuple[str, ...]]:
-    """Time step, features and units."""
+    """Returns the time step, the features and the units."""
     return float(seen.dt), seen.features, seen.units
 
 
 def explanation(model: Model, seen: Trajectories, count: int, report: Callable[[float], None]) -> Explanation:
-    """What the search and the optimizer find."""
+    """Searches for this number of unseen entities, and returns their tracks and all edges in scaled units."""
     coupling = build_coupling(model.config, seen.shape[2] + count)
     tracks, seed = scaled_tracks(seen, model.scaling), model.config.seed
     composition = as_graph(model.composition, "unseen entities")
@@ -93,7 +94,7 @@ def explanation(model: Model, seen: Trajectories, count: int, report: Callable[[
 
 
 def edges_of(model: Model, seen: Trajectories, found: Explanation, names: tuple[str, ...]) -> Result:
-    """Edges among all entities, the unseen ones last."""
+    """Returns the edges among all entities; the unseen ones come last."""
     n = seen.shape[2] + len(names)
     source, target = model.composition.on(n).pairs.numpy()
     probability = np.zeros((len(seen.tasks), n, n, model.config.edge_types))
@@ -111,7 +112,7 @@ def edges_of(model: Model, seen: Trajectories, found: Explanation, names: tuple[
 
 
 def unseen_names(seen: Trajectories, count: int) -> tuple[str, ...]:
-    """`unseen`, or `unseen 1`, `unseen 2`; with a mark where an entity is called so already."""
+    """Returns `unseen`, or `unseen 1`, `unseen 2`; a mark ' is added if an entity has this name already."""
     names = ["unseen"] if count == 1 else [f"unseen {i + 1}" for i in range(count)]
     while set(names) & set(seen.entities):
         names = [f"{name}'" for name in names]
@@ -119,7 +120,7 @@ def unseen_names(seen: Trajectories, count: int) -> tuple[str, ...]:
 
 
 def held_out_error(model: Model, seen: Trajectories, assumed: int, report: Callable[[float], None]) -> float:
-    """Mean squared error of the visible ones in the last 10 frames, forecast from what the others tell."""
+    """Returns the mean squared error of visible entities in the last 10 frames, forecast from the frames before."""
     start = seen.shape[1] - HELD_OUT
     past, truth = seen.frames(0, start), seen.x[:, start:]
     if assumed == 0:
@@ -132,7 +133,7 @@ def held_out_error(model: Model, seen: Trajectories, assumed: int, report: Calla
 
 
 def forecast_visible(model: Model, past: Trajectories, found: Explanation) -> Float[np.ndarray, "M steps V D"]:
-    """The visible entities after these frames, with the unseen ones going on beside them."""
+    """Returns a forecast of the visible entities after these frames; the unseen ones are forecast with them."""
     visible = past.shape[2]
     last = torch.cat([scaled_tracks(past, model.scaling)[:, -1:], found.tracks[:, -1:]], 2)
     forecaster = model.require_forecaster().on(last.shape[2])

@@ -25,13 +25,13 @@ NAMES = ("features", "units", "unseen", "tasks")
 class Unseen:
     """H entities that were not recorded ("unseen entities"), in M tasks of C frames.
 
-    The search for their tracks starts several times, from different first tracks.
+    Their tracks are searched for several times, from different first tracks.
 
     Args:
         tracks: states of the unseen entities in the user's units, `Float[M, C, H, D]`.
-        determined: whether the recordings determine the tracks, `Bool[M]`. It is true if all starts of the search that
-            explain the recordings equally well agree.
-        apart: distance between the tracks from these starts, in units of the spread of the features, `Float[M]`.
+        determined: whether the recordings determine the tracks, `Bool[M]`. It is true if all tracks that explain the
+            recordings equally well agree.
+        apart: distance between these tracks, in units of the spread of the features, `Float[M]`.
         result: edges among all entities; the unseen entities are the last ones.
         errors: mean squared forecast error of the recorded entities, in the published normalisation, by the assumed
             number of unseen entities. It is empty if no frames were held out.

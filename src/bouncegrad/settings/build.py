@@ -1,7 +1,7 @@
-"""From settings to objects: compositions, couplings, priors and the loop. `build_search.py` makes the search.
+"""Makes objects from settings: compositions, couplings, priors and the loop. `build_search.py` makes the search.
 
-These two files alone turn the names of settings into objects. They are apart from `config.py`, so that reading settings
-and printing help load no torch.
+Only these two files turn settings into objects. They are separate from `config.py`, so that reading settings and
+printing help do not load torch.
 """
 
 from __future__ import annotations
@@ -37,15 +37,32 @@ from bouncegrad.settings.build_search import build_annealer, build_proposal, bui
 from bouncegrad.settings.parts import COMPOSITIONS, HEADS, load
 from bouncegrad.settings.resolved import COOLING_TASKS, ResolvedConfig
 
-NEEDED = ("pairs", "entities", "features", "lags", "pinned", "temperature", "slots", "choices", "groups", "loss")
-NEEDED += ("conditional_losses", "on", "named_parameters", "state_dict", "load_state_dict", "eval", "cpu")
+NEEDED: tuple[str, ...] = (
+    "pairs",
+    "entities",
+    "features",
+    "lags",
+    "pinned",
+    "temperature",
+    "slots",
+    "choices",
+    "groups",
+    "loss",
+    "conditional_losses",
+    "on",
+    "named_parameters",
+    "state_dict",
+    "load_state_dict",
+    "eval",
+    "cpu",
+)
 """What a composition has to have, by `seams.Relational`."""
-ALIKE = 0.05  # edge modules keep this share of their first differences: labels come from tracks, not from first weights
+ALIKE = 0.05  # share of their first differences that edge modules keep, so that tracks set labels, not first weights
 
 
 @dataclass(frozen=True)
 class CompositionSetup:
-    """What a composition is made from.
+    """The arguments of a composition.
 
     Args:
         place: the entities, the candidate pairs (its slots) and the kinds of entities.
@@ -53,7 +70,7 @@ class CompositionSetup:
         scaling: of the training part.
         generator: draws the first weights.
         config: settings; `config.edge_types` is K.
-        angles: features that are angles, as `Trajectories` names them.
+        angles: features that are angles, in the notation of `Trajectories.angles`.
     """
 
     place: Place
@@ -131,10 +148,10 @@ def build_composition(setup: CompositionSetup) -> Relational:
 def graph(
     setup: CompositionSetup, likelihood: Likelihood | None = None, pinned: bool | None = None
 ) -> GraphComposition:
-    """The graph composition with fresh weights; likelihood and pinned type are by default those of the settings.
+    """Returns the graph composition with new weights; likelihood and pinned type are by default those of the settings.
 
     Raises:
-        InputError: a feature is to be lagged that the data does not have, or positions are needed that are not there.
+        InputError: a lagged feature is not in the data, or the setting `relative` is given without positions.
     """
     config, features = setup.config, setup.features
     if unknown := [name for name in config.lagged if name not in features]:
@@ -170,7 +187,7 @@ def graph(
 
 
 def kind_numbers(kinds: Sequence[str], known: Sequence[str]) -> list[int]:
-    """The node module of each entity, by the names of kinds in training.
+    """Returns the number of the node module of each entity; `known` has the kinds of training.
 
     Example:
         >>> kind_numbers(["player", "ball"], ["ball", "player", "player"])
@@ -181,23 +198,23 @@ def kind_numbers(kinds: Sequence[str], known: Sequence[str]) -> list[int]:
 
 
 def require_turnable(config: ResolvedConfig, data: Trajectories) -> None:
-    """Refuses settings that cannot treat angles as such.
+    """Refuses settings that do not work with angles.
 
     Raises:
-        InputError: names the setting.
+        InputError: the data has angles; the message names the setting.
     """
     for name in ("mirror", *(["proposal"] if config.proposal == "learned" else [])):
         if data.angles and getattr(config, name):
             raise InputError(
-                f"setting {name}: it does not know angles ({', '.join(data.angles)}); leave it out, or give sines and "
-                "cosines as features"
+                f"setting {name}: it does not work with angles ({', '.join(data.angles)}); leave it out, or give sines "
+                "and cosines as features"
             )
 
 
 def build_forecaster(setup: CompositionSetup, silent: int | None) -> Forecaster:
-    """The forecaster with fresh weights; the inferred type `silent` sends nothing in it.
+    """Returns the forecaster with new weights; if the inferred type `silent` is given, it sends nothing.
 
-    Errors count as they are published: positions and velocities scaled to [-1, 1], in units of a typical change.
+    Errors are weighted as in published tables: positions and velocities are scaled to [-1, 1].
     """
     config, scaling = setup.config, setup.scaling
     made = graph(setup, "shared", silent is not None)
@@ -212,7 +229,7 @@ def build_forecaster(setup: CompositionSetup, silent: int | None) -> Forecaster:
 
 
 def build_coupling(config: ResolvedConfig, entities: int) -> Coupling:
-    """What the settings say of how edges are tied to each other.
+    """Returns the coupling of the settings.
 
     Raises:
         InputError: there are more entities than can be drawn at once.
@@ -233,7 +250,7 @@ def build_coupling(config: ResolvedConfig, entities: int) -> Coupling:
 def build_prior(
     config: ResolvedConfig, pairs: Int[Tensor, "2 E"], known: Int[np.ndarray, "M N N"] | None = None
 ) -> Prior | None:
-    """What settings and user say of single edges.
+    """Returns the prior from the expected sparsity and from known edges; None if neither is given.
 
     Raises:
         InputError: a known edge has a type that the model does not have.

@@ -1,4 +1,4 @@
-"""From settings to the parts of a search: the search itself, its proposal with encoder and move, the annealer."""
+"""Makes the parts of a search from settings: the search itself, its proposal with encoder and move, the annealer."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bouncegrad.core.encoders.convolution import ConvolutionEncoder
 from bouncegrad.core.encoders.structure import Disguise, StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.heat_bath import HeatBath
+from bouncegrad.core.joint_draws import JointDraws
 from bouncegrad.core.marks import MARKS
 from bouncegrad.core.moves import flip_slot, redraw_all, redraw_group, redraw_slot
 from bouncegrad.core.priors import Prior
@@ -32,14 +33,14 @@ from bouncegrad.settings.resolved import ResolvedConfig
 
 @dataclass(frozen=True)
 class SearchSetup:
-    """What a search is made from.
+    """The arguments of a search.
 
     Args:
         tasks: M.
-        composition: whose structures are searched.
+        composition: the composition; the search finds its structures.
         config: settings.
-        group: which tasks have the same graph, numbered from 0.
-        coupling, prior: what is stated beforehand of edges, see `HeatBath`.
+        group: the group of each task, numbered from 0; tasks of a group have the same graph.
+        coupling, prior: restrictions and knowledge about edges, see `HeatBath`.
     """
 
     tasks: int
@@ -58,17 +59,17 @@ def build_search(
     coupling: Coupling,
     prior: Prior | None,
 ) -> Search:
-    """The search that the settings name.
+    """Returns the search of the settings.
 
     Raises:
-        InputError: something is stated beforehand that this search does not know.
+        InputError: the settings state a prior, a coupling or a shared graph, and this search cannot use it.
     """
     part = search_part(config.search)
     search: Search = load("search", part.builder)(SearchSetup(tasks, composition, config, group, coupling, prior))
     stated = prior is not None or config.shared_graph or not isinstance(coupling, Independent)
     if stated and not isinstance(search, ConditionalSearch):
         raise InputError(
-            "known edges and other priors: only --search heat-bath keeps them; leave out one of the two"
+            "known edges and other priors: only --search heat-bath uses them; leave out one of the two"
             if part.proposes
             else f"setting search: {config.search} does not know priors; leave them out, or use --search heat-bath"
         )
@@ -76,15 +77,28 @@ def build_search(
 
 
 def heat_bath(setup: SearchSetup) -> HeatBath:
-    """The heat bath, for a graph of each task or for shared graphs."""
+    """Returns the heat bath, with one graph for each task or with shared graphs."""
     decay, coupling, prior = setup.config.evidence, setup.coupling, setup.prior
     if setup.config.shared_graph:
         return SharedGraph(decay, coupling=coupling, prior=prior, group=setup.group)
     return HeatBath(setup.tasks, decay, coupling=coupling, prior=prior)
 
 
+def joint_draws(setup: SearchSetup) -> JointDraws:
+    """Joint draws, for a graph of each task.
+
+    Raises:
+        InputError: edges are tied to each other, or tasks share a graph.
+    """
+    config = setup.config
+    tied = {"symmetric": config.symmetric, "entity_types": config.entity_types, "shared_graph": config.shared_graph}
+    if found := [name for name, is_so in tied.items() if is_so]:
+        raise InputError(f"setting {found[0]}: --search joint-draws does not know it; give --search heat-bath")
+    return JointDraws(setup.tasks, setup.config.evidence, prior=setup.prior)
+
+
 def metropolis(setup: SearchSetup) -> Metropolis:
-    """The published search."""
+    """Returns the published search."""
     return Metropolis(explain=setup.config.annealer == "residual")
 
 
@@ -98,7 +112,7 @@ def build_proposal(
     generator: torch.Generator,
     truth: Int[np.ndarray, "M N N"] | None = None,
 ) -> Proposal:
-    """What suggests structures; `truth` is for the oracle alone.
+    """Returns the proposal of the settings; only the oracle reads `truth`.
 
     Raises:
         InputError: the oracle lacks the truth, or the truth has types that the model does not have.
@@ -121,7 +135,7 @@ def build_proposal(
 def build_encoder(
     config: ResolvedConfig, name: str, data: Trajectories, composition: Relational, generator: torch.Generator
 ) -> Encoder:
-    """The encoder of this name with fresh weights."""
+    """Returns the encoder of this name with new weights."""
     frames, features = data.shape[1], data.shape[3]
     if data.mask is not None and not data.mask.all():
         features += MARKS
@@ -137,10 +151,14 @@ def build_encoder(
 def true_structures(
     config: ResolvedConfig, data: Trajectories, composition: Relational, truth: Int[np.ndarray, "M N N"] | None
 ) -> Int[Tensor, "M E"]:
-    """What the oracle proposes."""
+    """Returns the true structures, which the oracle proposes.
+
+    Raises:
+        InputError: the truth is not known, or has types that the model does not have.
+    """
     if truth is None:
         raise InputError(
-            f"setting proposal: the oracle needs true edges, which {data.source} has not; give --edges TABLE, or "
+            f"setting proposal: the oracle needs true edges, which {data.source} does not have; give --edges TABLE, or "
             "another proposal"
         )
     if truth.max() >= config.edge_types:
@@ -152,9 +170,9 @@ def true_structures(
 
 
 def build_annealer(config: ResolvedConfig) -> Annealer:
-    """What sets the temperature, from resolved settings."""
+    """Returns the annealer of the settings."""
     if config.annealer == "geometric":
-        # A floor above 1 is where the cooling ends.
+        # If the floor is above 1, the cooling ends there.
         return Geometric(config.temperature, hot=config.hot, floor=config.floor)
     if config.annealer == "tracked":
         return Tracked(config.temperature, floor=config.floor)

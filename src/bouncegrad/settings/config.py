@@ -1,4 +1,4 @@
-"""Settings of a run: their kinds, ranges and defaults, and the presets. `build.py` makes objects of them."""
+"""Settings of a run: their types, ranges and defaults, and the presets. `build.py` makes objects from them."""
 
 from __future__ import annotations
 
@@ -14,42 +14,45 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.settings.checks import from_mapping, require, require_kinds, require_positive, require_whole, to_mapping
 from bouncegrad.settings.parts import COMPOSITIONS, HEADS, SEARCHES, in_words, is_known, search_part
 
-PINNED = "type 0 is no interaction"  # among what was stated beforehand
-WIDEST = 2**16  # of a layer; wider ones are slips of the pen
+PINNED = "type 0 is no interaction"  # one of `Config.priors`
+WIDEST = 2**16  # the largest width of a layer; larger numbers are typing errors
 PRESETS = Path(__file__).parent / "presets"
 
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of one run. None means: chosen from the data or from `search`, and stored when resolved.
+    """Settings of one run; None: the value is chosen from the data or from `search`, see `resolved.py`.
 
     Args:
-        edge_types: K, the number of edge modules; each edge has one of them. auto: as many, 1 to 4, as held-out tasks
-            need; see `edge_types.py`.
+        edge_types: K, the number of edge types; each type has an edge module. auto chooses 1 to 4 by held-out tasks;
+            see `edge_types.py`.
         composition: graph (messages along edges), or a composition of your own as my.module:Name.
-        search: heat-bath draws structures from their conditional probabilities; paper proposes, tests and accepts
-            (Alet et al. 2019); or a search of your own as my.module:Name.
-        proposal: what suggests structures to the search of the paper; truth is an oracle that reads the true edges.
-        encoder: network behind the learned proposal; mlp or cnn read tracks; structures or structures-flipped read
-            present structures, a fifth of which is made uniform or flipped; both takes mlp and structures in turn.
+        search: heat-bath compares all fillings of the edges into an entity; joint-draws draws them from a quadratic
+            form of the loss, for many entities; auto takes the cheaper of these two; paper proposes, tests and accepts
+            (Alet et al. 2019). Or a search of your own as my.module:Name.
+        proposal: the part that suggests structures to the search of the paper; truth is an oracle that reads the true
+            edges.
+        encoder: network of the learned proposal; mlp and cnn read tracks; structures and structures-flipped read
+            present structures, of which a fifth is made uniform or flipped; both alternates between mlp and
+            structures.
         encoder_hidden: width of the layers of the encoder.
-        encoder_optimizer: optimizer of the encoder, at a rate of 0.001; sgd is the published one (momentum 0.9), adam
-            learns from hundreds of tasks.
+        encoder_optimizer: optimizer of the encoder, with a rate of 0.001; sgd (momentum 0.9) is published; adam needs
+            only hundreds of tasks.
         move: edges that one proposal changes; edge (one edge), entity (the edges into one entity), flip (one edge,
             which gets another type), everything.
-        annealer: what sets the temperature; by default geometric for heat-bath, tracked (by acceptance) for paper;
-            residual sets it by the errors in training.
+        annealer: the part that sets the temperature; by default geometric for heat-bath, and tracked (by acceptance)
+            for paper; residual sets it by the errors in training.
         temperature: the first temperature; by default 30 for geometric, exp(-9.8) for tracked and residual, 1 for
             fixed.
-        floor: the temperature never falls below this.
-        cooling: gradient steps until the geometric annealer reaches temperature 1; by default 600, or more if 600
-            steps show less than three tracks of each task, at most 70 % of a run.
+        floor: the temperature never falls below this value.
+        cooling: gradient steps until the geometric annealer reaches temperature 1, at most 70 % of a run; by default
+            600, or more if 600 steps visit fewer frames of each task than three tracks have.
         hot: share of the cooling, at its start, in which structures are uniform and modules learn the mean law.
-        evidence: share of the evidence on a task that is kept from visit to visit (heat-bath); by default visits worth
-            one and a half tracks are remembered.
-        candidates: pairs that may interact; a number k means the k entities nearest to each on average, a file means a
-            table with the columns source and target; by default all pairs. Other pairs do not interact, so type 0 is
-            pinned.
+        evidence: share of the evidence on a task that is kept from visit to visit (heat-bath); by default as large as
+            keeps the evidence of about one and a half tracks.
+        candidates: pairs that may interact; a number k means the k entities that are nearest to each entity on
+            average, a file is a table with the columns source and target; by default all pairs. Other pairs do not
+            interact, so type 0 is pinned.
         symmetric: both directions of a pair have the same type.
         entity_types: number of types of entities; the type of an edge follows from the types of its two ends. For
             charges, `edge_types 2, entity_types 2` means like and unlike.
@@ -61,40 +64,42 @@ class Config:
         loss: likelihood (one step, with learned variances) or rollout (squared error over `steps` frames).
         head: the likelihood of a change; gaussian, or one of your own as my.module:Name.
         steps: R, steps of a segment; by default 1 for likelihood, 10 for rollout.
-        segments: segments drawn per task and visit; by default so many that a visit takes the same work for any data;
-            for rollout 0, which takes a segment from every R-th frame on.
-        lags: L, number of earlier frames whose changes the modules see; for states that lack a part, such as a
-            position without a velocity, or the sine of a phase without its cosine.
-        lagged: names of the features whose changes are seen; all by default. Leave out velocities and rates, because
-            their last change is the force itself, and modules could read a type from it instead of from the edge.
-        polar: if the features have positions (x, y, perhaps z), edge modules see distance and direction of two
-            entities beside their states.
-        relative: positions are seen as differences between entities, by edge modules (messages) or by all modules
-            (everything; the law is then the same everywhere, without walls); no shows the positions, too.
-        momentum: what one entity sends to another, it gets back negated; for laws of equal and opposite forces.
+        segments: segments drawn per task and visit; by default the number with which a visit is the same work for any
+            data; for rollout 0, which means one segment from every R-th frame on.
+        lags: L, number of last changes that the modules see; for states that lack a part, such as a position without a
+            velocity, or the sine of a phase without its cosine.
+        lagged: names of the features with changes that the modules see; all by default. Leave out velocities and
+            rates, because their last change is the force itself, and modules could read a type from it instead of from
+            the edge.
+        polar: if the features have positions (x, y, perhaps z), edge modules also see distance and direction between
+            two entities.
+        relative: messages means that edge modules see positions only as differences between entities; everything means
+            that the node module does not see positions either, so the law is the same everywhere, without walls; no
+            means that positions are seen.
+        momentum: the message of an edge is minus the message of the opposite edge, if both have the same type; for
+            laws with equal and opposite forces.
         edge_hidden: widths of the hidden layers of the edge modules.
         node_hidden: widths of the hidden layers of the node module.
         message: width of a message.
         activation: function between layers.
-        forecast: share of the run in which modules of their own learn to forecast, after structures are found; by
-            default 0, no such stage.
-        horizon: frames that forecasts are trained to run ahead, at most the length of the tracks.
-        substeps: steps of the forecasting modules from one frame to the next; more steps follow close encounters
-            better.
+        forecast: share of the run in which separate modules learn to forecast, after structures are found; by default
+            0, no such stage.
+        horizon: frames ahead that forecasts are trained on, at most the length of the tracks.
+        substeps: steps of the forecasting modules from one frame to the next; close encounters need more steps.
         quantities: names of features that have few whole values but are quantities, such as counts; other features
             that look like codes of categories are refused.
         batch: tasks per gradient step.
-        mirror: each visit shows a task mirrored in one of the eight ways of a square; for few tasks whose law does not
-            distinguish left from right.
+        mirror: in each visit, tasks are mirrored or turned by one of the eight symmetries of a square; for few tasks,
+            with a law that does not distinguish left from right.
         optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
             adam for rollout.
         learning_rate: first rate; by default 0.003 for adam and 0.01 for muon, up to 0.02 in runs of less than 2,400
             gradient steps.
-        rate: how the rate falls; cosine (to 2 %), or plateau (halved when 40 passes have not lowered the loss, as
+        rate: how the learning rate falls; cosine (to 2 %), or plateau (halved if 40 epochs did not lower the loss, as
             published).
         clip: gradients are scaled down to this norm.
-        epochs: passes over the tasks; with the same seed the result is the same to the bit.
-        minutes: limit of time, used if epochs are not given; 5 by default. A run ends earlier after ten times the
+        epochs: number of passes over the tasks; with the same seed the result is the same to the bit.
+        minutes: limit of time, used if epochs are not given; 5 by default. A run may end earlier, after ten times the
             steps of its cooling.
         holdout: share of the tasks that is kept for `evaluate`, if the data has no parts of its own.
         seed: seed of every random draw.
@@ -104,7 +109,7 @@ class Config:
 
     edge_types: int | Literal["auto"] = 2
     composition: str = "graph"
-    search: str = "heat-bath"
+    search: str = "auto"
     proposal: Literal["uniform", "learned", "truth"] = "uniform"
     encoder: Literal["mlp", "cnn", "structures", "structures-flipped", "both"] = "mlp"
     encoder_hidden: int = 128
@@ -165,11 +170,11 @@ class Config:
         require_positive(self, "learning_rate", "clip", "minutes", "temperature", "floor")
         check("substeps", 1 <= self.substeps <= 100, "give a whole number from 1 to 100")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
-        # Far above what helps, and far below what takes all memory or stops the library of threads.
+        # More threads do not help; far more would take all memory or stop the thread library.
         check("threads", self.threads is None or 1 <= self.threads <= 1024, "give a whole number from 1 to 1024")
         check("segments", self.segments is None or 0 <= self.segments <= 10**6, "give a whole number from 0 to 10^6")
         check("lags", 0 <= self.lags <= 1000, "give a whole number from 0 to 1000")
-        check("lagged", not self.lagged or self.lags > 0, "it needs --lags, which says how many frames")
+        check("lagged", not self.lagged or self.lags > 0, "it needs --lags, the number of frames")
         for name in ("message", "encoder_hidden"):
             check(name, 1 <= getattr(self, name) <= WIDEST, f"give a whole number from 1 to {WIDEST}")
         for name in ("edge_hidden", "node_hidden"):
@@ -185,11 +190,11 @@ class Config:
         good = k == "auto" if isinstance(k, str) else 1 <= k <= 64
         check("edge_types", good, "give a whole number from 1 to 64, or auto")
         likelihood = self.loss != "rollout" and not self.proposes
-        check("edge_types", k != "auto" or likelihood, "it goes by likelihoods, of --search heat-bath")
-        check("edge_types", k != 1 or not self.pinned, "type 0 is none, and there is no other")
+        check("edge_types", k != "auto" or likelihood, "auto needs the likelihoods of --search heat-bath")
+        check("edge_types", k != 1 or not self.pinned, "with --pinned, type 0 is no interaction; give at least 2")
         if (a := self.entity_types) is not None:
             check("entity_types", 2 <= a <= 64, "give a whole number from 2 to 64")
-            check("entity_types", k != "auto", "they say how many edge types there are; give --edge_types as a number")
+            check("entity_types", k != "auto", "they determine the number of edge types; give --edge_types as a number")
             lead = sorted({2, a * (a + 1) // 2, a * a})
             given = f"with edge_types {k}; {a} lead to {', '.join(map(str, lead))} edge types"
             check("entity_types", k in lead, given)
@@ -204,7 +209,7 @@ class Config:
         accepts = self.proposes or self.annealer not in ("tracked", "residual")
         check("annealer", accepts, "only --search paper has an acceptance")
         of_errors = self.annealer != "residual" or self.loss != "likelihood"
-        check("annealer", of_errors, "it goes by errors of --loss rollout")
+        check("annealer", of_errors, "it needs the errors of --loss rollout")
         floored = self.temperature is None or self.floor <= self.temperature
         check("floor", floored, f"give at most the first temperature, {self.temperature}")
         check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
@@ -215,12 +220,12 @@ class Config:
         check = partial(require, self)
         both = self.window is not None and self.shared_graph
         check("window", not both, "windows have graphs of their own, --shared_graph has one for all")
-        check("symmetric", not self.symmetric or self.entity_types is None, "entity types alone say more")
+        check("symmetric", not self.symmetric or self.entity_types is None, "it cannot be combined with entity types")
         check("candidates", not isinstance(self.candidates, int) or self.candidates >= 1, "give a whole number from 1")
         for name in ("symmetric", "entity_types"):
             check(name, self.candidates is None or not getattr(self, name), "it needs all pairs, without --candidates")
         check("sparsity", self.sparsity is None or 0 < self.sparsity < 1, "give a share above 0, below 1")
-        check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned, which says that type 0 is none")
+        check("sparsity", self.sparsity is None or self.pinned, "it needs --pinned: type 0 is no interaction")
         for name in ("symmetric", "entity_types", "shared_graph", "pinned", "candidates"):
             check(name, not self.proposes or not getattr(self, name), "only --search heat-bath knows it")
 
@@ -231,7 +236,7 @@ class Config:
 
     @property
     def priors(self) -> tuple[str, ...]:
-        """In words, what the user has stated beforehand."""
+        """The knowledge about edges that the user has stated, in words."""
         return (
             *(["oracle: true edges"] if self.proposal == "truth" else []),
             *([f"{self.candidates} candidates for each"] if isinstance(self.candidates, int) else []),
@@ -244,12 +249,12 @@ class Config:
         )
 
     def to_yaml(self) -> str:
-        """The settings as YAML, lists in one line."""
+        """Returns the settings as YAML."""
         return yaml.safe_dump(to_mapping(self), sort_keys=False)
 
     @classmethod
     def from_mapping(cls, values: dict[str, Any], source: str) -> Self:
-        """From a mapping read from `source`; unknown settings are refused."""
+        """Returns settings from a mapping that was read from `source`; unknown settings are refused."""
         return from_mapping(cls, values, source)
 
 
@@ -258,7 +263,7 @@ def preset(name: str, elsewhere: Iterable[str] = ()) -> Path:
 
     Args:
         name: of the preset.
-        elsewhere: names of presets that another wing holds; only the message of an unknown name reads them.
+        elsewhere: names of presets in another wing; the message of an unknown name lists them, too.
 
     Raises:
         InputError: no preset has this name; the message lists all names.

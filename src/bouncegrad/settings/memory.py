@@ -29,6 +29,9 @@ def training_bytes(config: ResolvedConfig, shape: tuple[int, int, int, int], pai
     degree = -(-pairs // n)
     fillings = config.edge_types**degree if degree < 64 else LARGEST_TABLE + 1
     table = NUMBER * m * n * fillings if fillings <= LARGEST_TABLE else 0
+    if config.search == "joint-draws":
+        size = degree * (config.edge_types - 1)
+        table = NUMBER * m * n * size * (size + 1)
     encoder = NUMBER * SQUARES * config.encoder_hidden**2 if config.proposal == "learned" else 0
     return KEPT * frames * pairs * row_bytes(config) + table + LEARNED * (model_bytes(config, 0) + encoder)
 

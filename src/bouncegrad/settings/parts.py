@@ -1,6 +1,6 @@
-"""Which parts settings can name, one row for each; a part of your own is named `my.module:Name`.
+"""Tables of the parts that settings can name; a part of your own is named `my.module:Name`.
 
-Only names stand here, so that reading settings and printing help load neither torch nor the parts themselves.
+The tables hold names only, so that reading settings and printing help load neither torch nor the parts themselves.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class SearchPart(NamedTuple):
     """A search that settings can name.
 
     Args:
-        builder: `module:function` that makes it from a `SearchSetup`, see `build_search.py`.
-        proposes: it proposes and tests, and so has an acceptance; otherwise it draws from conditional probabilities
-            and knows priors.
+        builder: `module:function`; the function makes the search from a `SearchSetup`, see `build_search.py`.
+        proposes: true: the search proposes and tests, so there is an acceptance; false: it draws from conditional
+            probabilities, and may use priors.
     """
 
     builder: str
@@ -31,19 +31,21 @@ class SearchPart(NamedTuple):
 
 COMPOSITIONS = {"graph": "bouncegrad.settings.build:graph"}
 SEARCHES = {
+    "auto": SearchPart(""),  # one of the next two, see `resolved.py`
     "heat-bath": SearchPart("bouncegrad.settings.build_search:heat_bath"),
+    "joint-draws": SearchPart("bouncegrad.settings.build_search:joint_draws"),
     "paper": SearchPart("bouncegrad.settings.build_search:metropolis", proposes=True),
 }
 HEADS = {"gaussian": "bouncegrad.core.heads:Gaussian"}
 
 
 def is_known(name: str, table: Mapping[str, Any]) -> bool:
-    """Whether a name is in the table, or has the form of a part of the user's own."""
+    """Returns whether a name is in the table, or has the form `my.module:Name`."""
     return name in table or bool(OWN.fullmatch(name))
 
 
 def in_words(table: Mapping[str, Any]) -> str:
-    """What to give, for messages.
+    """Returns the possible names as words for a message.
 
     Example:
         >>> in_words(HEADS)
@@ -53,12 +55,12 @@ def in_words(table: Mapping[str, Any]) -> str:
 
 
 def search_part(name: str) -> SearchPart:
-    """The row of a search; a search of the user's own is built by what its name says."""
+    """Returns the row of a search; for `my.module:Name`, this is the builder."""
     return SEARCHES.get(name) or SearchPart(name)
 
 
 def load(setting: str, where: str) -> Callable[..., Any]:
-    """Imports `module:name`; modules in the current folder are found, too.
+    """Imports `module:name`, and returns it; modules in the current folder are found, too.
 
     Raises:
         InputError: there is no such module or name, or importing it fails.

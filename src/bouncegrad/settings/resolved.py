@@ -9,21 +9,23 @@ from typing import Literal
 from bouncegrad.data.errors import InputError
 from bouncegrad.settings.config import Config
 
-COOLING_TASKS = 1024  # tasks at most that laws and type labels are found from; they are visited often
-MINUTES = 5.0
-FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}
-ROWS_A_VISIT = 1280  # tasks times segments times entities: one visit is as much work for few tasks as for many
-TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0  # evidence kept, and tracks of each task shown while structures cool
+COOLING_TASKS = 1024  # tasks that are visited while structures cool, at most, so that each is visited often
+MINUTES = 5.0  # the default limit of time
+FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}  # published: exp(-9.8)
+ROWS_A_VISIT = 1280  # tasks times segments times entities, so that a visit is the same work for any number of tasks
+TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0  # in lengths of a track: evidence that is kept, steps shown in the cooling
 SHORTEST_COOLING, LONGEST_COOLING = 600, 3000  # gradient steps; a slower cooling finds nothing better
-LONGEST_EVIDENCE = 0.95  # older visits were judged by modules that have changed since
-UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps; those of a minute are a rough guess
+LONGEST_EVIDENCE = 0.95  # the largest share kept; older evidence was computed with modules that have changed since
+COMPARED = 128  # fillings of the edges into one entity, beyond which joint draws are cheaper than comparing all of them
+UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps of a run without haste; gradient steps per minute, roughly
 
 
 @dataclass(frozen=True)
 class ResolvedConfig(Config):
-    """Settings as a run has them; what `Config` leaves open is filled in. See `Config` for their meaning."""
+    """Settings with all values filled in that `Config` leaves open; see `Config` for their meaning."""
 
     edge_types: int = 2
+    search: str = "heat-bath"
     annealer: Literal["geometric", "tracked", "residual", "fixed"] = "geometric"
     temperature: float = 30.0
     cooling: int = SHORTEST_COOLING
@@ -36,17 +38,17 @@ class ResolvedConfig(Config):
 
     @property
     def seconds(self) -> float:
-        """The limit of time of the whole run; infinite if epochs are given."""
+        """The limit of time of the whole run in seconds; infinite if epochs are given."""
         return math.inf if self.minutes is None else 60 * self.minutes
 
 
 def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -> ResolvedConfig:
-    """Returns the same settings, with every None filled in that depends on the data or on the search.
+    """Returns the same settings, with a value for every None that depends on the data or on the search.
 
     Args:
         config: settings.
         shape: (M, T, N, D) of the training part.
-        groups: how many groups of tasks share a graph, if tasks do.
+        groups: the number of groups of tasks; it counts only if `shared_graph` is set.
 
     Raises:
         InputError: tracks are too short for the lags or the steps; the number of edge types is still to be chosen.
@@ -73,12 +75,13 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     evidence = config.evidence
     if evidence is None:
         evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
-    # Visits to each of the tasks that type labels are found from, times batches of one pass.
+    # The cooling takes `visits` visits to each of its tasks, times the number of batches in one pass.
     visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
     cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, COOLING_TASKS) // config.batch))), LONGEST_COOLING)
     pinned = config.pinned or config.candidates is not None
     added = -(-min(config.batch, m) // groups) if config.shared_graph else 1  # tasks whose log-likelihoods are added
     values = asdict(config) | {
+        "search": chosen_search(config, n, loss) if config.search == "auto" else config.search,
         "annealer": annealer,
         "optimizer": optimizer,
         "learning_rate": config.learning_rate or {"muon": 0.01 * haste, "adam": 0.003}[optimizer],
@@ -93,3 +96,18 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
         "minutes": minutes,
     }
     return ResolvedConfig(**values)
+
+
+def chosen_search(config: Config, entities: int, loss: str) -> str:
+    """Returns the search that is cheaper for so many entities.
+
+    Comparing all fillings of the edges into an entity costs K^degree, joint draws cost degree³. Joint draws do not know
+    edges that are tied to each other, nor graphs that tasks share, and they need the graph composition.
+    """
+    tied = config.symmetric or config.entity_types is not None or config.shared_graph
+    able = config.composition == "graph" and config.head == "gaussian" and loss == "likelihood" and not tied
+    degree = entities - 1
+    if isinstance(config.candidates, int):
+        degree = min(degree, config.candidates)
+    types = config.edge_types if isinstance(config.edge_types, int) else 1
+    return "joint-draws" if able and types**degree > COMPARED else "heat-bath"

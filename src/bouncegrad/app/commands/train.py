@@ -57,7 +57,10 @@ def main(words: list[str]) -> int:
     if config.edge_types == "auto":
         run.require_free()
         config, losses = choose(config, data, known, args.quiet)
-    stated = (*resolve(config, data.shape).priors, *([] if known is None else [f"known edges of {args.known}"]))
+    resolved = resolve(config, data.shape)
+    if config.search == "auto" and resolved.search != "heat-bath":
+        print_line(f"search: {resolved.search}, since an entity has too many edges to compare all of their fillings")
+    stated = (*resolved.priors, *([] if known is None else [f"known edges of {args.known}"]))
     if stated:
         print_line(f"stated beforehand: {', '.join(stated)}")
     provenance = Provenance(tasks.whole, tasks.held_out, reading_options(args) | {"new": args.new}, losses)

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from bouncegrad.data.simulate.compiling import compiled
+from bouncegrad.data.compiling import compiled
 
 STEP = 1e-3
 STEPS_PER_FRAME = 100
