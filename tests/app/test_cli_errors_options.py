@@ -42,7 +42,7 @@ SETTINGS = [
     ("node_hidden", ["[1.5]", "[x]"], "give a whole number"),
     ("node_hidden", ["[]"], "give at least one width"),
     ("activation", ["tanh", "3"], "give silu or relu"),
-    ("search", ["x"], "give heat-bath, paper, or a part of your own as my.module:Name"),
+    ("search", ["x"], "give auto, heat-bath, joint-draws, paper, or a part of your own as my.module:Name"),
     ("proposal", ["x"], "give uniform or learned or truth"),
     ("proposal", ["learned", "truth"], "only --search paper uses proposals"),
     ("encoder", ["x"], "give mlp or cnn or structures or structures-flipped or both"),

@@ -69,7 +69,7 @@ def test_what_only_a_graph_can_do_is_refused(command, beside, words, says):
         (["--composition", "own_composition:Nothing"], ["cannot be loaded"]),
         (["--composition", "own_search:Linear"], ["setting composition: own_search:Linear lacks pairs, entities"]),
         (["--composition", "tree"], ["setting composition: 'tree' cannot be used; give graph, or a part of your own"]),
-        (["--search", "best"], ["setting search: 'best' cannot be used; give heat-bath, paper, or"]),
+        (["--search", "best"], ["setting search: 'best' cannot be used; give auto, heat-bath, joint-draws, paper, or"]),
         (["--head", "own_head:StudentT", "--loss", "rollout"], ["setting head", "only --loss likelihood"]),
         (["--search", "own_search:Tempered", "--symmetric"], ["does not know priors"]),
     ],

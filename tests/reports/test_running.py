@@ -131,7 +131,7 @@ def test_more_than_fits_into_memory_is_refused_with_its_size_before_work_starts(
     np.savez("large.npz", x=walks[:1].repeat(10, 1).repeat(4, 2), features=["x", "y", "vx", "vy"])
     found = command("train", "--data", "many.npz", "--out", "run", "--holdout", 0, "--minutes", 1)
     assert (found.status, found.err.count("\n")) == (2, 1)
-    assert "64 tasks at once with 9,900 pairs each takes about 4.0 GB, 1.0 GB are free; give fewer pairs" in found.err
+    assert "64 tasks at once with 9,900 pairs each takes about 4.3 GB, 1.0 GB are free; give fewer pairs" in found.err
     found = command("infer", run4, "large.npz", "--out", "result")
     assert "inference from 60 frames with 159,600 pairs takes about 1.8 GB, 1.0 GB are free" in found.err
     assert not {"run", "result"} & {path.name for path in here.iterdir()}

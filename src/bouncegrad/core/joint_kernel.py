@@ -15,8 +15,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bouncegrad.data.compiling import compiled
-
 LEAST = 1e-6  # probability of a type in the Gaussian prior, so that its covariance has an inverse
 ROWS_AT_ONCE = 64  # targets that a thread takes at a time
 
@@ -38,7 +36,7 @@ def draw_and_weigh(
     run = kernel()
 
     def some(start: int) -> None:
-        run(*arrays, types, weights, start, min(start + ROWS_AT_ONCE, rows), LEAST)
+        run(*arrays, types, weights, start, min(start + ROWS_AT_ONCE, rows))
 
     starts = range(0, rows, ROWS_AT_ONCE)
     threads = min(torch.get_num_threads(), len(starts))
@@ -54,10 +52,12 @@ def draw_and_weigh(
 @cache
 def kernel() -> Callable[..., None]:
     """The compiled loop; it is compiled when it is first called."""
+    from bouncegrad.data.compiling import compiled  # here, so that other searches do not load the compiler
+
     return compiled(draw_rows)
 
 
-def draw_rows(g, h, prior, noise, types, weights, first, last, least):  # type: ignore[no-untyped-def]  # compiled
+def draw_rows(g, h, prior, noise, types, weights, first, last):  # type: ignore[no-untyped-def]  # compiled
     """Steps 1 to 3 of `joint_draws.py` for the targets from `first` to `last`."""
     samples, degree, k = noise.shape[0], noise.shape[2], noise.shape[3]
     d = k - 1
@@ -69,7 +69,7 @@ def draw_rows(g, h, prior, noise, types, weights, first, last, least):  # type: 
         for e in range(degree):
             total = 0.0
             for t in range(k):
-                one_over[e, t] = max(np.exp(prior[r, e, t]), least)
+                one_over[e, t] = max(np.exp(prior[r, e, t]), LEAST)
                 total += one_over[e, t]
             for t in range(k):
                 one_over[e, t] = total / one_over[e, t]
