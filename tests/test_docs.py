@@ -184,3 +184,7 @@ def test_a_saved_table_is_read_by_the_first_command(folder: Path, capsys: pytest
     save(simulate("springs", 3, seed=1), "example.csv")
     assert main(["inspect", "example.csv"]) == 0
     assert "truth for 20 edges" in capsys.readouterr().out
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) <= 800

@@ -37,7 +37,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "paper, uniform": {"search": "paper", "annealer": "fixed", "steps": 3},
     "block heat bath": {"edge_types": 8, "search": "heat-bath"},
     "joint draws": {"search": "joint-draws"},
-    "joint draws, many types, known absence": {"edge_types": 8, "pinned": True},
     "no evidence": {"evidence": 0.0},
     "restarts": {"cooling": 5},
     "delayed coupling": {"cooling": 15, "entity_types": 2},

@@ -24,8 +24,7 @@ class Config:
     """Settings of one run; None: the value is chosen from the data or from `search`, see `resolved.py`.
 
     Args:
-        edge_types: K, the number of edge types; each type has an edge module. auto chooses 1 to 4 by held-out tasks;
-            see `edge_types.py`.
+        edge_types: K, the number of edge types; each type has an edge module. auto chooses 1 to 4 by held-out tasks.
         composition: graph (messages along edges), or a composition of your own as my.module:Name.
         search: heat-bath compares all fillings of the edges into an entity; joint-draws draws them from a quadratic
             form of the loss, for many entities; auto takes the cheaper of these two; paper proposes, tests and accepts
