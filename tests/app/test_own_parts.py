@@ -39,6 +39,7 @@ def test_a_part_is_trained_resumed_and_inferred_with(command, beside, kind):
     assert command(*TRAIN, "--resume", f"--{kind}", OWN[kind]).status == 0
 
 
+@pytest.mark.slow
 def test_linear_laws_are_learned(command, beside):
     words = ["--composition", OWN["composition"], "--epochs", "1000"]
     assert command(*TRAIN, *words).status == 0
