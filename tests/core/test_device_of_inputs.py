@@ -6,23 +6,18 @@ function fails, or returns something else than on the CPU.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
 
-import bouncegrad.core
 from bouncegrad.core.annealing import Fixed
-from bouncegrad.core.batches import Batch, RandomFrames, whole_tracks
+from bouncegrad.core.batches import Batch, RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.calibration import calibrated_temperature
 from bouncegrad.core.compositions.chain import Chain
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
-from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.compositions.sum import Sum
 from bouncegrad.core.couplings import EntityTypes, Independent, Symmetric
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
@@ -32,7 +27,7 @@ from bouncegrad.core.hard_segments import HardSegments
 from bouncegrad.core.heat_bath import Enumeration, HeatBath
 from bouncegrad.core.inference import InferenceEffort, infer
 from bouncegrad.core.laws import effects
-from bouncegrad.core.marks import observed_pairs, with_marks
+from bouncegrad.core.marks import observed_pairs
 from bouncegrad.core.mirroring import Mirrored
 from bouncegrad.core.modules import ModulePool
 from bouncegrad.core.moves import flip_slot, redraw_all, redraw_group, redraw_slot
@@ -59,122 +54,8 @@ from bouncegrad.core.structures import (
 from bouncegrad.core.unseen import UnseenEffort, find_unseen
 from bouncegrad.data.functions import sines
 
-from .conftest import random_batch, small_graph, unit_scaling
-
-FACTORIES = {
-    *("arange", "linspace", "logspace", "eye", "triu_indices", "tril_indices"),
-    *("empty", "zeros", "ones", "full", "tensor", "as_tensor", "asarray", "scalar_tensor"),
-    *("rand", "randn", "randint", "randperm", "normal"),
-}
-"""Functions of torch that make a tensor on the default device if no device is given."""
-
-WITHOUT = {
-    "batches.py: scaled_tracks": 2,  # recordings are arrays, which have no device
-    "streaming.py: __getitem__": 1,  # the same
-    "distributed.py: total": 1,  # sums of numbers
-}
-"""Functions that make tensors without a device, how many, and the reason."""
-
-
-def without_device(file: Path) -> Iterator[str]:
-    """Yields the innermost function of every call of a factory that states no device."""
-
-    def visit(node: ast.AST, function: str) -> Iterator[str]:
-        for child in ast.iter_child_nodes(node):
-            called = child.func if isinstance(child, ast.Call) else None
-            if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "torch":
-                assert isinstance(child, ast.Call)
-                stated = [word for word in child.keywords if word.arg == "device"]
-                nothing = not stated or (isinstance(stated[0].value, ast.Constant) and stated[0].value.value is None)
-                if called.attr in FACTORIES and nothing:
-                    yield f"{file.name}: {function}"
-            inside = isinstance(child, ast.FunctionDef | ast.ClassDef)
-            yield from visit(child, child.name if inside else function)
-
-    yield from visit(ast.parse(file.read_text()), "module")
-
-
-def test_every_tensor_is_made_on_a_stated_device():
-    files = sorted(Path(bouncegrad.core.__path__[0]).rglob("*.py"))
-    assert len(files) > 30
-    found = [place for file in files for place in without_device(file)]
-    assert {place: found.count(place) for place in found} == WITHOUT
-
-
-def test_the_test_of_devices_sees_what_is_missing(tmp_path):
-    file = tmp_path / "a.py"
-    file.write_text(
-        "import torch\nX = torch.zeros(3)\ndef f(x):\n    y = torch.ones(2, device=x.device)\n"
-        "    return y + torch.arange(2, device=None) + torch.zeros_like(x) + g(torch.randn(2, generator=x))\n"
-    )
-    assert sorted(without_device(file)) == ["a.py: f", "a.py: f", "a.py: module"]
-
-
-class Given(NamedTuple):
-    """The inputs of a case; all are on the CPU."""
-
-    composition: GraphComposition
-    batch: Batch
-    z: torch.Tensor
-    generator: torch.Generator
-
-    @property
-    def tracks(self) -> torch.Tensor:
-        return self.batch.tracks
-
-    @property
-    def uniform(self) -> Uniform:
-        return Uniform(self.composition.groups, self.composition.choices)
-
-
-def given(entities: int = 4, tasks: int = 6, frames: int = 12, marked: bool = False, **settings) -> Given:
-    """Returns new inputs, always the same; with marks, some states of the first task were not observed."""
-    composition, batch = small_graph(entities, **settings), random_batch(tasks, frames, entities)
-    if marked:
-        tracks = with_marks(batch.tracks, 2)
-        tracks[0, 4:6, 1, 2:] = 0.0
-        batch = whole_tracks(tracks, batch.tasks)
-    batch = whole_tracks(batch.tracks, batch.tasks, composition.lags)
-    generator = torch.Generator().manual_seed(3)
-    return Given(
-        composition, batch, random_structure(tasks, composition.slots, composition.choices, generator), generator
-    )
-
-
-GRAPHS: dict[str, dict[str, Any]] = {
-    "likelihood": {},
-    "squared error": {"likelihood": "shared"},
-    "pinned": {"pinned": True},
-    "lags": {"lags": 1},
-    "kinds": {"kinds": (0, 1, 0, 1)},
-    "few pairs": {"pairs": edge_index(4)[:, [0, 1, 3, 4, 5, 6, 9]]},
-    "gaps": {"marked": True},
-    "positions": {"polar": (0, 1), "relative": (0, 1), "placeless": True, "momentum": True},
-    "angles": {"angles": (1,)},
-    "dense": {"path": "dense"},
-}
-
-
-def tensors(value: Any) -> list[torch.Tensor]:
-    """Returns all tensors in a result."""
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [found for part in value for found in tensors(part)] if isinstance(value, list | tuple) else []
-
-
-def same_under_another_default(case: Callable[[Given], Any], **settings) -> None:
-    """Asserts that results are on the CPU and equal to those with the usual default device."""
-    there = given(**settings)
-    expected = tensors(case(given(**settings)))
-    with torch.device("meta"):
-        assert torch.zeros(()).device.type == "meta"
-        found = tensors(case(there))
-    assert len(found) == len(expected) > 0
-    for one, other in zip(found, expected, strict=True):
-        assert one.device.type == "cpu"
-        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+from .another_default import GRAPHS, Given, same_under_another_default
+from .conftest import small_graph, unit_scaling
 
 
 @pytest.mark.parametrize("settings", GRAPHS.values(), ids=GRAPHS)

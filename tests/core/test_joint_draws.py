@@ -9,7 +9,7 @@ import torch
 
 from bouncegrad.core.batches import whole_tracks
 from bouncegrad.core.inferred import InferenceEffort, Interrupted
-from bouncegrad.core.joint_draws import Draws, JointDraws, draw, log_weights, weighted_draws
+from bouncegrad.core.joint_draws import JointDraws, draw, log_weights, weighted_draws
 from bouncegrad.core.joint_inference import infer_jointly
 from bouncegrad.core.priors import known_edges, sparsity
 from bouncegrad.core.proposals import Uniform
@@ -182,7 +182,7 @@ def test_more_draws_are_better_draws() -> None:
     batch = whole_tracks(known.tracks, torch.arange(40))
     z, right = torch.zeros_like(known.z), []
     for samples in (1, 64):
-        search = JointDraws(40, 0.0, Draws(samples))
+        search = JointDraws(40, 0.0, samples)
         move = search(
             known.composition, Uniform(known.composition.groups, 2), batch, z, 1.0, torch.Generator().manual_seed(0)
         )

@@ -56,6 +56,13 @@ class Batch(NamedTuple):
         """Returns the rows of this process, out of numbers drawn for all tasks of the batch."""
         return drawn if self.share is None else drawn[self.share.rows]
 
+    def of_one_track(self, evidence: Float[Tensor, "B ..."], decay: float) -> Float[Tensor, "B ..."]:
+        """Scales evidence that decays from visit to visit down to one track, if it remembers more steps than that."""
+        share = self.track_steps * (1 - decay) / self.steps
+        if not isinstance(share, Tensor):
+            return evidence * min(1.0, share)
+        return evidence * share.clamp(max=1.0).view(-1, *[1] * (evidence.dim() - 1))
+
     def part(self, rows: Int[Tensor, " rows"]) -> Batch:
         """Some tasks of this batch."""
         tracks, segments = self.tracks[rows], self.segments[rows]

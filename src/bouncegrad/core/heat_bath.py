@@ -153,8 +153,7 @@ class HeatBath:
             self.evidence = torch.zeros(self.tasks, *loss.shape[1:], device=loss.device)
         total = self.decay * self.evidence[batch.tasks] + (loss - loss.mean(-1, keepdim=True)).float()
         self.evidence[batch.tasks] = total
-        share = batch.track_steps * (1 - self.decay) / batch.steps
-        return total * (share.clamp(max=1.0)[:, None, None] if isinstance(share, Tensor) else min(1.0, share))
+        return batch.of_one_track(total, self.decay)
 
     def state_dict(self) -> dict[str, Any]:
         return {"evidence": self.evidence}

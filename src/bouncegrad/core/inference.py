@@ -32,7 +32,7 @@ from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import random_structure
 
 EFFORT = InferenceEffort()
-WIDTH = 512  # numbers of one edge that joint draws keep: projected messages of all frames, in units of those of a table
+WIDTH = 512  # numbers that joint draws keep for one edge and type: projected messages of all frames, roughly
 
 
 def infer(
@@ -78,7 +78,7 @@ def portions(
     """Returns slices of tasks that are inferred together: as many as fit into memory, or all if they share graphs."""
     effort = effort or EFFORT
     fillings = composition.choices ** composition.groups.shape[1]
-    joint = fillings > effort.enumerated and isinstance(composition, Linearized)
+    joint = not together and draws_jointly(composition, None, None, effort)
     count = WIDTH * composition.choices * composition.groups.shape[1] if joint else min(fillings, effort.enumerated)
     at_once = min(max(1, effort.numbers_at_once // (count * composition.entities)), effort.tasks_at_once)
     at_once = max(1, tasks) if together else at_once

@@ -20,7 +20,6 @@ of the edges into one entity cost degree³ operations, and edges that hold each 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -36,17 +35,6 @@ from bouncegrad.core.seams import Composition, Coupling, Linearized, Move, Propo
 from bouncegrad.core.structures import random_structure
 
 
-@dataclass(frozen=True)
-class Draws:
-    """How edges are drawn.
-
-    Args:
-        samples: S, draws of the edges into one entity, of which one is chosen by weight.
-    """
-
-    samples: int = 8
-
-
 class Drawn(NamedTuple):
     """S draws of the edges into some groups, as types, with the logarithm of their density."""
 
@@ -60,7 +48,7 @@ class JointDraws:
     Args:
         tasks: M, the tasks that evidence is kept for.
         decay: the share of old evidence that is kept, in [0, 1).
-        draws: how edges are drawn.
+        samples: S, draws of the edges into one entity, of which one is chosen by weight.
         noise_rows: repeat the noise every so many tasks; 0: independent.
         prior: log-probability of every type of every slot (see `priors.py`); None: all types are equally probable.
     """
@@ -69,11 +57,11 @@ class JointDraws:
         self,
         tasks: int,
         decay: float = 0.7,
-        draws: Draws = Draws(),
+        samples: int = 8,
         noise_rows: int = 0,
         prior: Prior | None = None,
     ) -> None:
-        self.tasks, self.decay, self.draws, self.noise_rows, self.prior = tasks, decay, draws, noise_rows, prior
+        self.tasks, self.decay, self.samples, self.noise_rows, self.prior = tasks, decay, samples, noise_rows, prior
         self.coupling: Coupling = Independent()
         self.evidence: list[Tensor] | None = None  # G and h of every task
 
@@ -112,7 +100,7 @@ class JointDraws:
         scale = 1 / temperature
         prior = torch.where(prior.isinf(), prior, prior / max(temperature, 1.0))
         scaled = form._replace(g=form.g.double() * scale, h=form.h.double() * scale)
-        noise = self.noise(batch, (self.draws.samples, *groups.shape, choices), len(z), generator)
+        noise = self.noise(batch, (self.samples, *groups.shape, choices), len(z), generator)
         drawn_types, log_weight = weighted_draws(scaled, prior, noise)
         weights = log_weight.softmax(0)
         uniform = self.noise(batch, (1, len(groups), 1, 1), len(z), generator, gumbel=False)[0, :, :, 0, 0]
@@ -127,9 +115,8 @@ class JointDraws:
         self, batch: Batch, composition: Composition, z: Int[Tensor, "B S"], generator: torch.Generator
     ) -> Int[Tensor, "B S"]:
         """Structures at an infinite temperature: uniform, but for types that the prior excludes."""
-        new = batch.own(random_structure(batch.whole, composition.slots, composition.choices, generator))
         if self.prior is None:
-            return new
+            return batch.own(random_structure(batch.whole, composition.slots, composition.choices, generator))
         prior = self.prior if len(self.prior) == 1 else self.prior[batch.tasks]
         noise = torch.rand(
             batch.whole, composition.slots, composition.choices, generator=generator, device=generator.device
@@ -152,13 +139,11 @@ class JointDraws:
             return form
         if self.evidence is None:
             self.evidence = [values.new_zeros(self.tasks, *values.shape[1:]) for values in form[:2]]
-        share = batch.track_steps * (1 - self.decay) / batch.steps
-        scale = share.clamp(max=1.0) if isinstance(share, Tensor) else min(1.0, share)
         found = []
         for kept, new in zip(self.evidence, form[:2], strict=True):
             total = self.decay * kept[batch.tasks] + new
             kept[batch.tasks] = total
-            found.append(total * (scale.view(-1, *[1] * (new.dim() - 1)) if isinstance(scale, Tensor) else scale))
+            found.append(batch.of_one_track(total, self.decay))
         return form._replace(g=found[0], h=found[1])
 
     def log_prior(

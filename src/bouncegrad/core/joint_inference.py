@@ -20,7 +20,7 @@ from torch import Tensor
 from bouncegrad.core.batches import whole_tracks
 from bouncegrad.core.heat_bath import Enumeration, HeatBath
 from bouncegrad.core.inferred import Inference, InferenceEffort, Interrupted
-from bouncegrad.core.joint_draws import Draws, JointDraws
+from bouncegrad.core.joint_draws import JointDraws
 from bouncegrad.core.priors import Prior
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.seams import Linearized, Relational
@@ -58,7 +58,7 @@ def infer_jointly(
     end = float(composition.temperature)
     batch = whole_tracks(tracks, torch.arange(tasks, device=device), composition.lags)
     proposal = Uniform(composition.groups, composition.choices)
-    draws = JointDraws(tasks, 0.0, Draws(effort.samples), 1, prior)
+    draws = JointDraws(tasks, 0.0, effort.samples, 1, prior)
     z = random_structure(1, composition.slots, composition.choices, generator).repeat(tasks, 1)
     best, least = z, torch.full((tasks, composition.entities), torch.inf, dtype=torch.float64, device=device)
     start, linear = max(effort.joint_start, end), composition.linearized(batch)

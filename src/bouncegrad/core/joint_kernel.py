@@ -1,6 +1,6 @@
 """The draw of `joint_draws.py` for a processor: one compiled loop for each target, on as many threads as torch has.
 
-Many small matrices are what batched tensor operations do worst: for 20 entities this is thirty times as fast. The
+Batched tensor operations are slow on many small matrices: for 20 entities this is more than ten times as fast. The
 numbers are those of `joint_draws.draw` and `log_weights`, held by a test.
 """
 

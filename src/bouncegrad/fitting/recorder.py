@@ -250,7 +250,8 @@ class Recorder:
         if self.run is None:
             return
         for state in (self.loop.state_dict(), *(start["state"] for start in self.parts.restarts.ended)):
-            for rows in (state["z"], state["search"].get("evidence")):
+            evidence = state["search"].get("evidence")
+            for rows in (state["z"], *(evidence if isinstance(evidence, list) else [evidence])):
                 if rows is not None:
                     self.loop.processes.gather(rows)
         within_pass = self.in_all()

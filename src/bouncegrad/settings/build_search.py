@@ -21,7 +21,16 @@ from bouncegrad.core.moves import flip_slot, redraw_all, redraw_group, redraw_sl
 from bouncegrad.core.priors import Prior
 from bouncegrad.core.proposals import InTurn, Learned, Truth, Uniform
 from bouncegrad.core.residual import Residual
-from bouncegrad.core.seams import Annealer, ConditionalSearch, Coupling, Encoder, Proposal, Relational, Search
+from bouncegrad.core.seams import (
+    Annealer,
+    ConditionalSearch,
+    Coupling,
+    Encoder,
+    Linearized,
+    Proposal,
+    Relational,
+    Search,
+)
 from bouncegrad.core.search import Metropolis
 from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import adjacency_to_structure
@@ -88,9 +97,12 @@ def joint_draws(setup: SearchSetup) -> JointDraws:
     """Joint draws, for a graph of each task.
 
     Raises:
-        InputError: edges are tied to each other, or tasks share a graph.
+        InputError: edges are tied to each other, tasks share a graph, or the composition gives no quadratic form.
     """
     config = setup.config
+    if not isinstance(setup.composition, Linearized) or config.edge_types < 2:
+        what = f"{config.composition} with {config.edge_types} edge types"
+        raise InputError(f"setting search: joint-draws cannot draw structures of {what}; give --search heat-bath")
     tied = {"symmetric": config.symmetric, "entity_types": config.entity_types, "shared_graph": config.shared_graph}
     if found := [name for name, is_so in tied.items() if is_so]:
         raise InputError(f"setting {found[0]}: --search joint-draws does not know it; give --search heat-bath")
