@@ -23,6 +23,12 @@ from ..refusals import snapshot
         ("springs", ["--directed", "--noise", "0.1", "--seed", "7"], {"directed": True, "noise": 0.1, "seed": 7}),
         ("charged", ["--entities", "3", "--frames", "5"], {"entities": 3, "frames": 5}),
         ("kuramoto", ["--threads", "1"], {"threads": 1}),
+        (
+            "diffusion",
+            ["--graph", "er", "--density", "0.3", "--shared"],
+            {"graph": "er", "density": 0.3, "shared": True},
+        ),
+        ("netsims", ["--graph", "ws", "--directed"], {"graph": "ws", "directed": True}),
     ],
 )
 def test_simulate_writes_what_the_library_makes(command, tmp_path, system, options, settings):

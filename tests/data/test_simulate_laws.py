@@ -10,7 +10,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from bouncegrad.data.simulate import SYSTEMS, oscillators, particles, simulate
-from bouncegrad.data.simulate.systems import Streams
+from bouncegrad.data.simulate.graphs import Graph
+from bouncegrad.data.simulate.starts import Streams
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 
@@ -74,7 +75,7 @@ def plain_oscillators(state, coupling, frames):
 )
 def test_equals_the_published_steps(system, directed):
     data = simulate(system, 4, frames=3, seed=5, directed=directed)
-    start = SYSTEMS[system].start(Streams.of(5), 4, 5, directed)
+    start = SYSTEMS[system].start(Streams.of(5), 4, 5, Graph(directed=directed))
     assert np.array_equal(start.edges, data.edges)
     force = {"springs": [0, -0.1], "springs3": [0, -0.3, -1.5], "charged": [-1, 1], "kuramoto": [0, 1]}[system]
     for task in range(4):
@@ -127,7 +128,7 @@ def test_a_directed_coupling_changes_its_target_only():
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_entities_have_no_order(system):
-    start = SYSTEMS[system].start(Streams.of(1), 6, 4, SYSTEMS[system].directed)
+    start = SYSTEMS[system].start(Streams.of(1), 6, 4, Graph(directed=SYSTEMS[system].any_graph))
     order = np.array([2, 0, 3, 1])
     x = follow(system, start.state, start.coupling, 5)
     turned = follow(system, start.state[:, order], start.coupling[:, order][:, :, order], 5)
@@ -147,7 +148,7 @@ def test_energy_of_springs_is_kept_away_from_the_walls():
 
 
 def test_phases_agree_with_an_adaptive_solver():
-    start = SYSTEMS["kuramoto"].start(Streams.of(2), 1, 5, True)
+    start = SYSTEMS["kuramoto"].start(Streams.of(2), 1, 5, Graph(directed=True))
     frequency, coupling = start.state[0, :, 1], start.coupling[0]
     exact = solve_ivp(
         lambda _, phase: phase_rate(phase, frequency, coupling),
@@ -162,6 +163,21 @@ def test_phases_agree_with_an_adaptive_solver():
     rate = np.array([phase_rate(phase, frequency, coupling) for phase in exact])
     assert np.allclose(x[..., 0], rate, rtol=0, atol=1e-6)
     assert np.allclose(x[..., 1], np.sin(exact), rtol=0, atol=1e-6)
+
+
+def test_the_phase_is_the_one_whose_sine_and_rate_are_observed():
+    without, found = (simulate(system, 5, frames=30, directed=True) for system in ("kuramoto", "kuramoto-phase"))
+    rate, sine, phase, frequency = np.moveaxis(found.x, -1, 0)
+    assert np.array_equal(without.x, np.stack([rate, sine, frequency], axis=-1))
+    assert np.array_equal(np.sin(phase), sine)
+    assert phase.max() > 4 * np.pi  # turns are counted
+    turned = np.array(
+        [
+            [phase_rate(p, w, e) for p, w in zip(ps, ws, strict=True)]
+            for ps, ws, e in zip(phase, frequency, found.edges, strict=True)
+        ]
+    )
+    assert np.allclose(turned, rate, rtol=0, atol=1e-12)
 
 
 def phases_that_fit(frame, edges):
@@ -212,6 +228,17 @@ def test_continues_the_published_springs():
     continued = follow("springs", x[:, 0], -0.1 * edges, x.shape[1] - 1)
     assert (np.abs(np.diff(x[..., 2:], axis=1)) > 0.3).any()  # some of them bounce
     assert np.abs(continued - x[:, 1:]).max() < 1e-12
+
+
+def test_continues_springs_of_a_directed_graph_recorded_elsewhere():
+    path = SHARED / "data" / "networks" / "dosi_springs30.npz"
+    if not path.exists():
+        pytest.skip("the recorded springs of a directed graph are not beside this repository")
+    with np.load(path, allow_pickle=False) as file:
+        x, edges = file["x"][:40].astype(float), file["edges"][:40]
+    assert not np.array_equal(edges[0], edges[0].T)
+    continued = follow("springs", x[:, 0], -0.1 * edges, x.shape[1] - 1)
+    assert np.abs(continued - x[:, 1:]).max() < 1e-6  # single precision
 
 
 def test_constants_are_the_published_ones():

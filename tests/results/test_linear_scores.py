@@ -1,4 +1,4 @@
-"""Partial correlation and lagged regression agree with textbook formulas, and are finite if these are undefined."""
+"""Partial correlation and the regressions agree with textbook formulas, and are finite if these are undefined."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results import baselines, linear_scores
-from bouncegrad.results.linear_scores import lagged_regression, partial_correlation
+from bouncegrad.results.linear_scores import cubic_ridge, lagged_regression, partial_correlation
 from bouncegrad.results.metrics import auroc
 
 Score = Callable[[Trajectories], np.ndarray]
@@ -150,3 +151,68 @@ def test_pooled_statistics_are_those_of_all_frames(score: Score) -> None:
     joined = baselines.end_to_end(pieces)
     assert joined.shape == (1, 404, 3, 1)
     np.testing.assert_allclose(score(joined), score(whole), atol=0.02 if score is lagged_regression else 1e-12)
+
+
+@pytest.mark.parametrize("features", [1, 2])
+def test_cubic_ridge_with_a_weak_ridge_is_least_squares(features: int) -> None:
+    x = noise(1, 60, 3, features).cumsum(1)
+    before, change = x[0, :-1], np.diff(x[0], axis=0)
+    unit = np.sqrt(change.var(0).mean(0))  # of each feature, over all entities
+    expected = np.zeros((3, 3, features, features))
+    for target in range(3):
+        sources = [s for s in range(3) if s != target]
+        others = before[:, sources].reshape(59, -1)
+        columns = [np.ones((59, 1)), others, *(before[:, target] ** power for power in (1, 2, 3))]
+        fit = np.linalg.lstsq(np.concatenate(columns, axis=1), change[:, target] / unit, rcond=None)[0]
+        effect = fit[1 : 1 + others.shape[1]] * others.std(0)[:, None]
+        expected[sources, target] = effect.reshape(2, features, features)
+    wanted = expected[..., 0, 0] if features == 1 else np.sqrt(np.square(expected).sum((2, 3)))
+    np.testing.assert_allclose(cubic_ridge(Trajectories(x), 1e-13)[0], wanted, atol=1e-7)
+
+
+def test_cubic_ridge_has_the_sign_of_the_influence() -> None:
+    """Each entity follows a logistic map of its own; 0 raises 1, and 2 lowers 1."""
+    x = np.random.default_rng(0).uniform(size=(3, 80, 3, 1))
+    for t in range(1, 80):
+        x[:, t] = 3.2 * x[:, t - 1] * (1 - x[:, t - 1])
+        x[:, t, 1] += 0.05 * x[:, t - 1, 0] - 0.05 * x[:, t - 1, 2]
+    score = cubic_ridge(baselines.end_to_end(Trajectories(x)))[0]
+    assert score[0, 1] > 0.02
+    assert score[2, 1] < -0.02
+    score[[0, 2], 1] = 0
+    assert np.abs(score).max() < 1e-3
+
+
+def test_cubic_ridge_finds_sources_that_a_linear_regression_does_not() -> None:
+    data = simulate("michaelis-menten", 40, entities=20, frames=8, graph="er", shared=True, directed=True)
+    data = baselines.end_to_end(data)
+    cubic, linear = (auroc(data.edges, score(data)) for score in (cubic_ridge, lagged_regression))
+    assert cubic is not None
+    assert linear is not None
+    assert cubic > 0.99
+    assert linear < 0.9
+
+
+def test_cubic_ridge_does_not_depend_on_units() -> None:
+    x = noise(2, 30, 3, 2).cumsum(1)
+    other = x * [1e3, 1e-4] + [5.0, -2.0]
+    np.testing.assert_allclose(cubic_ridge(Trajectories(other)), cubic_ridge(Trajectories(x)), rtol=1e-5)
+
+
+def test_cubic_ridge_leaves_frames_out_that_were_not_observed() -> None:
+    x = noise(1, 40, 3).cumsum(1)
+    mask = np.ones((1, 40, 3), bool)
+    mask[0, 25:, 1] = False
+    hidden = np.where(mask[..., None], x, 1e6)
+    np.testing.assert_allclose(cubic_ridge(Trajectories(hidden, mask=mask)), cubic_ridge(Trajectories(x[:, :25])))
+
+
+def test_cubic_ridge_is_finite_where_nothing_can_be_fitted() -> None:
+    assert not cubic_ridge(Trajectories(noise(1, 3, 4))).any()  # two changes
+    x = noise(1, 20, 3).cumsum(1)
+    x[:, :, 2] = 4.0
+    score = cubic_ridge(Trajectories(x))[0]
+    np.testing.assert_allclose(score[2], 0, atol=1e-12)
+    np.testing.assert_allclose(score[:, 2], 0, atol=1e-12)
+    assert np.abs(score[:2, :2]).max() > 0.01
+    assert not cubic_ridge(Trajectories(np.ones((1, 20, 3, 1)))).any()

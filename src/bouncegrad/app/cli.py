@@ -26,7 +26,7 @@ COMMANDS = {
     "evaluate": "measure a trained model on new tasks, beside baselines",
     "report": "write one self-contained HTML page about a run or a result",
     "export": "write inferred graphs for other tools",
-    "benchmark": "measure accuracy, forecasts or speed, beside published values",
+    "benchmark": "measure a table of figures, beside published values",
 }
 
 LONGEST = 1000  # characters of a message; names and cells that it quotes may be of any length

@@ -1,4 +1,4 @@
-"""Edge scores from linear statistics of all features of all entities: partial correlation and lagged regression."""
+"""Edge scores from linear statistics of all features of all entities: partial correlation, and regressions."""
 
 from __future__ import annotations
 
@@ -73,6 +73,42 @@ def lagged_regression(data: Trajectories, ridge: float | None = None) -> Float[n
     return _by_task(data, score)
 
 
+def cubic_ridge(data: Trajectories, ridge: float | None = None) -> Float[np.ndarray, "M N N"]:
+    """Effect of the state of a source on the change of a target whose own law may be a curve, in every task alone.
+
+    The model is `x_t(frame + 1) - x_t(frame) = constant + sum_s C_st x_s + A_t x_t + B_t x_t^2 + D_t x_t^3`, where the
+    powers are element by element, and all states are those of the frame before. It is fitted by least squares with a
+    penalty on the squared coefficients, as in `lagged_regression`; by default every target has the penalty with the
+    least leave-one-out error. States are standardised, and changes are in units of their standard deviation over all
+    entities. If entities have one feature, the score is `C_st` with its sign; otherwise it is the norm of `C_st`, a
+    block of features by features. Pairs of frames in which any entity was not observed are left out.
+
+    To use all recordings of one graph together, give `end_to_end(data)` (`baselines.py`).
+
+    Args:
+        data: the recordings.
+        ridge: the penalty for all targets of all tasks, above 0.
+    """
+    strengths = RIDGES if ridge is None else np.array([ridge])
+    m, _, n, d = data.shape
+    score = np.zeros((m, n, n))
+    for x, seen, found in zip(data.x, _seen(data), score, strict=True):
+        both = seen[1:] & seen[:-1]
+        z = _standard(np.asarray(x[:-1][both], np.float64)).reshape(-1, n, d)
+        change = np.diff(np.asarray(x, np.float64), axis=0)[both]
+        if len(z) < LEAST_FRAMES:
+            continue
+        change = change - change.mean(0)
+        change /= np.maximum(np.sqrt(np.square(change).mean((0, 1))), np.finfo(float).tiny)
+        for target in range(n):
+            sources = [s for s in range(n) if s != target]
+            own = z[:, [target]]
+            regressors = _standard(np.concatenate([z[:, sources], own, own**2, own**3], axis=1))
+            block = _ridge(regressors, change[:, target], strengths, d)[: (n - 1) * d].reshape(n - 1, d, d)
+            found[sources, target] = block[:, 0, 0] if d == 1 else np.sqrt(np.square(block).sum((1, 2)))
+    return score
+
+
 def _ridge(
     before: Float[np.ndarray, "T F"], after: Float[np.ndarray, "T F"], strengths: Float[np.ndarray, " R"], features: int
 ) -> Float[np.ndarray, "F F"]:
@@ -96,10 +132,15 @@ def _by_task(
     data: Trajectories, score: Callable[[Float[np.ndarray, "T N D"], Bool[np.ndarray, " T"]], Float[np.ndarray, "F F"]]
 ) -> Float[np.ndarray, "M N N"]:
     """Applies a score of features by features to each task, and returns the norm of each block (source, target)."""
-    m, t, n, d = data.shape
-    seen = np.ones((m, t), bool) if data.mask is None else np.logical_and.reduce(data.mask, axis=2)
-    blocks = (score(np.asarray(x, np.float64), s).reshape(n, d, n, d) for x, s in zip(data.x, seen, strict=True))
+    n, d = data.shape[2:]
+    both = zip(data.x, _seen(data), strict=True)
+    blocks = (score(np.asarray(x, np.float64), seen).reshape(n, d, n, d) for x, seen in both)
     return np.stack([np.sqrt(np.square(block).sum((1, 3))) for block in blocks]) * off_diagonal(n)
+
+
+def _seen(data: Trajectories) -> Bool[np.ndarray, "M T"]:
+    """Returns the frames in which all entities were observed."""
+    return np.ones(data.shape[:2], bool) if data.mask is None else np.logical_and.reduce(data.mask, axis=2)
 
 
 def _standard(x: Float[np.ndarray, "T N D"]) -> Float[np.ndarray, "T F"]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from bouncegrad.app.benchmarks.machine import machine
-from bouncegrad.app.benchmarks.rows import kept
+from bouncegrad.app.benchmarks.rows import each
 from bouncegrad.app.training import train_with_bar
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
@@ -94,20 +93,17 @@ ROWS = (
 
 def run(rows: Sequence[Row], seeds: Sequence[int], minutes: float | None, folder: Path) -> Iterator[dict[str, Any]]:
     """Yields the figures of every row and seed; each is written to a file of `folder` as soon as it is measured."""
-    for row in rows:
-        limit = row.minutes if minutes is None else minutes
-        for seed in seeds:
-            path = folder / f"{row.name}-seed{seed}-{limit:g}min.json"
-            yield kept(path, partial(measure, row, seed, limit))
+
+    def path(row: Row, seed: int, limit: float) -> Path:
+        return folder / f"{row.name}-seed{seed}-{limit:g}min.json"
+
+    return each(rows, seeds, minutes, path, measure)
 
 
 def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
     """Trains and evaluates one row; returns its figures."""
     data, new = row.data(seed)
-    start = time.perf_counter()
-    model, rows = train_with_bar(f"{row.name}, seed {seed}", Config(seed=seed, minutes=minutes, **row.settings), data)
-    seconds = time.perf_counter() - start
-    numbers = evaluate(model, new, split="new tasks").numbers
+    numbers, training = trained(row, seed, minutes, data, new, "new tasks")
     named = (
         "edge_accuracy",
         "edge_accuracy_symmetric",
@@ -118,18 +114,56 @@ def measure(row: Row, seed: int, minutes: float) -> dict[str, Any]:
         "priors",
     )
     return {
+        **training,
+        **{name: numbers[name] for name in named},
+        "least_squares": numbers["baselines"]["least_squares"]["edge_accuracy"],
+        "machine": machine(),
+    }
+
+
+class Trained(Protocol):
+    """A row whose model is trained."""
+
+    @property
+    def name(self) -> str:
+        """The name of the row."""
+
+    @property
+    def published(self) -> str:
+        """The best published value and its source."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Settings of training."""
+
+
+def trained(
+    row: Trained, seed: int, minutes: float, data: Trajectories, new: Trajectories, split: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Trains on `data` and evaluates on `new`; returns the numbers of the evaluation, and what the training was.
+
+    Args:
+        row: the row of the table.
+        seed: of the training.
+        minutes: time limit of the training.
+        data: the training tasks.
+        new: the tasks to evaluate on.
+        split: what `new` is, in words.
+    """
+    start = time.perf_counter()
+    model, rows = train_with_bar(f"{row.name}, seed {seed}", Config(seed=seed, minutes=minutes, **row.settings), data)
+    seconds = time.perf_counter() - start
+    training = {
         "row": row.name,
         "published": row.published,
         "seed": seed,
         "minutes": minutes,
         "training_seconds": round(seconds, 1),
-        "training_tasks": row.tasks,
+        "training_tasks": len(data.tasks),
         "settings": dict(row.settings),
-        **{name: numbers[name] for name in named},
-        "least_squares": numbers["baselines"]["least_squares"]["edge_accuracy"],
         "labels": rows[-1]["labels"],
-        "machine": machine(),
     }
+    return evaluate(model, new, split=split).numbers, training
 
 
 def table(results: Sequence[Mapping[str, Any]]) -> list[list[str]]:

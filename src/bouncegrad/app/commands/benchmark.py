@@ -1,8 +1,9 @@
-"""`bouncegrad benchmark accuracy`, `forecast` and `speed`."""
+"""`bouncegrad benchmark accuracy`, `forecast`, `networks` and `speed`."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 from bouncegrad.app.columns import columns
@@ -10,22 +11,27 @@ from bouncegrad.app.parser import Parser
 from bouncegrad.app.recordings import new_folder
 from bouncegrad.data.errors import InputError
 
-NAMES = ("accuracy", "forecast", "speed")
+NAMES = ("accuracy", "forecast", "networks", "speed")
 
 
 def main(words: list[str]) -> None:
     """Measures a table again, and prints it beside the published values."""
     parser = Parser("benchmark")
-    parser.add_argument("name", type=str, help="the table to measure: accuracy, forecast or speed")
+    parser.add_argument("name", type=str, help="the table to measure: accuracy, forecast, networks or speed")
     parser.add_argument(
         "--out", type=str, default="benchmark", help="folder of figures; a figure that it has is not measured again"
     )
     parser.add_argument("--rows", type=str | None, help="rows of the table, such as springs5,charged5 (default: all)")
     parser.add_argument("--seeds", type=str, default="0", help="seeds, such as 0,1,2")
     parser.add_argument("--minutes", type=float | None, help="time limit of each training (default: that of each row)")
+    parser.add_argument(
+        "--baselines", action="store_true", help="networks: measure the simple scores only, without training"
+    )
     args = parser.parse_args(words)
     if args.name not in NAMES:
         raise InputError(f"benchmark {args.name!r} is not known; choose {', '.join(NAMES)}")
+    if args.baselines and args.name != "networks":
+        raise InputError(f"option baselines: the table {args.name} has nothing without training; drop it")
     if args.minutes is not None and not 0 < args.minutes <= 1e6:
         raise InputError(f"option minutes: {args.minutes:g} cannot be used; give a number above 0")
     try:
@@ -34,24 +40,29 @@ def main(words: list[str]) -> None:
         raise InputError(f"option seeds: {args.seeds!r} cannot be used; give whole numbers such as 0,1,2") from None
     if args.name == "speed":
         speeds(seeds, args.out)
-    else:
-        rows(args.name, args.rows.split(",") if args.rows else [], seeds, args.minutes, args.out)
+        return
+    names = args.rows.split(",") if args.rows else []
+    rows(args.name, names, seeds, args.minutes, args.out, training=not args.baselines)
 
 
-def rows(name: str, names: list[str], seeds: list[int], minutes: float | None, out: str) -> None:
+def rows(
+    name: str, names: list[str], seeds: list[int], minutes: float | None, out: str, *, training: bool = True
+) -> None:
     """Measures the rows of a table one after another, and prints the table at the end."""
-    from bouncegrad.app.benchmarks import accuracy, forecast
+    from bouncegrad.app.benchmarks import accuracy, forecast, networks
     from bouncegrad.app.benchmarks.rows import chosen
 
+    measured = {"accuracy": accuracy, "forecast": forecast, "networks": networks}[name]
+    run = measured.run if training else partial(networks.run, training=False)
+    key, words = ("auroc", "AUROC") if name == "networks" else ("edge_accuracy", "edge accuracy")
     folder, results = new_folder(out), []
-    if name == "accuracy":
-        measured, table = accuracy.run(chosen(names, accuracy.ROWS), seeds, minutes, folder), accuracy.table
-    else:
-        measured, table = forecast.run(chosen(names, forecast.ROWS), seeds, minutes, folder), forecast.table
-    for figures in measured:
+    for figures in run(chosen(names, measured.ROWS), seeds, minutes, folder):
         results.append(figures)
-        print(f"{figures['row']}, seed {figures['seed']}: edge accuracy {figures['edge_accuracy']:.4f}", flush=True)
-    print(columns(table(results)))
+        if training:
+            print(f"{figures['row']}, seed {figures['seed']}: {words} {figures[key]:.4f}", flush=True)
+    print(columns(measured.table(results)))
+    if name == "networks":
+        print(networks.NOTE)
     print(f"figures of every run: {Path(out)}")
 
 

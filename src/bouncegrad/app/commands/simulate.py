@@ -10,13 +10,14 @@ from bouncegrad.app.progress import bar
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import save
 from bouncegrad.data.formats.edge_table import edges_path
-from bouncegrad.data.simulate import SYSTEMS, simulate
+from bouncegrad.data.simulate import GRAPHS, SYSTEMS, simulate
 
 
 def main(words: list[str]) -> None:
     """Simulates and writes one file."""
-    lines = "\n".join(f"  {name}: {system.description}" for name, system in SYSTEMS.items())
-    parser = Parser("simulate", epilog=f"systems:\n{lines}")
+    systems = "\n".join(f"  {name}: {system.description}" for name, system in SYSTEMS.items())
+    graphs = "\n".join(f"  {name}: {description}" for name, description in GRAPHS.items())
+    parser = Parser("simulate", epilog=f"systems:\n{systems}\n\ngraphs:\n{graphs}")
     parser.add_argument("system", type=str, help="the system to simulate, see below")
     parser.add_argument("--tasks", type=int, required=True, help="number of simulations")
     parser.add_argument("--out", type=str, required=True, help="file (.npz or .csv) or folder (.mmap) to write")
@@ -24,7 +25,16 @@ def main(words: list[str]) -> None:
     parser.add_argument("--frames", type=int, default=49, help="frames per task")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
     parser.add_argument("--noise", type=float, default=0.0, help="standard deviation of observation noise")
-    parser.add_argument("--directed", action="store_true", help="draw the two directions of a pair independently")
+    parser.add_argument(
+        "--graph", type=str, default="random", metavar="KIND", help="graph: random, er, ba or ws, see below"
+    )
+    parser.add_argument("--density", type=float | None, help="probability of a link in the graph er (default: 0.1)")
+    parser.add_argument("--shared", action="store_true", help="one graph for all tasks")
+    parser.add_argument(
+        "--directed",
+        action="store_true",
+        help="the directions of a pair may differ: drawn independently (random, er), or one for each link (ba, ws)",
+    )
     parser.add_argument(
         "--threads", type=int | None, help="number of threads (default: all cores); it does not change the result"
     )
@@ -46,6 +56,9 @@ def main(words: list[str]) -> None:
             seed=args.seed,
             noise=args.noise,
             directed=args.directed,
+            graph=args.graph,
+            density=args.density,
+            shared=args.shared,
             threads=args.threads,
             progress=lambda done, total: show(done / total, f"{done:,} of {total:,} tasks"),
         )

@@ -42,13 +42,17 @@ def set_rates(
 def follow(
     start: Float[np.ndarray, "M N 2"],
     coupling: Float[np.ndarray, "M N N"],
-    out: Float[np.ndarray, "M T N 3"],
+    phases: bool,
+    out: Float[np.ndarray, "M T N D"],
 ) -> None:
     """Fills `out` with (d phi / dt, sin phi, omega) after 10, 20, ... steps from `start`.
+
+    With `phases` the numbers are (d phi / dt, sin phi, phi, omega), where phi is not reduced to one turn.
 
     Args:
         start: the phase at time 0 in radians, and the oscillator's own frequency omega in radians per unit of time.
         coupling: `[source, target]`.
+        phases: whether phi is a feature.
         out: the array to fill.
     """
     tasks, frames, entities, _ = out.shape
@@ -79,4 +83,6 @@ def follow(
             for i in range(entities):
                 out[m, t, i, 0] = rate[i]
                 out[m, t, i, 1] = sines[i, 0]
-                out[m, t, i, 2] = frequency[i]
+                out[m, t, i, 2] = phase[i] if phases else frequency[i]
+                if phases:
+                    out[m, t, i, 3] = frequency[i]

@@ -1,4 +1,4 @@
-"""Lists the systems: the initial states of their tasks, their laws of motion, and their features.
+"""Lists the systems: the initial conditions of their tasks, their laws of motion, and their features.
 
 All quantities are in the units of the published generators, which have no names.
 """
@@ -8,37 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
 
-SPEED = 0.5  # of particles at the start, as published
-
-
-class Streams(NamedTuple):
-    """Independent random generators, one for each kind of quantity.
-
-    Every draw is one array whose first axis is the task, so the first tasks do not depend on the number of tasks.
-    """
-
-    edges: np.random.Generator
-    position: np.random.Generator
-    motion: np.random.Generator
-    noise: np.random.Generator
-
-    @classmethod
-    def of(cls, seed: int) -> Streams:
-        """Returns the random generators for a seed >= 0."""
-        return cls(*(np.random.Generator(np.random.PCG64(s)) for s in np.random.SeedSequence(seed).spawn(4)))
-
-
-class Start(NamedTuple):
-    """The initial conditions of M tasks: edge types and couplings, `[source, target]`, and C numbers per entity."""
-
-    edges: Int[np.ndarray, "M N N"]
-    coupling: Float[np.ndarray, "M N N"]
-    state: Float[np.ndarray, "M N C"]
+from bouncegrad.data.simulate.graphs import Graph
+from bouncegrad.data.simulate.starts import (
+    Start,
+    Streams,
+    by_both_degrees,
+    mean_of_sources,
+    mean_with_own,
+    start_charges,
+    start_network,
+    start_neurons,
+    start_oscillators,
+    start_springs,
+)
 
 
 @dataclass(frozen=True)
@@ -50,10 +35,10 @@ class System:
         features: the observed features of an entity in each frame.
         edge_types: K, the number of edge types.
         dt: time from one frame to the next.
-        directed: whether the two directions of a pair may have different types.
-        start: a function `(streams, M, N, directed) -> Start`.
-        follow: a function `(state, coupling, out)` that fills `out`, `Float[M, T, N, D]`; frame t is at time
-            `(t + 1) * dt`.
+        start: a function `(streams, M, N, graph) -> Start`.
+        follow: a function `(state, coupling, out)` that fills `out`, `Float[M, T, N, D]`.
+        any_graph: whether graphs of any kind are possible; otherwise edges follow from other draws, and both directions
+            of a pair have one type.
         force: a function `(k, r)` that returns the force on the target of an edge of type k at distance r; a positive
             force pushes the target away. It is None if edges are not forces.
     """
@@ -62,52 +47,10 @@ class System:
     features: tuple[str, ...]
     edge_types: int
     dt: float
-    directed: bool
-    start: Callable[[Streams, int, int, bool], Start] = field(repr=False)
+    start: Callable[[Streams, int, int, Graph], Start] = field(repr=False)
     follow: Callable[[np.ndarray, np.ndarray, np.ndarray], None] = field(repr=False)
+    any_graph: bool = True
     force: Callable[[int, np.ndarray], np.ndarray] | None = field(default=None, repr=False)
-
-
-def draw_edges(
-    random: np.random.Generator, tasks: int, entities: int, types: int, directed: bool
-) -> Int[np.ndarray, "M N N"]:
-    """Draws edge types, all equally likely, for each unordered pair, or for each ordered pair if `directed`."""
-    edges = (random.random((tasks, entities, entities)) * types).astype(np.int64)
-    lower = np.tril(edges, -1)
-    return lower + (np.triu(edges, 1) if directed else lower.transpose(0, 2, 1))
-
-
-def draw_particles(streams: Streams, tasks: int, entities: int, spread: float) -> Float[np.ndarray, "M N 4"]:
-    """Draws positions from N(0, spread^2), and velocities of speed 0.5 in a random direction."""
-    position = spread * streams.position.standard_normal((tasks, entities, 2))
-    angle = 2 * np.pi * streams.motion.random((tasks, entities))
-    velocity = SPEED * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    return np.concatenate([position, velocity], axis=-1)
-
-
-def start_springs(
-    streams: Streams, tasks: int, entities: int, directed: bool, *, stiffness: tuple[float, ...]
-) -> Start:
-    """Draws springs of rest length 0; an edge of type k acts with the force `-stiffness[k] * (x_t - x_s)`."""
-    edges = draw_edges(streams.edges, tasks, entities, len(stiffness), directed)
-    coupling = -np.asarray(stiffness)[edges]
-    return Start(edges, coupling, draw_particles(streams, tasks, entities, spread=0.5))
-
-
-def start_charges(streams: Streams, tasks: int, entities: int, directed: bool) -> Start:
-    """Draws charges of +1 or -1; an edge has type 1 if they are equal (repulsion), else type 0 (attraction)."""
-    charge = np.where(streams.edges.random((tasks, entities)) < 0.5, -1.0, 1.0)
-    coupling = charge[:, :, None] * charge[:, None, :]
-    edges = (coupling > 0).astype(np.int64) * (1 - np.eye(entities, dtype=np.int64))
-    return Start(edges, coupling, draw_particles(streams, tasks, entities, spread=1.0))
-
-
-def start_oscillators(streams: Streams, tasks: int, entities: int, directed: bool) -> Start:
-    """Draws phases uniform in [0, 2 pi) and frequencies uniform in [1, 10); an edge of type 1 has coupling 1."""
-    edges = draw_edges(streams.edges, tasks, entities, 2, directed)
-    phase = 2 * np.pi * streams.position.random((tasks, entities))
-    frequency = 1 + 9 * streams.motion.random((tasks, entities))
-    return Start(edges, edges.astype(np.float64), np.stack([phase, frequency], axis=-1))
 
 
 # The laws are imported when they are first needed, since loading the compiler takes longer than everything else here.
@@ -118,22 +61,35 @@ def follow_particles(state: np.ndarray, coupling: np.ndarray, out: np.ndarray, *
     particles.follow(state, coupling, charges, out)
 
 
-def follow_oscillators(state: np.ndarray, coupling: np.ndarray, out: np.ndarray) -> None:
-    """Fills `out` with phase rates, sines of phases, and frequencies."""
+def follow_oscillators(state: np.ndarray, coupling: np.ndarray, out: np.ndarray, *, phases: bool) -> None:
+    """Fills `out` with phase rates, sines of phases, perhaps phases, and frequencies."""
     from bouncegrad.data.simulate import oscillators
 
-    oscillators.follow(state, coupling, out)
+    oscillators.follow(state, coupling, phases, out)
+
+
+def follow_flow(state: np.ndarray, coupling: np.ndarray, out: np.ndarray, *, saturates: bool, dt: float) -> None:
+    """Fills `out` with the numbers of a network in continuous time."""
+    from bouncegrad.data.simulate import flows
+
+    flows.follow(state, coupling, saturates, round(dt / flows.STEP), out)
+
+
+def follow_map(state: np.ndarray, coupling: np.ndarray, out: np.ndarray, *, name: str) -> None:
+    """Fills `out` with the numbers of a network that moves in steps."""
+    from bouncegrad.data.simulate import maps
+
+    getattr(maps, name)(state, coupling, out)
 
 
 PARTICLE = ("x", "y", "vx", "vy")
 
 SYSTEMS: dict[str, System] = {
     "springs": System(
-        description="particles in a box; half of the pairs are linked by a spring of stiffness 0.1",
+        description="particles in a box; linked pairs are pulled together by a spring of stiffness 0.1",
         features=PARTICLE,
         edge_types=2,
         dt=0.1,
-        directed=True,
         start=partial(start_springs, stiffness=(0.0, 0.1)),
         follow=partial(follow_particles, charges=False),
         force=lambda k, r: -(0.0, 0.1)[k] * r,
@@ -143,7 +99,6 @@ SYSTEMS: dict[str, System] = {
         features=PARTICLE,
         edge_types=3,
         dt=0.1,
-        directed=True,
         start=partial(start_springs, stiffness=(0.0, 0.3, 1.5)),
         follow=partial(follow_particles, charges=False),
         force=lambda k, r: -(0.0, 0.3, 1.5)[k] * r,
@@ -153,19 +108,66 @@ SYSTEMS: dict[str, System] = {
         features=PARTICLE,
         edge_types=2,
         dt=0.1,
-        directed=False,
         start=start_charges,
         follow=partial(follow_particles, charges=True),
+        any_graph=False,
         force=lambda k, r: (-1.0, 1.0)[k] / r**2,
     ),
     "kuramoto": System(
-        description="phase oscillators, half of the pairs coupled; observed are phase rate, sine and own frequency",
+        description="coupled phase oscillators; observed are phase rate, sine of the phase and own frequency",
         features=("rate", "sin_phase", "frequency"),
         edge_types=2,
         dt=0.1,
-        directed=True,
         start=start_oscillators,
-        follow=follow_oscillators,
+        follow=partial(follow_oscillators, phases=False),
+    ),
+    "kuramoto-phase": System(
+        description="the same oscillators; the phase is observed, too, and counts whole turns",
+        features=("rate", "sin_phase", "phase", "frequency"),
+        edge_types=2,
+        dt=0.1,
+        start=start_oscillators,
+        follow=partial(follow_oscillators, phases=True),
+    ),
+    "michaelis-menten": System(
+        description="levels of genes; each decays, and its sources activate it with saturation",
+        features=("level",),
+        edge_types=2,
+        dt=1.0,
+        start=partial(start_network, weights=mean_of_sources, numbers=1, low=1.0, high=2.0),
+        follow=partial(follow_flow, saturates=True, dt=1.0),
+    ),
+    "diffusion": System(
+        description="levels; each is lowered by its sources, divided by the degrees of both; linear",
+        features=("level",),
+        edge_types=2,
+        dt=0.1,
+        start=partial(start_network, weights=by_both_degrees, numbers=1, low=0.0, high=1.0),
+        follow=partial(follow_flow, saturates=False, dt=0.1),
+    ),
+    "coupled-maps": System(
+        description="logistic maps, one step per frame; a fifth of each next value comes from the sources",
+        features=("value",),
+        edge_types=2,
+        dt=1.0,
+        start=partial(start_network, weights=mean_of_sources, numbers=1, low=0.0, high=1.0),
+        follow=partial(follow_map, name="follow_logistic"),
+    ),
+    "friedkin-johnsen": System(
+        description="opinions; each becomes the mean of those of its sources and a constant own one; linear",
+        features=("opinion", "stubborn"),
+        edge_types=2,
+        dt=1.0,
+        start=partial(start_network, weights=mean_with_own, numbers=2, low=-1.0, high=1.0),
+        follow=partial(follow_map, name="follow_opinions"),
+    ),
+    "netsims": System(
+        description="activities of neurons; each decays, and its sources raise it; linear, and it grows",
+        features=("activity",),
+        edge_types=2,
+        dt=1.0,
+        start=start_neurons,
+        follow=partial(follow_map, name="follow_neurons"),
     ),
 }
 """The known systems by name."""
