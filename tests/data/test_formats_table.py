@@ -226,6 +226,15 @@ def test_edges_of_one_recording_need_no_task_and_other_columns_are_skipped(tmp_p
     assert data.edges.tolist() == [[[0, 0], [1, 0]]]
 
 
+def test_edges_without_tasks_are_those_of_all_tasks(tmp_path):
+    edge_table(tmp_path, "b,a,2", header="source,target,type")
+    data = load(table(tmp_path))
+    assert data.edges is not None
+    assert data.edges.tolist() == [[[0, 0], [2, 0]]] * 2
+    again = refused_edges(tmp_path, "b,a,2", "b,a,1", header="source,target,type")
+    assert again.startswith(", line 3: this task, source and target are in a line above already; keep one line")
+
+
 def test_edges_given_by_hand_take_the_place_of_those_beside(tmp_path):
     edge_table(tmp_path, "this is,broken")
     other = edge_table(tmp_path, "p,a,b,1").rename(tmp_path / "other.csv")
@@ -254,8 +263,6 @@ def test_bad_edges_are_refused_by_line(tmp_path, rows, message):
 
 
 def test_edges_without_a_needed_column(tmp_path):
-    line = refused_edges(tmp_path, "a,b,1", header="source,target,type")
-    assert line.startswith(", line 1: no column task among source, target, type; edges of ")
     line = refused_edges(tmp_path, "p,a,b", header="task,from,to")
     assert line.startswith(", line 1: no column source and target and type among task, from, to")
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 import pandas as pd
+import pytest
 
+from bouncegrad.data.formats.edge_table import read_edges
+from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.export import edge_table, to_networkx, write_edges_csv, write_graphml
 from bouncegrad.results.metrics import symmetric, symmetric_probability
-from bouncegrad.results.result import Result
+from bouncegrad.results.result import ONE_GRAPH, PINNED, Result
 
 
 def test_directed_tables_have_12_rows_a_task_and_undirected_6(result: Result) -> None:
@@ -53,6 +56,54 @@ def test_undirected_to_matrix_and_back(result: Result) -> None:
         both[m, s, t] = both[m, t, s] = [row[f"probability_{k}"] for k in range(3)]
     np.testing.assert_array_equal(edges, symmetric(probability))
     np.testing.assert_allclose(both, symmetric_probability(probability))
+
+
+def many(priors: tuple[str, ...] = ()) -> Result:
+    """Three tasks of 13 entities, in which few pairs interact."""
+    generator = np.random.default_rng(0)
+    sure = generator.beta(0.3, 2.0, (3, 13, 13))
+    probability = np.stack([1 - sure, sure], axis=-1) * (1 - np.eye(13))[:, :, None]
+    names = tuple(f"n{i}" for i in range(13))
+    return Result.from_probability(probability, np.zeros(3), 5, entities=names, priors=priors)
+
+
+@pytest.mark.parametrize("undirected", [False, True])
+def test_tables_of_many_entities_leave_out_only_determined_pairs_without_interaction(tmp_path, undirected) -> None:
+    found = many((PINNED,))
+    write_edges_csv(found, tmp_path / "edges.csv", undirected=undirected)
+    written = pd.read_csv(tmp_path / "edges.csv", dtype={"task": str, "type": str})
+    full = edge_table(found, undirected=undirected)
+    kept = full[(full["type"] == "1") | (full["determined"] == "no")].reset_index(drop=True)
+    assert 0 < len(kept) < len(full) / 2
+    assert {"yes", "no"} == set(kept["determined"])
+    exact = ["task", "source", "target", "type", "determined"]
+    pd.testing.assert_frame_equal(written[exact], kept[exact], check_dtype=False)
+    for name in ("probability_0", "probability_1"):
+        assert abs(written[name] - kept[name]).max() <= 0.5e-4 + 1e-12
+        assert (written[name] == written[name].round(4)).all()
+
+
+def test_tables_of_many_entities_have_all_pairs_if_no_type_is_known_to_mean_absence(tmp_path: Path) -> None:
+    write_edges_csv(many(), tmp_path / "edges.csv")
+    assert len(pd.read_csv(tmp_path / "edges.csv")) == 3 * 13 * 12
+
+
+def test_a_short_table_is_read_as_the_same_edges(tmp_path: Path) -> None:
+    found = many((PINNED,))
+    write_edges_csv(found, tmp_path / "edges.csv")
+    data = Trajectories(np.zeros((3, 2, 13, 1)), features=("x",), entities=found.entities)
+    np.testing.assert_array_equal(read_edges(tmp_path / "edges.csv", data), found.edges)
+
+
+def test_a_graph_of_all_tasks_is_listed_once(result: Result) -> None:
+    same = np.broadcast_to(result.probability[:1], result.probability.shape)
+    shared = Result.from_probability(same, result.loss, 5, entities=result.entities, priors=(ONE_GRAPH,))
+    table = edge_table(shared)
+    first = edge_table(result).query("task == '0'").drop(columns="task")
+    pd.testing.assert_frame_equal(table, first)
+    assert len(edge_table(shared, undirected=True)) == 6
+    groups = replace(shared, probability=result.probability, edges=result.edges)
+    assert len(edge_table(groups)) == len(edge_table(replace(shared, priors=()))) == 8 * 12
 
 
 def test_csv_round_trip(result: Result, tmp_path: Path) -> None:

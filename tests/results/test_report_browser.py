@@ -15,7 +15,9 @@ import pytest
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.law import law_of
+from bouncegrad.results.player import MOST
 from bouncegrad.results.report import Report, write_report
+from bouncegrad.results.result import Result
 
 from ..measuring import HANG
 
@@ -185,6 +187,106 @@ def test_the_player_shows_edges_from_source_to_target_and_other_tasks(
         f"{s}-{t}-1",
     )
     assert np.linalg.norm(place(t) - head) < np.linalg.norm(place(s) - head)
+
+
+def shown_edges(browser: Any) -> list[tuple[int, int, int]]:
+    parts = browser.find_elements("css selector", ".player-stage .edge")
+    return [tuple(map(int, part.get_attribute("data-edge").split("-"))) for part in parts]
+
+
+def many(full: Report, entities: int) -> dict[str, Any]:
+    """Changes a report to one of two tasks of many entities, with probabilities from 0.5 to 1, and without a truth."""
+    generator = np.random.default_rng(0)
+    data = Trajectories(np.cumsum(generator.normal(size=(2, 30, entities, 4)), axis=1))
+    sure = generator.uniform(0, 1, (2, entities, entities))
+    probability = np.stack([1 - sure, sure], axis=-1) * (1 - np.eye(entities))[:, :, None]
+    found = Result.from_probability(probability, np.array([2.0, 1.0]), 9, priors=full.result.priors)  # type: ignore[union-attr]
+    return {"data": data, "result": found, "perm": None, "without_type": 0, "forecast": None, "curves": (), "law": None}
+
+
+def test_weak_edges_are_hidden_at_first_if_there_are_many_entities(
+    browser: Any, page: Callable[..., Path], full: Report
+) -> None:
+    page()
+    least, shown = one(browser, ".player-least"), one(browser, ".player-shown")
+    assert least.get_property("value") == "0"
+    assert shown.text == f"0.00: {len(shown_edges(browser))} of {len(shown_edges(browser))} edges"
+    assert not browser.find_elements("css selector", ".player-entity")
+    content = many(full, 20)
+    page(**content)
+    least, shown = one(browser, ".player-least"), one(browser, ".player-shown")
+    sure = content["result"].probability[0, ..., 1].round(3)
+    assert {(s, t) for s, t, _ in shown_edges(browser)} == {(s, t) for s, t in np.argwhere(sure >= 0.75).tolist()}
+    assert shown.text == f"0.75: {(sure >= 0.75).sum()} of {(sure > 0.5).sum()} edges"
+
+
+def test_the_slider_hides_edges_and_is_moved_by_keys(browser: Any, page: Callable[..., Path], full: Report) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    content = many(full, 20)
+    page(**content)
+    least = one(browser, ".player-least")
+    sure = content["result"].probability[0, ..., 1].round(3)
+    assert least.accessible_name.startswith("hide edges below")
+    least.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert least.get_property("value") == "0.77"
+    assert len(shown_edges(browser)) == (sure >= 0.77).sum() < (sure >= 0.75).sum()
+    assert least.get_attribute("aria-valuetext") == f"0.77: {(sure >= 0.77).sum()} of {(sure > 0.5).sum()} edges"
+    least.send_keys(Keys.HOME)
+    assert len(shown_edges(browser)) == (sure > 0.5).sum()
+    one(browser, ".player-scrub").send_keys(Keys.ARROW_RIGHT)
+    assert len(shown_edges(browser)) == (sure > 0.5).sum()  # it stays when the frame changes
+    assert browser.get_log("browser") == []
+
+
+def test_the_edges_of_one_entity_are_chosen_by_name_or_by_a_click(
+    browser: Any, page: Callable[..., Path], full: Report
+) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    content = many(full, 20)
+    page(**content)
+    choice = one(browser, ".player-entity")
+    sure = content["result"].probability[0, ..., 1].round(3) >= 0.75
+    whole = len(shown_edges(browser))
+
+    def of(n: int) -> set[tuple[int, int]]:
+        return {(s, t) for s, t in np.argwhere(sure).tolist() if n in (s, t)}
+
+    assert choice.accessible_name.startswith("edges of")
+    choice.send_keys(Keys.ARROW_DOWN)
+    assert {(s, t) for s, t, _ in shown_edges(browser)} == of(0)
+    assert [text.text for text in browser.find_elements("css selector", ".player-stage text")] == ["0"]
+    click = "document.querySelectorAll('.player-stage .mark')[arguments[0]].dispatchEvent(new MouseEvent('click'))"
+    browser.execute_script(click, 7)
+    assert {(s, t) for s, t, _ in shown_edges(browser)} == of(7)
+    assert choice.get_property("selectedIndex") == 8
+    browser.execute_script(click, 7)
+    assert len(shown_edges(browser)) == whole
+
+
+def test_no_more_edges_are_drawn_than_a_page_can_move(browser: Any, page: Callable[..., Path], full: Report) -> None:
+    content = many(full, 60)
+    page(**content)
+    sure = content["result"].probability[0, ..., 1]
+    drawn = shown_edges(browser)
+    assert len(drawn) == MOST < (sure >= 0.75).sum()
+    assert min(sure[s, t] for s, t, _ in drawn) > np.sort(sure.ravel())[-MOST] - 1e-3
+    assert f"At most {MOST} edges are drawn at a time" in one(browser, "#player").text
+
+
+def test_large_figures_of_many_entities_fit_or_are_scrolled(
+    browser: Any, page: Callable[..., Path], full: Report
+) -> None:
+    page(**many(full, 40))
+    for width in (360, 800, 1600):
+        width_of(browser, width)
+        assert browser.execute_script(STICK_OUT) == [True, []], width
+    figures = browser.find_elements("css selector", ".large svg")
+    assert len(figures) == 2 * 3
+    assert all(figure.size["width"] > 400 for figure in figures)
+    width_of(browser, 360)
+    assert all(figure.size["width"] > 400 for figure in figures)
 
 
 @pytest.mark.parametrize("long", [{}, {"title": LONG, "facts": (("from", LONG),), "command": LONG}])

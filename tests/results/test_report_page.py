@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -16,6 +17,9 @@ from bouncegrad.results.numbers import Number, written
 from bouncegrad.results.report import Report, write_report
 from bouncegrad.results.report_figures import choose_tasks
 from bouncegrad.results.result import Result
+
+from .conftest import sure_of
+from .graphs import blocks, random_graph
 
 SECTIONS = ["run", "numbers", "training", "law", "player", "tasks", "confusion", "reliability", "undetermined"]
 VOID = {"meta", "br", "img", "link", "hr", "input"}
@@ -147,8 +151,72 @@ def test_many_entities_and_frames_stay_small(tmp_path: Path) -> None:
     data = Trajectories(np.cumsum(generator.normal(size=(6, 1000, 40, 4)), axis=1))
     probability = generator.dirichlet([1, 1], (6, 40, 40)) * (1 - np.eye(40))[:, :, None]
     page, raw = page_of(Report("Big", data=data, result=Result.from_probability(probability, np.ones(6), 9)), tmp_path)
-    assert len(page.figures) == 12 + 1
+    assert len(page.figures) == 1 + 3 * 6  # the player; matrix, drawing and tracks of six tasks
     assert len(raw) < 5e6
+
+
+def many(graph: np.ndarray, names: tuple[str, ...] = ()) -> Report:
+    """A report of two tasks with the same graph; the second one is inferred without errors."""
+    edges = np.stack([graph, graph])
+    x = np.cumsum(np.random.default_rng(0).normal(size=(2, 60, len(graph), 4)), axis=1)
+    data = Trajectories(x, edges=edges, entities=names)
+    found = edges.copy()
+    found[(0, *np.argwhere(graph)[0])] = 0
+    result = Result.from_probability(sure_of(found, 2, 0.9), np.array([2.0, 1.0]), 49, entities=data.entities)
+    return Report("Many", data=data, result=result, draw=2)
+
+
+def test_many_entities_have_matrices_in_one_order_a_drawing_and_lists_of_communities(tmp_path: Path) -> None:
+    order = np.random.default_rng(0).permutation(20)
+    names = tuple(f"n{i}" for i in range(20))
+    content = many(blocks([11, 8, 1], 1.0, 0.0)[np.ix_(order, order)], names)
+    page, raw = page_of(content, tmp_path)
+    for words in (
+        "Rows and columns are ordered by 2 communities of 11 and 8 entities, with thin lines between them.",
+        "The last entity has no edges. Crosses mark wrong edges.",
+        "True graph as a matrix, in the order of the inferred graph.",
+        "Inferred graph as a drawing: all 166 edges. Each community has a disc with its number.",
+    ):
+        assert words in page.text
+    listed = re.findall(r"<dt>(Community \d|Without edges)</dt><dd>([^<]*)</dd>", raw)
+    assert [name for name, _ in listed] == ["Community 1", "Community 2", "Without edges"] * 2
+    groups = [{order[names.index(name)] for name in entities.split(", ")} for _, entities in listed[3:]]
+    assert groups == [set(range(11)), set(range(11, 19)), {19}]
+    sides = []
+    for prefix in ("inferred-1-matrix", "inferred-1-truth"):
+        (svg,) = re.findall(rf'<svg(?:(?!</svg>).)*id="{prefix}-axes_1".*?</svg>', raw, re.DOTALL)
+        sides.append(re.findall(r">(n\d+)</text>", svg))
+    assert sides[0] == sides[1] == 2 * [name for _, entities in listed[3:] for name in entities.split(", ")]
+
+
+def test_a_graph_of_many_entities_without_communities_says_so(tmp_path: Path) -> None:
+    content = many(random_graph(30, 0.1, 0))
+    page, _ = page_of(replace(content, data=content.data.without_edges(), perm=None), tmp_path)  # type: ignore[union-attr]
+    assert page.text.count("No communities were found; rows and columns are in the order of the data.") == 2
+    assert "type 0, the most frequent one, is not drawn." in page.text
+    assert not page.all("details")
+
+
+def test_the_player_has_no_edges_of_entities_that_are_not_in_a_task(full: Report, tmp_path: Path) -> None:
+    assert full.data is not None
+    assert full.data.edges is not None
+    mask = np.ones(full.data.x.shape[:3], bool)
+    mask[7, :, 2] = False
+    _, raw = page_of(replace(full, data=replace(full.data, mask=mask)), tmp_path)
+    (text,) = re.findall(r'id="player-data">(.*?)</script>', raw, re.DOTALL)
+    first = json.loads(text)["tasks"][0]
+    expected = {(s, t) for s, t in np.argwhere(full.data.edges[7]).tolist() if 2 not in (s, t)}
+    for name in ("edges", "truth"):
+        assert {(s, t) for s, t, *_ in first[name]} == expected
+
+
+def test_a_task_of_100_entities_takes_little_of_a_page(tmp_path: Path) -> None:
+    """Six tasks stay below 10 MB."""
+    content = many(random_graph(100, 0.5, 0))
+    (tmp_path / "none").mkdir()
+    _, without = page_of(replace(content, draw=0), tmp_path / "none")
+    _, raw = page_of(content, tmp_path)
+    assert (len(raw) - len(without)) / 2 < 1.5e6
 
 
 def test_half_of_the_tasks_have_a_high_loss_half_are_typical_and_both_are_ordered() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.results.result import Result
+from bouncegrad.results.result import ONE_GRAPH, PINNED, Result
+from bouncegrad.settings import config
 
 
 def test_the_type_is_the_arg_max_and_probabilities_sum_to_one(result: Result) -> None:
@@ -140,3 +141,14 @@ def test_probabilities_are_read_back_exactly(tmp_path) -> None:
     result = Result.from_probability(probability, np.zeros(40), 9)
     result.save(tmp_path / "result.npz")
     np.testing.assert_array_equal(Result.load(tmp_path / "result.npz").probability, result.probability)
+
+
+def test_what_was_stated_beforehand_tells_the_type_of_absence_and_a_common_graph(result: Result) -> None:
+    assert PINNED == config.PINNED
+    assert ONE_GRAPH in config.Config(shared_graph=True).priors
+    assert (result.without_type, result.one_graph) == (None, False)
+    same = np.broadcast_to(result.probability[:1], result.probability.shape)
+    stated = Result.from_probability(same, result.loss, 5, priors=(ONE_GRAPH, PINNED))
+    assert (stated.without_type, stated.one_graph) == (0, True)
+    assert not replace(stated, priors=(PINNED,)).one_graph
+    assert not replace(stated, probability=result.probability, edges=result.edges).one_graph  # several groups

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.communities import arrange, background, edge_weights
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
-from bouncegrad.results.plots import counterfactual, forecast_fan, network, unseen_entity
+from bouncegrad.results.labels import type_label
+from bouncegrad.results.plots import counterfactual, forecast_fan, graph, graph_of_many, matrix, unseen_entity
+from bouncegrad.results.plots_graph import ARROWS
 from bouncegrad.results.result import Result
 from bouncegrad.results.style import figure, save
 from bouncegrad.results.training_curves import summary
 from bouncegrad.results.unseen import Unseen
 
-SIZE = (6.0, 5.0)  # inches; fits on a page or a slide
+SIZE, WIDE = (6.0, 5.0), (13.0, 6.0)  # inches; fits on a page or a slide
 
 
 def task_number(data: Trajectories, name: str | None) -> int:
@@ -35,12 +40,25 @@ def task_number(data: Trajectories, name: str | None) -> int:
 
 
 def graph_picture(result: Result, task: int, path: Path, without_type: int | None) -> None:
-    """Writes the graph of one task, without edges of the type that means "no interaction", if it is known."""
-    made, ax = figure(*SIZE)
-    network(
-        result.edges[task], result.entities, result.probability[task], ax, result.type_names, without_type=without_type
-    )
-    made.suptitle(f"task {result.tasks[task]}: who acts on whom", fontsize=10)
+    """Writes the graph of one task, without edges of the type that means "no interaction", if it is known.
+
+    A graph of many entities is drawn twice: as a matrix, and with its most probable edges as arrows.
+    """
+    edges, probability, names, types = result.edges[task], result.probability[task], result.entities, result.type_names
+    title = f"task {result.tasks[task]}: who acts on whom"
+    if len(names) > ARROWS:
+        made = Figure(figsize=WIDE, layout="constrained")
+        left, right = made.subplots(1, 2)
+        absent = background(result.edges, without_type)
+        found = arrange(edge_weights(edges, probability, absent))
+        matrix(edges, names, left, types, arrangement=found)
+        graph_of_many(edges, names, probability, right, types, without_type=absent, arrangement=found)
+        if without_type is None:
+            title += f" ({type_label(types[absent], absent)}, the most frequent type, is not drawn as arrows)"
+    else:
+        made, ax = figure(*SIZE)
+        graph(edges, names, probability, ax, types, without_type=without_type)
+    made.suptitle(title, fontsize=10)
     save(made, path)
 
 

@@ -17,10 +17,12 @@ if TYPE_CHECKING:  # both are slow to load, and each function needs only one
     import networkx as nx
     import pandas as pd
 
+COMPLETE = 12  # with more entities, files of tables are short
+DIGITS = 4  # decimals of probabilities in short tables
 LONGEST_STEM = 100  # characters of a task name in a file name; most file systems allow names of 255 bytes
 
 
-def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
+def edge_table(result: Result, *, undirected: bool = False, short: bool = False) -> pd.DataFrame:
     """Returns a table with one row per edge.
 
     Columns: `task`, `source`, `target`, `type`, `probability_NAME` for every type, and `determined`. If `determined` is
@@ -30,9 +32,12 @@ def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
         result: the result to write.
         undirected: if true, there is one row per pair instead of two, `N (N - 1) / 2` per task. Its type and
             probabilities are those of both directions together (`metrics.symmetric_probability`).
+        short: if true, probabilities have four decimals. If a type is known to mean "no interaction", pairs of this
+            type are left out, except undetermined ones.
 
     Returns:
-        Rows ordered by task, then target, then source.
+        Rows ordered by task, then target, then source. If all tasks share one graph, it is listed once, without the
+        column `task`.
 
     Example:
         >>> probability = np.array([[[[0, 0], [0.1, 0.9]], [[0.8, 0.2], [0, 0]]]])
@@ -42,29 +47,31 @@ def edge_table(result: Result, *, undirected: bool = False) -> pd.DataFrame:
     """
     import pandas as pd
 
-    m, n = result.edges.shape[:2]
-    probability, edges = result.probability, result.edges
-    pairs = off_diagonal(n)
+    one_graph = result.one_graph
+    shown = slice(1) if one_graph else slice(None)
+    probability, edges = result.probability[shown], result.edges[shown]
+    pairs = off_diagonal(edges.shape[1])
     if undirected:
         probability = symmetric_probability(probability)
         edges, pairs = probability.argmax(-1), np.triu(pairs)
-    target, source = np.nonzero(pairs.T)
+    listed = np.broadcast_to(pairs, edges.shape)
+    highest = probability.max(-1)
+    if short and result.without_type is not None:
+        listed = listed & ((edges != result.without_type) | (highest < DETERMINED))
+    task, target, source = np.nonzero(listed.swapaxes(1, 2))
+    at = task, source, target
     tasks, entities, type_names = (np.array(names) for names in (result.tasks, result.entities, result.type_names))
-    columns = {
-        "task": tasks.repeat(len(source)),
-        "source": np.tile(entities[source], m),
-        "target": np.tile(entities[target], m),
-        "type": type_names[edges[:, source, target].ravel()],
-    }
-    of_edges = probability[:, source, target].reshape(-1, probability.shape[-1])
+    columns = {} if one_graph else {"task": tasks[task]}
+    columns |= {"source": entities[source], "target": entities[target], "type": type_names[edges[at]]}
+    of_edges = probability[at].round(DIGITS) if short else probability[at]
     columns |= {f"probability_{name}": of_edges[:, k] for k, name in enumerate(result.type_names)}
-    columns["determined"] = np.where(of_edges.max(1) < DETERMINED, "no", "yes")
+    columns["determined"] = np.where(highest[at] < DETERMINED, "no", "yes")
     return pd.DataFrame(columns)
 
 
 def write_edges_csv(result: Result, path: str | Path, *, undirected: bool = False) -> None:
-    """Writes `edge_table` as CSV, with all digits."""
-    write_table(edge_table(result, undirected=undirected), path)
+    """Writes `edge_table` as CSV: with all pairs and digits for up to 12 entities, and short for more."""
+    write_table(edge_table(result, undirected=undirected, short=len(result.entities) > COMPLETE), path)
 
 
 def to_networkx(result: Result, task: int, *, without_type: int | None = None) -> nx.DiGraph:

@@ -36,6 +36,21 @@ def type_label(name: str, k: int) -> str:
     return f"type {name}" if name == str(k) else name
 
 
+def type_name(type_names: Sequence[str], k: int) -> str:
+    """Returns the name of edge type k, or its number if it has no name."""
+    return type_names[k] if k < len(type_names) else str(k)
+
+
+def shortened(name: str, letters: int) -> str:
+    """Returns the name, or its first letters and an ellipsis if it has too many letters.
+
+    Example:
+        >>> shortened("Alexandra", 9), shortened("Alexandra", 6)
+        ('Alexandra', 'Alexa…')
+    """
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+
+
 def write_not_available(ax: Axes) -> None:
     """Writes "not available" into the middle of an empty figure."""
     ax.text(0.5, 0.5, NOT_AVAILABLE, transform=ax.transAxes, ha="center", color=MUTED, fontsize=9)

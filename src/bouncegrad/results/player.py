@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from markupsafe import Markup
 
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.results.labels import plane, type_label
-from bouncegrad.results.result import Result
+from bouncegrad.results.communities import background
+from bouncegrad.results.labels import plane, type_label, type_name
+from bouncegrad.results.plots_graph import ARROWS
+from bouncegrad.results.result import DETERMINED, Result
 from bouncegrad.results.style import PAGE_COLOURS, entity_style, type_style
 
 WIDTH, HEIGHT, ROOM = 640, 440, 34  # size of the drawing, and of its empty border, which holds names
 POINTS = 12_000  # largest number of drawn points per task, so that pages stay small; frames are skipped evenly
-EDGES = 600  # largest number of drawn edges per task, so that pages stay fast; the most probable are kept
+MOST = 600  # edges that are drawn at a time, so that pages stay fast; the most probable ones
+EDGES = 10_000  # edges of a task in the page, of which the reader chooses; all those of 100 entities
 
 
 class Type(NamedTuple):
@@ -36,12 +39,22 @@ class Player(NamedTuple):
         tasks: names of the tasks that can be chosen.
         types: name and style of each edge type that is drawn.
         truth: whether true edges are part of the JSON.
+        entities: names of the entities of which one can be chosen; empty if there are few.
+        least: the probability below which edges are hidden at first.
+        absent: name of the most frequent type, if it is not drawn because there are many entities; otherwise empty.
+        surplus: whether a task has more edges than are drawn at a time.
+        most: the number of edges that are drawn at a time.
     """
 
     data: Markup
     tasks: tuple[str, ...]
     types: tuple[Type, ...]
     truth: bool
+    entities: tuple[str, ...]
+    least: float
+    absent: str
+    surplus: bool
+    most: int = MOST
 
 
 def player(
@@ -57,7 +70,8 @@ def player(
         data: the recordings.
         result: the result for these recordings.
         perm: `perm[inferred type] = true type`, if the truth is known.
-        without_type: the inferred type that is not drawn. If the truth is known, true type 0 is not drawn.
+        without_type: the inferred type that is not drawn. If the truth is known, true type 0 is not drawn. If neither
+            is known and there are many entities, the most frequent type is not drawn.
         tasks: indices of the tasks that can be chosen.
 
     Returns:
@@ -65,21 +79,24 @@ def player(
     """
     if data is None or plane(data.features) is None or not len(tasks):
         return None
-    truth = None if result is None or perm is None else data.edges
+    truth, many = None if result is None or perm is None else data.edges, len(data.entities) > ARROWS
+    absent = background(result.edges, None) if many and result is not None and truth is without_type is None else None
+    without_type = 0 if truth is not None else without_type if absent is None else absent
     shown: list[dict[str, Any]] = []
     for task in tasks:
         places, frames = _places(data, task)
         shown.append({"name": data.tasks[task], "frames": frames, "places": places})
         if result is not None:
             edges, highest = result.edges[task], result.probability[task].max(-1)
+            seen = np.ones(len(edges), dtype=bool) if data.mask is None else data.mask[task].any(0)
             if truth is not None:
                 assert perm is not None
                 edges = np.asarray(perm)[edges]
-                shown[-1]["truth"] = _edges(truth[task], np.ones_like(highest), 0)
-            shown[-1]["edges"] = _edges(edges, highest, without_type if truth is None else 0)
+                shown[-1]["truth"] = _edges(truth[task], np.ones_like(highest), without_type, seen)
+            shown[-1]["edges"] = _edges(edges, highest, without_type, seen)
     kinds = sorted({edge[2] for task in shown for name in ("edges", "truth") for edge in task.get(name, [])})
     names = result.type_names if result is not None and truth is None else ()
-    types = {k: _type(k, names[k] if k < len(names) else str(k)) for k in kinds}
+    types = {k: _type(k, type_name(names, k)) for k in kinds}
     marks = [entity_style(i) for i in range(len(data.entities))]
     content = {
         "size": [WIDTH, HEIGHT],
@@ -87,10 +104,20 @@ def player(
         "entities": list(data.entities),
         "marks": [[PAGE_COLOURS[colour], shape] for colour, shape in marks],
         "types": {k: type_._asdict() for k, type_ in types.items()},
+        "most": MOST,
         "tasks": shown,
     }
     text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
-    return Player(Markup(text), tuple(task["name"] for task in shown), tuple(types.values()), truth is not None)
+    return Player(
+        data=Markup(text),
+        tasks=tuple(task["name"] for task in shown),
+        types=tuple(types.values()),
+        truth=truth is not None,
+        entities=data.entities if many and kinds else (),
+        least=DETERMINED if many else 0.0,
+        absent="" if absent is None else type_label(type_name(names, absent), absent),
+        surplus=any(len(task.get(name, [])) > MOST for task in shown for name in ("edges", "truth")),
+    )
 
 
 def _type(k: int, name: str) -> Type:
@@ -123,11 +150,18 @@ def _fitted(x: Float[np.ndarray, "T N 2"]) -> Float[np.ndarray, "T N 2"]:
 
 
 def _edges(
-    edges: Int[np.ndarray, "N N"], highest: Float[np.ndarray, "N N"], without_type: int | None
+    edges: Int[np.ndarray, "N N"],
+    highest: Float[np.ndarray, "N N"],
+    without_type: int | None,
+    seen: Bool[np.ndarray, " N"],
 ) -> list[tuple[int, int, int, float]]:
-    """Returns (source, target, type, probability) of the edges that are drawn."""
-    here = ~np.eye(len(edges), dtype=bool) & (edges >= 0)
+    """Returns (source, target, type, probability) of the edges that can be drawn, the most probable first.
+
+    Equally probable edges are in random order, always the same one, so that no entity has more of the first ones.
+    """
+    here = ~np.eye(len(edges), dtype=bool) & (edges >= 0) & np.outer(seen, seen)
     if without_type is not None:
         here &= edges != without_type
     found = [(int(s), int(t), int(edges[s, t]), round(float(highest[s, t]), 3)) for s, t in np.argwhere(here)]
-    return sorted(found, key=lambda edge: -edge[3])[:EDGES]
+    mixed = [found[i] for i in np.random.default_rng(0).permutation(len(found))]
+    return sorted(mixed, key=lambda edge: -edge[3])[:EDGES]

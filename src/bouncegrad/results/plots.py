@@ -3,8 +3,10 @@
 from bouncegrad.results.plots_curves import curves, error_by_horizon, reliability
 from bouncegrad.results.plots_forecast import counterfactual, forecast_fan
 from bouncegrad.results.plots_functions import function_fit
-from bouncegrad.results.plots_graph import graph, matrix, network
+from bouncegrad.results.plots_graph import graph, network
 from bouncegrad.results.plots_law import law
+from bouncegrad.results.plots_many import graph_of_many
+from bouncegrad.results.plots_matrix import matrix
 from bouncegrad.results.plots_tracks import tracks
 from bouncegrad.results.plots_unseen import unseen_entity
 
@@ -15,6 +17,7 @@ __all__ = [
     "forecast_fan",
     "function_fit",
     "graph",
+    "graph_of_many",
     "law",
     "matrix",
     "network",

@@ -19,6 +19,7 @@ from bouncegrad.results.labels import name_points, plane, time_label, with_unit
 from bouncegrad.results.style import INK, MUTED, Dash, bare, entity_style, legend, plain
 
 ELLIPSES = 4  # intervals per entity; more would hide the tracks
+NAMED = 16  # names of more entities would overlap, and they have only the last interval
 BEFORE = 20  # frames of the context that are drawn, as many as a report forecasts
 AHEAD: Dash = (0, (4, 2))  # line style of forecasts
 
@@ -28,6 +29,7 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
 
     If the data has features x and y, paths in the plane are drawn. The interval is then drawn as ellipses at a few
     frames, among them the last one. Otherwise, the first feature is drawn against time, and the interval as a band.
+    More than 16 entities have no names, and only one ellipse each.
 
     Args:
         forecast: the forecast.
@@ -39,10 +41,12 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
     start = max(0, forecast.context - BEFORE)
     seen = np.asarray(data.x[task, start:stop], np.float64)
     joined = np.concatenate([forecast.last[task][None], forecast.x[task]])
+    few = len(forecast.entities) <= NAMED
     if (xy := plane(data.features)) is not None:
         bare(ax)
         ahead = forecast.x.shape[1]
-        some = np.unique(np.linspace(0, ahead - 1, min(ELLIPSES + 1, ahead)).round().astype(int))[-ELLIPSES:]
+        count = ELLIPSES if few else 1
+        some = np.unique(np.linspace(0, ahead - 1, min(count + 1, ahead)).round().astype(int))[-count:]
         for n in range(len(forecast.entities)):
             colour, marker = entity_style(n)
             ax.plot(*seen[:, n, xy].T, color=colour, linewidth=0.9)
@@ -64,7 +68,8 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
                 autolim=False,  # wide intervals must not make the tracks too small to see
             )
             ax.plot(*joined[0, n, xy], marker=marker, markersize=5.5, color=colour)
-        name_points(ax, forecast.entities, joined[-1][:, xy])
+        if few:
+            name_points(ax, forecast.entities, joined[-1][:, xy])
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.1)
     else:
@@ -79,7 +84,8 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
             ax.plot(ahead[-1], joined[-1, n, 0], marker=marker, markersize=5, color=colour)
             low, high = forecast.low[task, :, n, 0], forecast.high[task, :, n, 0]
             ax.fill_between(ahead[1:], low, high, where=low <= high, color=colour, alpha=0.12, lw=0)
-        name_points(ax, forecast.entities, np.stack([np.full(joined.shape[1], ahead[-1]), joined[-1, :, 0]], 1))
+        if few:
+            name_points(ax, forecast.entities, np.stack([np.full(joined.shape[1], ahead[-1]), joined[-1, :, 0]], 1))
         ax.axvline(ahead[0], color=MUTED, linewidth=0.8)
         ax.set_xlabel(time_label(data.dt))
         ax.set_ylabel(with_unit(data.features[0], data.units[0]))

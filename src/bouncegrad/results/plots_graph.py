@@ -1,4 +1,4 @@
-"""Figures of graphs: arrows between entities, or a matrix if there are many entities."""
+"""Figure of a graph of few entities as arrows, and the choice between arrows and a matrix."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch, Patch
+from matplotlib.patches import FancyArrowPatch
 
-from bouncegrad.results.labels import type_label
-from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, Dash, backing, bare, legend, plain, type_style
+from bouncegrad.results.communities import arrange, background, edge_weights
+from bouncegrad.results.labels import type_label, type_name
+from bouncegrad.results.plots_matrix import matrix
+from bouncegrad.results.style import INK, MUTED, PAPER, WRONG, Dash, backing, bare, legend, type_style
 
 NODE = 19.0  # diameter of a node in points
 BAND: Dash = (0, (1.2, 0.8))  # line style of the band under a wrong edge
 SHORT = 3  # names of up to this many letters fit into a node; if one name is longer, all are written outside
 ARROWS = 12  # arrows can be followed up to this many entities
-TICKS = 16  # names that fit along the side of a matrix
-CELLS = 64  # up to this many entities, cells are shapes, which follow the colours of a page; above, they are an image
-LETTERED = 30  # up to this many entities, numbers fit into the cells
 
 
 def network(
@@ -34,9 +32,10 @@ def network(
     without_type: int | None = 0,
     truth: Int[np.ndarray, "N N"] | None = None,
 ) -> Axes:
-    """Draws a `graph`, or a `matrix` if there are more than `ARROWS` entities."""
+    """Draws a `graph`, or a `matrix` ordered by communities if there are more than `ARROWS` entities."""
     if len(edges) > ARROWS:
-        return matrix(edges, names, ax, type_names, truth=truth)
+        found = arrange(edge_weights(edges, probability, background(edges, without_type)))
+        return matrix(edges, names, ax, type_names, truth=truth, arrangement=found)
     return graph(edges, names, probability, ax, type_names, without_type=without_type, truth=truth)
 
 
@@ -77,7 +76,7 @@ def graph(
         bend = 0.16 if (t, s) in drawn | wrong else 0.0
         if (s, t) in wrong:
             assert truth is not None
-            _band(ax, place[s], place[t], bend, _name(type_names, int(truth[s, t])))
+            _band(ax, place[s], place[t], bend, type_name(type_names, int(truth[s, t])))
         if (s, t) in drawn:
             k = int(edges[s, t])
             certainty = 1.0 if probability is None else float(probability[s, t, k])
@@ -90,7 +89,7 @@ def graph(
         _entity(ax, place[i], str(name), inside)
     kinds = sorted({int(edges[pair]) for pair in drawn})
     handles = [Line2D([], [], color=type_style(k)[0], linestyle=type_style(k)[1], lw=1.8) for k in kinds]
-    labels = [type_label(_name(type_names, k), k) for k in kinds]
+    labels = [type_label(type_name(type_names, k), k) for k in kinds]
     if wrong:
         handles.append(Line2D([], [], color=WRONG, alpha=0.45, linestyle=BAND, lw=5))
         labels.append("wrong (true type)")
@@ -102,11 +101,6 @@ def graph(
     ax.set_xlim(*((-1.2, 1.2) if inside else (-1.6, 1.6)))
     ax.set_ylim(*((-1.2, 1.2) if inside else (-1.3, 1.3)))
     return ax
-
-
-def _name(type_names: Sequence[str], k: int) -> str:
-    """Returns the name of type k, or its number if it has no name."""
-    return type_names[k] if k < len(type_names) else str(k)
 
 
 def _circle(n: int) -> Float[np.ndarray, "N 2"]:
@@ -164,48 +158,3 @@ def _entity(ax: Axes, place: np.ndarray, name: str, inside: bool) -> None:
         bbox=backing(),
         **style,
     )
-
-
-def matrix(
-    edges: Int[np.ndarray, "N N"],
-    names: Sequence[str],
-    ax: Axes,
-    type_names: Sequence[str] = (),
-    *,
-    truth: Int[np.ndarray, "N N"] | None = None,
-) -> Axes:
-    """Draws the edge types as a matrix with one row per source and one column per target.
-
-    Wrong edges, which differ from `truth`, have a cross. With more than two types, cells show the number of their type.
-    """
-    plain(ax)
-    hidden = np.eye(len(edges), dtype=bool) | (edges < 0)
-    kinds = sorted({int(k) for k in edges[~hidden]})
-    colours = [to_rgba(type_style(k)[0], 0.25 if k == 0 else 0.9) for k in kinds]
-    shown = np.ma.masked_where(hidden, np.searchsorted(kinds, edges))
-    style: dict[str, Any] = {"cmap": ListedColormap(colours), "vmin": -0.5, "vmax": len(kinds) - 0.5}
-    if len(edges) <= CELLS:
-        borders = np.arange(len(edges) + 1) - 0.5
-        ax.pcolormesh(borders, borders, shown, linewidth=0, **style)
-        ax.set_aspect("equal")
-        ax.invert_yaxis()
-    else:
-        ax.imshow(shown, interpolation="nearest", **style)
-    if truth is not None:
-        at = np.nonzero((truth != edges) & (truth >= 0))[::-1]
-        for colour, width in ((PAPER, 2.2), (INK, 0.9)):  # visible on light and on dark cells
-            ax.plot(*at, "x", color=colour, markersize=4, markeredgewidth=width)
-    if len(kinds) > 2 and len(edges) <= LETTERED:
-        for s, t in zip(*np.nonzero(~hidden), strict=True):
-            ax.text(t, s, str(edges[s, t]), fontsize=5, ha="center", va="center", color=INK)
-    ticks = list(range(0, len(names), -(-len(names) // TICKS)))
-    ax.set_xticks(ticks, [names[i] for i in ticks], rotation=90)
-    ax.set_yticks(ticks, [names[i] for i in ticks])
-    ax.set_xlabel("target")
-    ax.set_ylabel("source")
-    labels = [type_label(_name(type_names, k), k) for k in kinds]
-    if len(kinds) > 2:
-        labels = [label if label == f"type {k}" else f"{k} {label}" for k, label in zip(kinds, labels, strict=True)]
-    handles = [Patch(color=colour, label=label) for colour, label in zip(colours, labels, strict=True)]
-    legend(ax, handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
-    return ax

@@ -19,7 +19,7 @@ from bouncegrad.results.style import FAINT, MUTED, bare, entity_style, legend, p
 POINTS = 6000  # largest number of drawn points per task, so that files stay small; frames are skipped evenly
 NAMED = 16  # names of more entities would overlap
 LETTERS = 32  # about this many letters fit into one line of a legend
-FADES = 10  # steps in which a path fades in
+FADES, PIECES = 10, 300  # steps in which a path fades in; fewer if there would be more pieces than this in all
 
 
 def tracks(
@@ -87,7 +87,7 @@ def _paths(
             continue
         colour, marker = entity_style(n)
         start = int(np.flatnonzero(known[:, n])[0])
-        _trail(ax, x[start : end + 1, n], colour)
+        _trail(ax, x[start : end + 1, n], colour, max(2, min(FADES, PIECES // x.shape[1])))
         point: dict[str, Any] = {
             "marker": marker,
             "markersize": 5.5,
@@ -105,9 +105,9 @@ def _paths(
     return ax
 
 
-def _trail(ax: Axes, path: Float[np.ndarray, "T 2"], colour: str) -> None:
+def _trail(ax: Axes, path: Float[np.ndarray, "T 2"], colour: str, fades: int) -> None:
     """Draws one path in pieces that share their ends, from faint to full colour."""
-    borders = np.unique(np.linspace(0, len(path) - 1, FADES + 1).round().astype(int))
+    borders = np.unique(np.linspace(0, len(path) - 1, fades + 1).round().astype(int))
     pieces = [path[a : b + 1] for a, b in pairwise(borders)]
     alphas = np.linspace(0.18, 1.0, len(pieces))
     ax.add_collection(LineCollection(pieces, colors=colour, alpha=alphas, linewidths=1.3, capstyle="butt", zorder=2))

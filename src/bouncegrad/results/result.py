@@ -16,6 +16,8 @@ from bouncegrad.results.stored import read_stored, save_fields
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
 DETERMINED = 0.75  # smallest probability of a determined edge: three to one against all other types
+PINNED = "type 0 is no interaction"  # what `priors` hold if this was stated
+ONE_GRAPH = "tasks share a graph"  # what `priors` hold if this was stated for all tasks, or for the tasks of each group
 ROUNDING = 1e-12  # largest error of sums in double precision
 NAMES = ("tasks", "entities", "type_names", "priors")
 
@@ -147,6 +149,17 @@ class Result:
     def undetermined(self) -> Bool[np.ndarray, "M N N"]:
         """Edges that the data do not determine: no type has a probability of 0.75 or more. The diagonal is False."""
         return (self.probability.max(-1) < DETERMINED) & off_diagonal(self.edges.shape[1])
+
+    @property
+    def without_type(self) -> int | None:
+        """The type that means "no interaction", if that was stated beforehand."""
+        return 0 if PINNED in self.priors else None
+
+    @property
+    def one_graph(self) -> bool:
+        """Whether all tasks were stated to have the same graph. Tasks of several groups do not."""
+        stated = ONE_GRAPH in self.priors and len(self.tasks) > 1
+        return stated and bool((self.probability == self.probability[0]).all())
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file with the fields as keys.

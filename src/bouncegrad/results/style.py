@@ -114,6 +114,8 @@ def svg(drawn: Figure, label: str, prefix: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'( id="|url\(#|href="#)', rf"\1{prefix}-", text)
+    # A hundredth of a point cannot be seen; Matplotlib writes a millionth.
+    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path.group()), text)
     for colour, page in PAGE_COLOURS.items():
         text = text.replace(colour, page)
     described = label.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

@@ -31,7 +31,8 @@ def edges_beside(path: Path) -> Path | None:
 def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndarray, "M N N"]:
     """Returns the edge types `[source, target]` that a table states for these recordings.
 
-    Further columns, such as probabilities, are not read. A pair that acts both ways is listed twice.
+    Further columns, such as probabilities, are not read. A pair that acts both ways is listed twice. A table without
+    the column `task` holds for all tasks, as a matrix without tasks does.
 
     Args:
         path: the table.
@@ -48,8 +49,8 @@ def read_edges(path: Path, data: Trajectories, unlisted: int = 0) -> Int[np.ndar
 
 
 def _require_columns(columns: list[str], path: Path, data: Trajectories) -> None:
-    needed = ["source", "target", "type"] if len(data.tasks) == 1 else ["task", "source", "target", "type"]
-    require_present(needed, columns, path, f"edges of {data.source} need {', '.join(needed)}")
+    needed = ["source", "target", "type"]
+    require_present(needed, columns, path, f"edges of {data.source} need {', '.join(needed)}, and task if tasks differ")
 
 
 def edges_from_cells(
@@ -61,7 +62,8 @@ def edges_from_cells(
         InputError: as for `read_edges`.
     """
     _require_columns(list(table.columns), path, data)
-    if "task" not in table.columns:
+    for_all = "task" not in table.columns
+    if for_all:
         table = table.assign(task=data.tasks[0])
     task = numbered(table, "task", data.tasks, path, data.source)
     source = numbered(table, "source", data.entities, path, data.source)
@@ -83,7 +85,7 @@ def edges_from_cells(
     require_loadable(16.0 * len(data.tasks) * len(data.entities) ** 2, math.inf, str(path))
     edges = np.full((len(data.tasks), len(data.entities), len(data.entities)), unlisted, dtype=np.int64)
     edges[:, range(len(data.entities)), range(len(data.entities))] = 0
-    edges[task, source, target] = types
+    edges[slice(None) if for_all else task, source, target] = types
     return edges
 
 

@@ -1,17 +1,20 @@
-// Draws one frame of one task at a time: the entities, their paths up to this frame, and the edges between them.
+// Draws one frame of one task at a time: the entities, their paths up to this frame, and the most probable edges.
 (() => {
   const root = document.getElementById("player");
   const data = JSON.parse(document.getElementById("player-data").textContent);
-  const [stage, play, scrub, choice, at, truth] = ["stage", "play", "scrub", "task", "at", "truth"].map(
-    (name) => root.querySelector(`.player-${name}`));
+  const [stage, play, scrub, choice, at, truth, least, shown, entity] = [
+    "stage", "play", "scrub", "task", "at", "truth", "least", "shown", "entity",
+  ].map((name) => root.querySelector(`.player-${name}`));
   const SHAPES = {
     o: "M-7,0a7,7 0 1,0 14,0a7,7 0 1,0-14,0z", s: "M-6.5,-6.5h13v13h-13z", "^": "M0,-8L8,6H-8z",
     D: "M0,-8.5L8.5,0L0,8.5L-8.5,0z", v: "M0,8L8,-6H-8z",
     P: "M-3,-8h6v5h5v6h-5v5h-6v-5h-5v-6h5z", X: "M-8,-4l4,-4l4,4l4,-4l4,4l-4,4l4,4l-4,4l-4,-4l-4,4l-4,-4l4,-4z",
   };
   const EVERY = 80;  // milliseconds per frame
-  const APART = 4, HEAD = 9, NEAR = 10;  // lengths in units of the drawing: between two arrows, of a head, from an entity
   const NAMED = 16, LINE = 20;  // names of more entities would overlap; height of a line
+  const SIZE = Math.max(0.5, Math.min(1, Math.sqrt(NAMED / data.entities.length)));  // of many entities
+  // Lengths in units of the drawing: between two arrows, of a head, from an entity.
+  const [APART, HEAD, NEAR] = [4, 9, 10].map((length) => length * SIZE);
   let task, paths, edges, marks, frame = 0, timer = null;
 
   const add = (name, attributes, text) => {
@@ -27,19 +30,34 @@
 
   function draw() {
     stage.replaceChildren();
-    const drawn = (truth && truth.checked ? task.truth : task.edges) || [];
+    const all = (truth && truth.checked ? task.truth : task.edges) || [];
+    const limit = least ? Number(least.value) : 0, only = entity ? entity.selectedIndex - 1 : -1;
+    const drawn = all.filter(([s, t, , probability]) => probability >= limit && (only < 0 || s === only || t === only))
+      .slice(0, data.most);
+    if (shown) {
+      shown.textContent = `${limit.toFixed(2)}: ${drawn.length} of ${all.length} edges`;
+      least.setAttribute("aria-valuetext", shown.textContent);
+    }
+    const thin = entity && only < 0;  // many wide arrows would hide each other
     const both = new Set(drawn.map(([s, t]) => `${s}-${t}`));
     edges = drawn.map(([s, t, kind, probability]) => {
       const { colour, dash } = data.types[kind];
-      const line = add("path", { class: "edge", fill: "none", stroke: colour, "stroke-width": 0.6 + 2 * probability,
+      const width = thin ? 1.2 * SIZE * probability : 0.6 + 2 * probability;
+      const line = add("path", { class: "edge", fill: "none", stroke: colour, "stroke-width": width,
         "stroke-dasharray": dash, "data-edge": `${s}-${t}-${kind}` });
       return { s, t, line, head: add("path", { fill: colour }), beside: both.has(`${t}-${s}`) ? APART : 0 };
     });
     paths = data.entities.map((name, n) => add("path", { class: "path", fill: "none", stroke: data.marks[n][0] }));
     marks = data.entities.map((name, n) => ({
       mark: add("path", { class: "mark", d: SHAPES[data.marks[n][1]], fill: data.marks[n][0] }),
-      label: data.entities.length > NAMED ? null : add("text", {}, name),
+      label: data.entities.length > NAMED && n !== only ? null : add("text", {}, name),
     }));
+    if (entity) {
+      marks.forEach(({ mark }, n) => mark.addEventListener("click", () => {
+        entity.selectedIndex = n === only ? 0 : n + 1;
+        draw();
+      }));
+    }
     show(frame);
   }
 
@@ -59,7 +77,7 @@
         if (part) part.style.display = here ? "" : "none";
       }
       if (!here) continue;
-      mark.setAttribute("transform", `translate(${here})`);
+      mark.setAttribute("transform", `translate(${here}) scale(${label ? 1 : SIZE})`);
       if (!label) continue;
       const left = here[0] > data.size[0] * 0.85;
       label.setAttribute("text-anchor", left ? "end" : "start");
@@ -74,8 +92,8 @@
     for (const { s, t, line, head, beside } of edges) {
       const from = place(s, frame), to = place(t, frame);
       const long = from && to ? Math.hypot(to[0] - from[0], to[1] - from[1]) : 0;
-      const [shown, tip] = long > 2 * NEAR ? arrow(from, to, long, beside) : ["", ""];
-      line.setAttribute("d", shown);
+      const [shaft, tip] = long > 2 * NEAR ? arrow(from, to, long, beside) : ["", ""];
+      line.setAttribute("d", shaft);
       head.setAttribute("d", tip);
     }
     scrub.value = frame;
@@ -90,8 +108,9 @@
     const point = (along, across) => [from[0] + ux * along - uy * across, from[1] + uy * along + ux * across]
       .map((v) => v.toFixed(1));
     const tip = point(long - NEAR, beside);
+    const wide = 0.39 * HEAD;
     return [`M${point(NEAR, beside)}L${point(long - NEAR - HEAD / 2, beside)}`,
-      `M${tip}L${point(long - NEAR - HEAD, beside + 3.5)}L${point(long - NEAR - HEAD, beside - 3.5)}z`];
+      `M${tip}L${point(long - NEAR - HEAD, beside + wide)}L${point(long - NEAR - HEAD, beside - wide)}z`];
   }
 
   function stop() {
@@ -108,7 +127,10 @@
     timer = setInterval(() => (frame >= last ? stop() : show(frame + 1)), EVERY);
   });
   scrub.addEventListener("input", () => { stop(); show(Number(scrub.value)); });
-  if (truth) truth.addEventListener("change", draw);
+  for (const part of [truth, entity]) {
+    if (part) part.addEventListener("change", draw);
+  }
+  if (least) least.addEventListener("input", draw);
   choice.addEventListener("change", choose);
 
   function choose() {
@@ -121,5 +143,6 @@
     draw();
   }
   root.classList.add("ready");
+  if (entity) root.classList.add("player-choose");
   choose();
 })();
