@@ -185,7 +185,7 @@ def test_a_preset_in_a_settings_file_is_not_passed_over(command, work):
         ("export result --to graphml --without_type 2", ["without_type: 2", "result.npz has the types 0 to 1"]),
         ("export result --to graphml --without_type -1", ["without_type: -1", "give one of these"]),
         ("export result --to graphml --without_type x", ["option without_type: 'x'", "give a whole number"]),
-        ("export result --to csv --without_type 0", ["a csv table names the type of every edge"]),
+        ("export result --to csv --without_type 0", ["a csv table names the type of each edge"]),
         ("export result --to graphml --undirected", ["graphml keeps both directions"]),
         ("export result --to csv --out springs.npz/a.csv", ["springs.npz/a.csv: cannot be written"]),
         ("export result --to graphml --out springs.npz", ["springs.npz/task_0.graphml: cannot be written"]),

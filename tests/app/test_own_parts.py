@@ -73,7 +73,10 @@ def test_what_only_a_graph_can_do_is_refused(command, beside, words, says):
         (["--search", "best"], ["setting search: 'best' cannot be used; give auto, heat-bath, joint-draws, paper, or"]),
         (["--head", "own_head:StudentT", "--loss", "rollout"], ["setting head", "only --loss likelihood"]),
         (["--search", "own_search:Tempered", "--symmetric"], ["does not know priors"]),
-        (["--search", "joint-draws", "--symmetric"], ["setting symmetric: --search joint-draws does not know it"]),
+        (
+            ["--search", "joint-draws", "--entity_types", "2"],
+            ["setting entity_types: --search joint-draws"],
+        ),
         (["--search", "joint-draws", "--edge_types", "1"], ["joint-draws cannot draw structures of graph with 1 edge"]),
         (
             ["--search", "joint-draws", "--composition", OWN["composition"]],

@@ -17,9 +17,8 @@ from bouncegrad.models.model import Model
 from bouncegrad.results.baselines import edge_baselines
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.report import Report, write_report
-from bouncegrad.results.result import Result
+from bouncegrad.results.result import PINNED, Result
 from bouncegrad.runs.folder import Run
-from bouncegrad.settings.config import PINNED
 
 AHEAD = 20  # frames of a drawn forecast, as many as in the published tables
 TRAINED_ON = {"cpu": "no GPU used", "cuda": "trained on a GPU", "auto": "trained on a GPU if there was one"}

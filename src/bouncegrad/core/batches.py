@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,6 +95,18 @@ def scaled_tracks(data: Trajectories, scaling: Scaling) -> Float[Tensor, "M T N 
     x = (x - np.array(scaling.shift)) / np.array(scaling.scale)
     x = np.concatenate([np.where(there[..., None], x, 0.0), data.mask[..., None], there[..., None]], -1)
     return torch.as_tensor(x.astype(np.float32))
+
+
+def added_up(
+    parts: Iterable[tuple[Int[Tensor, " rows"], Sequence[Tensor]]], tasks: int
+) -> list[Shaped[Tensor, "tasks ..."]]:
+    """Returns the sums over parts of what was computed for some of the tasks in each."""
+    total: list[Tensor] = []
+    for rows, found in parts:
+        total = total or [values.new_zeros(tasks, *values.shape[1:]) for values in found]
+        for values, new in zip(total, found, strict=True):
+            values.index_add_(0, rows, new)
+    return total
 
 
 def whole_tracks(tracks: Float[Tensor, "B T N D"], tasks: Int[Tensor, " B"], lags: int = 0) -> Batch:

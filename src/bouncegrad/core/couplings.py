@@ -46,7 +46,7 @@ class Symmetric:
 
     def plan(self, groups: Int[Tensor, "G degree"], choices: int, largest: int, generator: torch.Generator) -> Plan:
         count, size, device = len(groups), 2, groups.device
-        while size < count and choices ** (size * (size + 1) // 2) <= MOST_STATES // 4 and choices**size <= largest:
+        while size < count and one_clique(size + 1, choices) and choices**size <= largest:
             size += 1
         order = torch.arange(count, device=device)
         if size < count:
@@ -62,6 +62,11 @@ class Symmetric:
         matrix[:, first, second] = matrix[:, second, first] = fillings(choices, len(first), device)
         states = numbered(matrix, choices)
         return Plan(columns, tuple(Joint(clique, states) for clique in cliques))
+
+
+def one_clique(entities: int, choices: int) -> bool:
+    """Returns whether all pairs of so many entities can be drawn at once, by enumeration."""
+    return choices ** (entities * (entities - 1) // 2) <= MOST_STATES // 4
 
 
 class EntityTypes:

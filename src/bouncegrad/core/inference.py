@@ -21,7 +21,7 @@ from torch import Tensor
 from bouncegrad.core.annealing import Fixed, Geometric
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.couplings import Independent
+from bouncegrad.core.couplings import Independent, Symmetric, one_clique
 from bouncegrad.core.heat_bath import Enumeration, HeatBath
 from bouncegrad.core.inferred import Inference, InferenceEffort, Interrupted
 from bouncegrad.core.joint_inference import LinearizedGraph, infer_jointly
@@ -78,20 +78,29 @@ def portions(
     """Returns slices of tasks that are inferred together: as many as fit into memory, or all if they share graphs."""
     effort = effort or EFFORT
     fillings = composition.choices ** composition.groups.shape[1]
-    joint = not together and draws_jointly(composition, None, None, effort)
+    joint = draws_jointly(composition, None, effort)
     count = WIDTH * composition.choices * composition.groups.shape[1] if joint else min(fillings, effort.enumerated)
     at_once = min(max(1, effort.numbers_at_once // (count * composition.entities)), effort.tasks_at_once)
     at_once = max(1, tasks) if together else at_once
     return [slice(at, min(at + at_once, tasks)) for at in range(0, tasks, at_once)]
 
 
-def draws_jointly(
-    composition: Relational, coupling: Coupling | None, shared: Int[Tensor, " B"] | None, effort: InferenceEffort
-) -> bool:
+def expected_sweeps(composition: Relational, tasks: int, coupling: Coupling | None, together: bool) -> int:
+    """Returns how often inference of so many tasks calls `stop`, roughly."""
+    parts = len(portions(composition, tasks, together))
+    if draws_jointly(composition, coupling, EFFORT):
+        return parts * (EFFORT.joint_sweeps + 3)
+    return parts * (1 if composition.choices ** composition.groups.shape[1] <= EFFORT.enumerated else EFFORT.sweeps)
+
+
+def draws_jointly(composition: Relational, coupling: Coupling | None, effort: InferenceEffort) -> bool:
     """Whether fillings are too many to enumerate, and joint draws can find structures."""
-    many = composition.choices ** composition.groups.shape[1] > effort.enumerated
-    free = shared is None and (coupling is None or isinstance(coupling, Independent))
-    return many and free and isinstance(composition, Linearized)
+    coupling, degree = coupling or Independent(), composition.groups.shape[1]
+    if not isinstance(composition, Linearized):
+        return False
+    if isinstance(coupling, Symmetric):
+        return not one_clique(composition.entities, composition.choices)
+    return isinstance(coupling, Independent) and bool(composition.choices**degree > effort.enumerated)
 
 
 def _infer(
@@ -105,8 +114,9 @@ def _infer(
     effort: InferenceEffort,
 ) -> Inference:
     tasks = len(tracks)
-    if draws_jointly(composition, coupling, shared, effort):
-        return infer_jointly(cast(LinearizedGraph, composition), tracks, seed, prior, stop, effort)
+    if draws_jointly(composition, coupling, effort):
+        tied = coupling or Independent()
+        return infer_jointly(cast(LinearizedGraph, composition), tracks, seed, tied, prior, shared, stop, effort)
     generator = torch.Generator(tracks.device).manual_seed(seed)
     pooled = 1 if shared is None else int(torch.bincount(shared).max())
     per_filling = pooled * tracks.shape[1] * composition.entities

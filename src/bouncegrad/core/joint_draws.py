@@ -14,13 +14,15 @@ table of fillings of the heat bath does. A draw of the edges into one entity:
        exp(-L(w) / T) prior(w) / q(w)
 
 The covariance does not depend on what is drawn, so that S draws share the order and the matrices. The K^degree fillings
-of the edges into one entity cost degree³ operations, and edges that hold each other in place move together.
+of the edges into one entity cost degree³ operations, and edges that hold each other in place move together. If both
+directions of a pair have one type, all pairs of a task are drawn like the edges into one entity (`tied_slots.py`), or
+those of one entity after the other (`star_draws.py`). If tasks share a graph, their forms are added up.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -28,18 +30,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.couplings import Independent
-from bouncegrad.core.joint_kernel import LEAST, draw_and_weigh
+from bouncegrad.core.couplings import Independent, Symmetric
 from bouncegrad.core.priors import Prior
-from bouncegrad.core.seams import Composition, Coupling, Linearized, Move, Proposal, Quadratic
-from bouncegrad.core.structures import random_structure
+from bouncegrad.core.seams import Composition, Coupling, Linearized, Move, Proposal, Quadratic, Relational
+from bouncegrad.core.shared_graph import mean_by
+from bouncegrad.core.star_draws import star_draws
+from bouncegrad.core.structures import structure_to_adjacency
+from bouncegrad.core.tied_slots import spread, tied_form, tied_prior, tied_slots
+from bouncegrad.core.weighted_draws import Drawn, weighted_draws
 
-
-class Drawn(NamedTuple):
-    """S draws of the edges into some groups, as types, with the logarithm of their density."""
-
-    types: Int[Tensor, "S B G degree"]
-    log_density: Float[Tensor, "S B G"]
+NUMBERS_AT_ONCE = 2**24  # in the matrices of the tasks that are drawn together
+LARGEST_UNIT = 64  # coordinates of a unit that is drawn at once; larger symmetric ones are drawn star by star
 
 
 class JointDraws:
@@ -51,6 +52,9 @@ class JointDraws:
         samples: S, draws of the edges into one entity, of which one is chosen by weight.
         noise_rows: repeat the noise every so many tasks; 0: independent.
         prior: log-probability of every type of every slot (see `priors.py`); None: all types are equally probable.
+        coupling: `Independent` or `Symmetric`; None: independent.
+        group: the group of each task, 0, 1, ...; tasks of a group share a graph, and the prior of a task holds for its
+            whole group. None: each task has its own graph.
     """
 
     def __init__(
@@ -60,14 +64,20 @@ class JointDraws:
         samples: int = 8,
         noise_rows: int = 0,
         prior: Prior | None = None,
+        coupling: Coupling | None = None,
+        group: Int[Tensor, " M"] | None = None,
     ) -> None:
-        self.tasks, self.decay, self.samples, self.noise_rows, self.prior = tasks, decay, samples, noise_rows, prior
-        self.coupling: Coupling = Independent()
-        self.evidence: list[Tensor] | None = None  # G and h of every task
+        self.group, self.tasks = group, tasks if group is None else int(group.max()) + 1
+        if prior is not None and group is not None and len(prior) > 1:
+            prior = mean_by(group.to(prior.device), prior, self.tasks)
+        self.decay, self.samples, self.noise_rows, self.prior = decay, samples, noise_rows, prior
+        self.coupling: Coupling = coupling or Independent()
+        self.evidence: list[Tensor] | None = None  # G and h of every task, or of every group
+        self.z: Int[Tensor, "groups S"] | None = None  # structures of the groups; -1: not drawn yet
 
     def group_of(self, tasks: Int[Tensor, " B"]) -> Int[Tensor, " B"] | None:
-        """Each task has its own graph."""
-        return None
+        """Returns the group of each task; None: each task has its own graph."""
+        return None if self.group is None else self.group[tasks]
 
     @torch.no_grad()
     def __call__(
@@ -79,13 +89,43 @@ class JointDraws:
         temperature: float,
         generator: torch.Generator,
     ) -> Move:
-        if math.isinf(temperature):
-            new = self.uniform(batch, composition, z, generator)
-            return Move(new, new != z, torch.empty(0, device=z.device), torch.empty(0, device=z.device))
-        form = self.remember(batch, cast(Linearized, composition).quadratic(batch, z))
-        return self.drawn(form, composition, batch, z, temperature, generator)
+        if self.group is None:
+            return self.move(composition, batch, z, temperature, generator)
+        here, which = self.group[batch.tasks].unique(return_inverse=True)
+        if self.z is None:
+            self.z = z.new_full((self.tasks, z.shape[1]), -1)
+        first = which.argsort(stable=True)[torch.bincount(which).cumsum(0) - torch.bincount(which)]
+        given = torch.where(self.z[here] < 0, z[first], self.z[here])
+        observed = None if batch.observed_steps is None else mean_by(which, batch.observed_steps, len(here))
+        form = None
+        if not math.isinf(temperature):
+            form = cast(Linearized, composition).linearized(batch, which).around(given)
+        groups = batch._replace(tasks=here, tracks=batch.tracks[first], observed_steps=observed)
+        move = self.move(composition, groups, given, temperature, generator, form)
+        self.z[here] = move.z
+        shares = None if move.probability is None else move.probability[which]
+        return move._replace(z=move.z[which], accepted=move.z[which] != z, probability=shares)
 
-    def drawn(
+    def move(
+        self,
+        composition: Composition,
+        batch: Batch,
+        z: Int[Tensor, "B S"],
+        temperature: float,
+        generator: torch.Generator,
+        form: Quadratic | None = None,
+    ) -> Move:
+        """Returns the move of these tasks, or of these groups of tasks with the sum of their quadratic forms."""
+        nothing = torch.empty(0, device=z.device)
+        if math.isinf(temperature):
+            new = self.uniform_structures(composition, batch, z, generator)
+            return Move(new, new != z, nothing, nothing)
+        if form is None:
+            form = cast(Linearized, composition).linearized(batch).around(z)
+        new, shares = self.structures(self.remember(batch, form), composition, batch, z, temperature, generator)
+        return Move(new, new != z, nothing, nothing, shares)
+
+    def structures(
         self,
         form: Quadratic,
         composition: Composition,
@@ -93,45 +133,92 @@ class JointDraws:
         z: Int[Tensor, "B S"],
         temperature: float,
         generator: torch.Generator,
-    ) -> Move:
-        """Returns the move that draws from this quadratic form."""
-        groups, choices = composition.groups, composition.choices
-        prior = self.log_prior(batch, groups, choices, z)
-        scale = 1 / temperature
-        prior = torch.where(prior.isinf(), prior, prior / max(temperature, 1.0))
-        scaled = form._replace(g=form.g.double() * scale, h=form.h.double() * scale)
-        noise = self.noise(batch, (self.samples, *groups.shape, choices), len(z), generator)
-        drawn_types, log_weight = weighted_draws(scaled, prior, noise)
-        weights = log_weight.softmax(0)
-        uniform = self.noise(batch, (1, len(groups), 1, 1), len(z), generator, gumbel=False)[0, :, :, 0, 0]
-        chosen = (weights.cumsum(0) < uniform).sum(0).clamp(max=len(weights) - 1)
-        types = drawn_types.gather(0, chosen[None, ..., None].expand(1, *drawn_types.shape[1:]))[0]
-        new = placed(types, z, groups)
-        hot = F.one_hot(drawn_types, choices).to(weights.dtype)
-        shares = placed((weights[..., None, None] * hot).sum(0), hot.new_zeros(*z.shape, choices), groups)
-        return Move(new, new != z, torch.empty(0, device=z.device), torch.empty(0, device=z.device), shares)
+    ) -> tuple[Int[Tensor, "B S"], Float[Tensor, "B S K"]]:
+        """Returns drawn structures, and the shares of the types among the weighted draws.
+
+        Args:
+            form: of every group of slots.
+            composition, batch, generator: as for a move.
+            z: the present structures.
+            temperature: T, finite.
+        """
+        slots, choices = tied_slots(self.coupling, composition), composition.choices
+        if isinstance(self.coupling, Symmetric) and slots.shape[1] * (choices - 1) > LARGEST_UNIT:
+            return self.by_stars(form, cast(Relational, composition), batch, z, temperature, generator)
+        prior = self.tempered(tied_prior(self.own_prior(batch), slots, choices), temperature)
+        drawn = self.drawn(tied_form(form, slots, composition.groups), prior, batch, temperature, generator)
+        types, shares = self.chosen(drawn, choices, batch, generator)
+        return spread(types, z, slots), spread(shares, shares.new_zeros(*z.shape, choices), slots)
+
+    def by_stars(
+        self,
+        form: Quadratic,
+        composition: Relational,
+        batch: Batch,
+        z: Int[Tensor, "B S"],
+        temperature: float,
+        generator: torch.Generator,
+    ) -> tuple[Int[Tensor, "B S"], Float[Tensor, "B S K"]]:
+        """The same for symmetric structures with many pairs, see `star_draws.py`."""
+        n, (source, target) = composition.entities, composition.pairs
+        slots = tied_slots(self.coupling, composition)
+        prior = self.tempered(tied_prior(self.own_prior(batch), slots, composition.choices), temperature)
+        of_slots = spread(prior, prior.new_zeros(len(prior), composition.slots, composition.choices), slots)
+        matrix = prior.new_zeros(len(prior), n, n, composition.choices)
+        matrix[:, source, target] = of_slots
+        scaled = Quadratic(form.g.double() / temperature, form.h.double() / temperature, form.loss)
+        uniform = self.uniform(batch, (self.samples + 1, n, n - 1), len(z), generator)
+        order = torch.randperm(n, generator=generator, device=generator.device)
+        types, shares = star_draws(scaled, matrix, structure_to_adjacency(z, composition.pairs, n), uniform, order)
+        return types[:, source, target], shares[:, source, target]
+
+    def uniform_structures(
+        self, composition: Composition, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator
+    ) -> Int[Tensor, "B S"]:
+        """Returns structures at an infinite temperature: uniform, but for types that the prior excludes."""
+        slots, choices = tied_slots(self.coupling, composition), composition.choices
+        prior = tied_prior(self.own_prior(batch), slots, choices)
+        uniform = self.uniform(batch, (choices, *slots.shape[:2]), len(z), generator).movedim(0, -1)
+        return spread(torch.where(prior.isinf(), -torch.inf, uniform).argmax(-1), z, slots)
+
+    def drawn(
+        self,
+        form: Quadratic,
+        prior: Float[Tensor, "B U V K"],
+        batch: Batch,
+        temperature: float,
+        generator: torch.Generator,
+        samples: int | None = None,
+    ) -> Drawn:
+        """Returns weighted draws from the forms of some units: S, or another number."""
+        tasks, units, variables, _ = prior.expand(len(form.h), -1, -1, -1).shape
+        uniform = self.uniform(batch, (samples or self.samples, units, variables), tasks, generator)
+        at_once = max(1, NUMBERS_AT_ONCE // form.g[0].numel())
+        parts = []
+        for rows in torch.arange(tasks, device=form.h.device).split(at_once):
+            scaled = form._replace(g=form.g[rows].double() / temperature, h=form.h[rows].double() / temperature)
+            known = prior if len(prior) == 1 else prior[rows]
+            parts.append(weighted_draws(scaled, known, uniform[:, rows]))
+        return Drawn(*(torch.cat(values, 1) for values in zip(*parts, strict=True)))
+
+    def chosen(
+        self, drawn: Drawn, choices: int, batch: Batch, generator: torch.Generator
+    ) -> tuple[Int[Tensor, "B U V"], Float[Tensor, "B U V K"]]:
+        """Returns one of the draws of each unit, chosen by weight, and the weighted shares of the types."""
+        weights = drawn.log_weight.softmax(0)
+        uniform = self.uniform(batch, (1, drawn.types.shape[2]), drawn.types.shape[1], generator)[0]
+        which = (weights.cumsum(0) < uniform).sum(0).clamp(max=len(weights) - 1)
+        types = drawn.types.gather(0, which[None, ..., None].expand(1, *drawn.types.shape[1:]))[0]
+        return types, (weights[..., None, None] * F.one_hot(drawn.types, choices)).sum(0)
 
     def uniform(
-        self, batch: Batch, composition: Composition, z: Int[Tensor, "B S"], generator: torch.Generator
-    ) -> Int[Tensor, "B S"]:
-        """Structures at an infinite temperature: uniform, but for types that the prior excludes."""
-        if self.prior is None:
-            return batch.own(random_structure(batch.whole, composition.slots, composition.choices, generator))
-        prior = self.prior if len(self.prior) == 1 else self.prior[batch.tasks]
-        noise = torch.rand(
-            batch.whole, composition.slots, composition.choices, generator=generator, device=generator.device
-        )
-        return torch.where(prior.isinf(), -torch.inf, batch.own(noise)).argmax(-1)
-
-    def noise(
-        self, batch: Batch, shape: tuple[int, ...], tasks: int, generator: torch.Generator, gumbel: bool = True
-    ) -> Float[Tensor, "S B G ..."]:
-        """Random numbers for S draws of every task, uniform or Gumbel."""
+        self, batch: Batch, shape: tuple[int, ...], tasks: int, generator: torch.Generator
+    ) -> Float[Tensor, "S B ..."]:
+        """Returns uniform random numbers of the shape [S, ...] for every task."""
         rows = self.noise_rows or batch.whole
         uniform = torch.rand((rows, *shape), generator=generator, dtype=torch.float64, device=generator.device)
         uniform = uniform.repeat(tasks // rows, *[1] * len(shape)) if self.noise_rows else batch.own(uniform)
-        drawn = -torch.log(-torch.log(uniform.clamp_(min=1e-300))) if gumbel else uniform
-        return drawn.transpose(0, 1)
+        return uniform.transpose(0, 1)
 
     def remember(self, batch: Batch, form: Quadratic) -> Quadratic:
         """Adds this visit to the decayed evidence of its tasks; returns the evidence, scaled to at most one track."""
@@ -146,93 +233,17 @@ class JointDraws:
             found.append(batch.of_one_track(total, self.decay))
         return form._replace(g=found[0], h=found[1])
 
-    def log_prior(
-        self, batch: Batch, groups: Int[Tensor, "G degree"], choices: int, z: Int[Tensor, "B S"]
-    ) -> Float[Tensor, "B G degree K"]:
-        """Log-probabilities of the types of every slot of every group, normalised; slots that do not exist are even."""
-        if self.prior is None:
-            return torch.full((1, *groups.shape, choices), -math.log(choices), dtype=torch.float64, device=z.device)
-        prior = self.prior if len(self.prior) == 1 else self.prior[batch.tasks]
-        return F.pad(prior.double().log_softmax(-1), (0, 0, 0, 1), value=-math.log(choices))[:, groups]
+    def own_prior(self, batch: Batch) -> Prior | None:
+        """Returns the prior of these tasks."""
+        return self.prior if self.prior is None or len(self.prior) == 1 else self.prior[batch.tasks]
+
+    @staticmethod
+    def tempered(prior: Float[Tensor, "B U V K"], temperature: float) -> Float[Tensor, "B U V K"]:
+        """Returns the prior at this temperature; an impossible type stays impossible."""
+        return torch.where(prior.isinf(), prior, prior / max(temperature, 1.0))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"evidence": self.evidence}
+        return {"evidence": self.evidence, "z": self.z}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.evidence = state["evidence"]
-
-
-def weighted_draws(
-    form: Quadratic, prior: Float[Tensor, "B G degree K"], noise: Float[Tensor, "S B G degree K"]
-) -> tuple[Int[Tensor, "S B G degree"], Float[Tensor, "S B G"]]:
-    """S draws of the edges into every group, and the logarithms of their weights; compiled on a processor."""
-    if form.g.is_cuda:
-        drawn = draw(form, prior, noise)
-        return drawn.types, log_weights(form, prior, drawn)
-    samples, b, g, degree, k = noise.shape
-    every = prior.expand(b, g, degree, k).flatten(0, 1)
-    types, weights = draw_and_weigh(form.g.flatten(0, 1), form.h.flatten(0, 1), every, noise.flatten(1, 2))
-    return types.view(samples, b, g, degree), weights.view(samples, b, g)
-
-
-def draw(form: Quadratic, prior: Float[Tensor, "B G degree K"], noise: Float[Tensor, "S B G degree K"]) -> Drawn:
-    """S draws of the edges into every group, the surest edge first.
-
-    Args:
-        form: G / T and h / T in double precision; coordinates (slot, type from 1 on).
-        prior: log-probabilities of types.
-        noise: Gumbel noise.
-    """
-    samples, b, g, degree, k = noise.shape
-    d = k - 1
-    probability = prior.exp().clamp(min=LEAST).expand(b, g, degree, k)
-    probability = (probability / probability.sum(-1, keepdim=True))[..., 1:]
-    spread = torch.diag_embed(probability) - probability[..., :, None] * probability[..., None, :]
-    known = torch.linalg.inv(spread)  # [B, G, degree, d, d], precision of the prior
-    pull = (known @ probability[..., None])[..., 0]
-    precision = form.g.clone().view(b, g, degree, d, degree, d)
-    diagonal = torch.arange(degree, device=form.g.device)
-    precision[:, :, diagonal, :, diagonal] += known.permute(2, 0, 1, 3, 4)
-    covariance = torch.linalg.inv(precision.view(b, g, degree * d, degree * d))
-    mean = (covariance @ (form.h + pull.flatten(2))[..., None])[..., 0]
-    mean = mean.expand(samples, b, g, degree * d).clone()
-    eye = torch.eye(k, dtype=form.g.dtype, device=form.g.device)[:, 1:]  # coordinates of the K types
-    left = torch.ones(b, g, degree, dtype=torch.bool, device=form.g.device)
-    types = torch.zeros(samples, b, g, degree, dtype=torch.long, device=form.g.device)
-    log_density = mean.new_zeros(samples, b, g)
-    rows = torch.arange(b, device=form.g.device)[:, None], torch.arange(g, device=form.g.device)
-    for _ in range(degree):
-        variance = covariance.diagonal(dim1=2, dim2=3).view(b, g, degree, d).sum(-1)
-        edge = torch.where(left, variance, torch.inf).argmin(-1)  # [B, G]
-        left[(*rows, edge)] = False
-        index = edge[..., None] * d + torch.arange(d, device=edge.device)
-        columns = covariance.gather(3, index[:, :, None].expand(b, g, degree * d, d))
-        own = columns.gather(2, index[..., None].expand(b, g, d, d))
-        inverse = torch.linalg.inv(own)
-        here = mean.gather(3, index.expand(samples, b, g, d))
-        cavity = inverse - known[(*rows, edge)]
-        slope = (inverse @ here[..., None])[..., 0] - pull[(*rows, edge)]
-        logits = slope @ eye.T - torch.einsum("ki,bgij,kj->bgk", eye, cavity, eye) / 2
-        logits = (logits + prior.expand(b, g, degree, k)[(*rows, edge)]).log_softmax(-1)
-        chosen = (logits + noise[:, *rows, edge]).argmax(-1)
-        types[:, *rows, edge] = chosen
-        log_density += logits.gather(-1, chosen[..., None])[..., 0]
-        step = columns @ inverse
-        mean = mean + (step @ (eye[chosen] - here)[..., None])[..., 0]
-        covariance = covariance - step @ columns.mT
-    return Drawn(types, log_density)
-
-
-def log_weights(form: Quadratic, prior: Float[Tensor, "B G degree K"], drawn: Drawn) -> Float[Tensor, "S B G"]:
-    """exp(-L(w) / T) prior(w) / q(w) of every draw, as a logarithm."""
-    w = F.one_hot(drawn.types, prior.shape[-1])[..., 1:].flatten(3).to(form.g.dtype)
-    loss = ((w[..., None, :] @ form.g)[..., 0, :] * w).sum(-1) / 2 - (form.h * w).sum(-1)
-    known = prior.expand(*drawn.types.shape[1:], -1).expand(len(w), *drawn.types.shape[1:], -1)
-    return known.gather(-1, drawn.types[..., None])[..., 0].sum(-1) - loss - drawn.log_density
-
-
-def placed(values: Tensor, whole: Tensor, groups: Int[Tensor, "G degree"]) -> Tensor:
-    """What belongs to the slots of each group, put in the places of the slots."""
-    padded = torch.cat([whole, whole[:, :1]], 1)
-    padded[:, groups.flatten()] = values.flatten(1, 2).to(whole.dtype)
-    return padded[:, :-1]
+        self.evidence, self.z = state["evidence"], state.get("z")

@@ -1,30 +1,37 @@
 """Inference by joint draws, for entities whose incoming edges have too many fillings to enumerate.
 
-    for temperature falling to τ:  z <- joint draw around z (`joint_draws.py`), all frames as evidence
-                                   for each target the structure of least exact loss is kept
-    from the best structure:       conditional probabilities of random blocks of edges at τ, exact losses, averaged
+    1  for temperature falling to τ:   z <- joint draw around z (`joint_draws.py`)
+                                       for each unit the structure of least exact loss is kept
+    2  from the best structure:        edges are changed one by one where that lowers the exact loss
+    3  for joint draws w at τ around the best structure:
+                                       p(edge) ∝ Σ_w [edge as in w] p(w) / q(w),   p by the exact loss, q their density;
+                                       where all other edges of w are as in the best structure, p(edge | other edges)
+                                       stands for [edge as in w]
 
 The quadratic form is only local, so the last draw can be worse than the best one; structures and probabilities follow
-the exact loss.
+the exact loss. A unit is what is drawn at once (`tied_slots.py`): the edges into one entity, or all pairs of a graph.
+If the messages of all frames do not fit into memory, step 1 reads some of the frames, evenly spaced.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
-from bouncegrad.core.batches import whole_tracks
-from bouncegrad.core.heat_bath import Enumeration, HeatBath
+from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.inferred import Inference, InferenceEffort, Interrupted
 from bouncegrad.core.joint_draws import JointDraws
 from bouncegrad.core.priors import Prior
-from bouncegrad.core.proposals import Uniform
-from bouncegrad.core.seams import Linearized, Relational
+from bouncegrad.core.seams import Coupling, Linear, Linearized, Quadratic, Relational
 from bouncegrad.core.structures import random_structure
+from bouncegrad.core.tied_slots import Slots, spread, tied_form, tied_loss, tied_prior, tied_slots, types_of
 
 
 class LinearizedGraph(Relational, Linearized, Protocol):
@@ -36,70 +43,177 @@ def infer_jointly(
     composition: LinearizedGraph,
     tracks: Float[Tensor, "B C N D"],
     seed: int,
+    coupling: Coupling,
     prior: Prior | None,
+    shared: Int[Tensor, " B"] | None,
     stop: Callable[[], bool],
     effort: InferenceEffort,
 ) -> Inference:
-    """Returns structures and edge probabilities of tasks, each of which has a graph of its own.
+    """Returns structures and edge probabilities of tasks.
 
     Args:
         composition: trained modules, with the capability `Linearized`.
         tracks: scaled states, all finite; every frame counts as evidence.
         seed: seed of the draws.
-        prior: log-probabilities of types, see `HeatBath`.
+        coupling, prior: restrictions and knowledge about edges, see `JointDraws`.
+        shared: the group of each task; None: every task has its own graph.
         stop: called before every sweep; if it returns true, inference stops.
         effort: how much work is done.
 
     Raises:
         Interrupted: `stop` returned true.
     """
-    tasks, device = len(tracks), tracks.device
-    generator = torch.Generator(device).manual_seed(seed)
-    end = float(composition.temperature)
-    batch = whole_tracks(tracks, torch.arange(tasks, device=device), composition.lags)
-    proposal = Uniform(composition.groups, composition.choices)
-    draws = JointDraws(tasks, 0.0, effort.samples, 1, prior)
-    z = random_structure(1, composition.slots, composition.choices, generator).repeat(tasks, 1)
-    best, least = z, torch.full((tasks, composition.entities), torch.inf, dtype=torch.float64, device=device)
-    start, linear = max(effort.joint_start, end), composition.linearized(batch)
-    for sweep in range(effort.joint_sweeps):
-        if stop():
-            raise Interrupted
-        temperature = start * (end / start) ** min(1.25 * sweep / max(effort.joint_sweeps - 1, 1), 1.0)
-        form = linear.around(z)
-        best, least = better_of(composition, z, best, form.loss / end - log_priors(composition, z, prior), least)
-        z = draws.drawn(form, composition, batch, z, temperature, generator).z
-    last = linear.around(z).loss / end - log_priors(composition, z, prior)
-    best, _ = better_of(composition, z, best, last, least)
-    blocks = HeatBath(tasks, 0.0, Enumeration(1, effort.smallest), 1, None, prior)
-    z, total = best, torch.zeros(tasks, composition.slots, composition.choices, dtype=torch.float64, device=device)
-    for _ in range(effort.final_sweeps):
-        if stop():
-            raise Interrupted
-        move = blocks(composition, proposal, batch, z, end, generator)
-        assert move.probability is not None
-        z = move.z
-        total += move.probability
-    probability = (total / effort.final_sweeps).float()
+    generator = torch.Generator(tracks.device).manual_seed(seed)
+    numbers = torch.arange(len(tracks), device=tracks.device)
+    batch = whole_tracks(tracks, numbers, composition.lags)
+    which = numbers if shared is None else shared
+    search = JointDraws(len(tracks), 0.0, effort.samples, 1, prior, coupling, shared)
+    rows = Batch(numbers[: search.tasks], tracks[:0], tracks[:0])
+    slots = tied_slots(coupling, composition)
+    known = tied_prior(search.own_prior(rows), slots, composition.choices)
+    steps = Steps(composition, search, rows, slots, known, generator, effort, stop)
+    z = random_structure(1, composition.slots, composition.choices, generator).repeat(search.tasks, 1)
+    linear, tau = composition.linearized(batch, which), float(composition.temperature)
+    every = math.ceil(linear.excess)
+    some = composition.linearized(batch._replace(segments=batch.segments[:, ::every]), which) if every > 1 else linear
+    hottest = effort.joint_start * float(torch.bincount(which).max())
+    z = steps.annealed(some, z, hottest / every, tau / every)
+    shares = steps.averaged(linear, steps.descended(linear, steps.survey(linear, z, tau), tau), tau)
+    everywhere = shares.new_zeros(search.tasks, composition.slots, composition.choices)
+    probability = spread(shares, everywhere, slots).float()[which]
     found = probability.argmax(-1)
     return Inference(found, probability, composition.loss(batch, found))
 
 
-def better_of(
-    composition: Relational,
-    z: Int[Tensor, "B E"],
-    best: Int[Tensor, "B E"],
-    cost: Float[Tensor, "B N"],
-    least: Float[Tensor, "B N"],
-) -> tuple[Int[Tensor, "B E"], Float[Tensor, "B N"]]:
-    """Takes for each target the edges of lower cost, from `z` or from the best structure so far."""
-    better = cost < least
-    return torch.where(better[:, composition.pairs[1]], z, best), torch.where(better, cost, least)
+class Survey(NamedTuple):
+    """What is known exactly about a structure: costs of its units, and of changes of single variables.
+
+    `form` holds the quadratic forms around it.
+    """
+
+    z: Int[Tensor, "rows E"]
+    types: Int[Tensor, "rows U V"]
+    form: Quadratic
+    cost: Float[Tensor, "rows U"]
+    change: Float[Tensor, "rows U V K"]
 
 
-def log_priors(composition: Relational, z: Int[Tensor, "B E"], prior: Prior | None) -> Float[Tensor, "B N"] | float:
-    """Returns the log-prior of the edges into each entity."""
-    if prior is None:
-        return 0.0
-    own = prior.double().expand(len(z), -1, -1).gather(2, z[..., None])[..., 0]
-    return own.new_zeros(len(z), composition.entities).index_add(1, composition.pairs[1], own)
+@dataclass(frozen=True)
+class Steps:
+    """Steps 1 to 3, for rows of structures: those of tasks, or of groups of tasks.
+
+    A structure has the probability exp(-cost); its cost is the exact loss, divided by the temperature, minus the
+    log-prior.
+    """
+
+    composition: LinearizedGraph
+    search: JointDraws
+    rows: Batch
+    slots: Slots
+    prior: Float[Tensor, "M U V K"]
+    generator: torch.Generator
+    effort: InferenceEffort
+    stop: Callable[[], bool]
+
+    def annealed(self, linear: Linear, z: Int[Tensor, "rows E"], hottest: float, end: float) -> Int[Tensor, "rows E"]:
+        """Step 1: for each unit the structure of least cost that was met while the temperature fell."""
+        start, last = max(hottest, end), self.effort.joint_sweeps - 1
+        best, least = z, self.prior.new_full((len(z), len(self.slots)), torch.inf)
+        for sweep in range(last + 2):
+            if self.stop():
+                raise Interrupted
+            form = linear.around(z)
+            cost = self.cost(form.loss, types_of(z, self.slots), end)
+            best, least = self.by_slot(cost < least, z, best), torch.minimum(cost, least)
+            if sweep <= last:
+                temperature = start * (end / start) ** min(1.25 * sweep / max(last, 1), 1.0)
+                z, _ = self.search.structures(form, self.composition, self.rows, z, temperature, self.generator)
+        return best
+
+    def descended(self, linear: Linear, survey: Survey, temperature: float) -> Survey:
+        """Step 2: the structure after changes of single edges.
+
+        An edge is changed if this lowers the cost more than changing any other edge into the same entities.
+        """
+        entities = self.composition.entities
+        targets = F.pad(self.composition.pairs[1], (0, 1), value=entities)[self.slots]  # [U, V, copies]
+        for _ in range(self.effort.descents):
+            least, types = survey.change.min(-1)
+            best = least.new_zeros(len(survey.z), entities + 1)
+            for copy in targets.unbind(-1):
+                best.scatter_reduce_(1, copy.flatten().expand(len(best), -1), least.flatten(1), "amin")
+            lowest = (least[..., None] <= best[:, targets]).all(-1) & (least < 0)
+            if not lowest.any():
+                break
+            z = spread(torch.where(lowest, types, survey.types), survey.z, self.slots)
+            survey = self.survey(linear, z, temperature)
+        return survey
+
+    def averaged(self, linear: Linear, best: Survey, temperature: float) -> Float[Tensor, "rows U V K"]:
+        """Step 3: the probabilities of the types of every variable."""
+        types, cost, log_density = self.weighed(linear, best, temperature)
+        for _ in range(self.effort.final_rounds - 1):
+            better = cost.min(0).values < best.cost
+            if not better.any():
+                break
+            which = cost.argmin(0)[None, ..., None].expand(-1, -1, -1, types.shape[-1])
+            found = spread(types.gather(0, which)[0], best.z, self.slots)
+            best = self.survey(linear, self.by_slot(better, found, best.z), temperature)
+            new = self.weighed(linear, best, temperature)
+            types, cost, log_density = (
+                torch.where(better.view(*better.shape, *[1] * (values.dim() - 3)), values, old)
+                for values, old in zip(new, (types, cost, log_density), strict=True)
+            )
+        samples, least = len(types), -torch.inf
+        is_best = (types == best.types).all(-1)
+        # The best structure is one more draw, which is certain. Every draw has the density of both ways to be drawn.
+        types, cost = torch.cat([types, best.types[None]]), torch.cat([cost, best.cost[None]])
+        own = log_density.masked_fill(~is_best, least).max(0, keepdim=True).values
+        log_density = torch.cat([log_density, own]) + math.log(samples)
+        is_best = torch.cat([is_best, torch.ones_like(is_best[:1])])
+        log_density = torch.where(is_best, log_density.logaddexp(torch.zeros_like(log_density)), log_density)
+        weight = (-cost - log_density).softmax(0)
+        differs = types != best.types
+        only = differs.sum(-1, keepdim=True) == differs  # all other variables are as in the best structure
+        shares = torch.where(only[..., None], (-best.change).softmax(-1), F.one_hot(types, self.composition.choices))
+        return (weight[..., None, None] * shares).sum(0)
+
+    def weighed(
+        self, linear: Linear, survey: Survey, temperature: float
+    ) -> tuple[Int[Tensor, "S rows U V"], Float[Tensor, "S rows U"], Float[Tensor, "S rows U"]]:
+        """Returns draws around a structure, their exact costs, and the logarithms of their densities."""
+        search, effort = self.search, self.effort
+        drawn = search.drawn(survey.form, self.prior, self.rows, temperature, self.generator, effort.final_samples)
+        z = torch.stack([spread(types, survey.z, self.slots) for types in drawn.types], -1)
+        losses = zip(linear.losses(z).unbind(-1), drawn.types, strict=True)
+        cost = torch.stack([self.cost(loss, types, temperature) for loss, types in losses])
+        return drawn.types, cost, drawn.log_density
+
+    def survey(self, linear: Linear, z: Int[Tensor, "rows E"], temperature: float) -> Survey:
+        """Returns what is known exactly about `z`."""
+        if self.stop():
+            raise Interrupted
+        form, loss = linear.surveyed(z)
+        types, tied = types_of(z, self.slots), tied_form(form, self.slots, self.composition.groups)
+        groups, slots = self.composition.groups, self.composition.slots
+        now = F.pad(z, (0, 1))[:, groups]
+        of_slot = loss.new_zeros(len(z), slots + 1, loss.shape[-1])
+        of_slot[:, groups.flatten()] = (loss - loss.gather(3, now[..., None])).flatten(1, 2)
+        of_slot[:, -1] = 0.0  # the padding
+        change = of_slot[:, self.slots].sum(3) / temperature - self.prior
+        cost = self.cost(form.loss, types, temperature)
+        return Survey(z, types, tied, cost, change - change.gather(3, types[..., None]))
+
+    def cost(
+        self, loss: Float[Tensor, "rows N"], types: Int[Tensor, "rows U V"], temperature: float
+    ) -> Float[Tensor, "rows U"]:
+        """Returns the cost of each unit, from the exact losses of the groups."""
+        known = self.prior.expand(len(types), -1, -1, -1).gather(3, types[..., None])[..., 0]
+        return tied_loss(loss, self.slots) / temperature - known.sum(2)
+
+    def by_slot(
+        self, which: Bool[Tensor, "rows U"], new: Int[Tensor, "rows E"], old: Int[Tensor, "rows E"]
+    ) -> Int[Tensor, "rows E"]:
+        """Returns the new types of the slots of some units, and the old types of the others."""
+        of_variable = which[..., None].expand(-1, -1, self.slots.shape[1])
+        return torch.where(spread(of_variable, torch.zeros_like(old, dtype=torch.bool), self.slots), new, old)

@@ -1,7 +1,11 @@
-"""The draw of `joint_draws.py` for a processor: one compiled loop for each target, on as many threads as torch has.
+"""The draw of `joint_draws.py` for a processor: one compiled loop for each row, on as many threads as torch has.
 
 Batched tensor operations are slow on many small matrices: for 20 entities this is more than ten times as fast. The
 numbers are those of `joint_draws.draw` and `log_weights`, held by a test.
+
+Conditioning on an edge subtracts a product u uᵀ from the covariance. Only its diagonal, which gives the order, is
+updated at once. The rows u are kept in a panel, and the covariance is updated when the panel is full: large matrices
+are then read once in many edges.
 """
 
 from __future__ import annotations
@@ -16,29 +20,30 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 LEAST = 1e-6  # probability of a type in the Gaussian prior, so that its covariance has an inverse
-ROWS_AT_ONCE = 64  # targets that a thread takes at a time
+WORK = 2**16  # numbers in the matrices of the rows that a thread takes at a time, at most
+PANEL = 32  # rows of the panel
 
 
 def draw_and_weigh(
     g: Float[Tensor, "R n n"],
     h: Float[Tensor, "R n"],
     prior: Float[Tensor, "R degree K"],
-    noise: Float[Tensor, "S R degree K"],
-) -> tuple[Int[Tensor, "S R degree"], Float[Tensor, "S R"]]:
-    """S weighted draws of the edges into each of R targets; all arguments in double precision, on the CPU.
+    uniform: Float[Tensor, "S R degree"],
+) -> tuple[Int[Tensor, "S R degree"], Float[Tensor, "S R"], Float[Tensor, "S R"]]:
+    """S weighted draws of the edges of each of R rows; all arguments in double precision, on the CPU.
 
     Returns:
-        Types, and the logarithms of the weights.
+        Types, and the logarithms of weights and densities.
     """
-    samples, rows, degree, _ = noise.shape
-    types, weights = np.zeros((samples, rows, degree), np.int64), np.zeros((samples, rows))
-    arrays = [values.contiguous().numpy() for values in (g, h, prior, noise)]
-    run = kernel()
+    samples, rows, degree = uniform.shape
+    types, logarithms = np.zeros((samples, rows, degree), np.int64), np.zeros((2, samples, rows))
+    arrays = [values.contiguous().numpy() for values in (g, h, prior, uniform)]
+    run, at_once = kernel(), max(1, WORK // h.shape[1] ** 2)
 
     def some(start: int) -> None:
-        run(*arrays, types, weights, start, min(start + ROWS_AT_ONCE, rows))
+        run(*arrays, types, logarithms, start, min(start + at_once, rows))
 
-    starts = range(0, rows, ROWS_AT_ONCE)
+    starts = range(0, rows, at_once)
     threads = min(torch.get_num_threads(), len(starts))
     if threads > 1:
         with ThreadPoolExecutor(threads) as pool:
@@ -46,7 +51,7 @@ def draw_and_weigh(
     else:
         for start in starts:
             some(start)
-    return torch.from_numpy(types), torch.from_numpy(weights)
+    return torch.from_numpy(types), *torch.from_numpy(logarithms)
 
 
 @cache
@@ -57,15 +62,17 @@ def kernel() -> Callable[..., None]:
     return compiled(draw_rows)
 
 
-def draw_rows(g, h, prior, noise, types, weights, first, last):  # type: ignore[no-untyped-def]  # compiled
-    """Steps 1 to 3 of `joint_draws.py` for the targets from `first` to `last`."""
-    samples, degree, k = noise.shape[0], noise.shape[2], noise.shape[3]
+def draw_rows(g, h, prior, uniform, types, logarithms, first, last):  # type: ignore[no-untyped-def]  # compiled
+    """Steps 1 to 3 of `joint_draws.py` for the rows from `first` to `last`."""
+    samples, degree, k = uniform.shape[0], prior.shape[1], prior.shape[2]
     d = k - 1
     n = degree * d
+    mean, density, known = np.empty((samples, n)), np.empty(samples), np.empty(samples)
+    one_over, logits, left = np.empty((degree, k)), np.empty(k), np.empty(degree, np.bool_)
+    panel, variance, own = np.empty((PANEL + d, n)), np.empty(n), np.empty((d, d))
     for r in range(first, last):
         # The precision of a prior with probabilities p is diag(1 / p) + 1 / p_0, and times its mean it is 1 / p_0.
         precision, right = g[r].copy(), h[r].copy()
-        one_over = np.empty((degree, k))
         for e in range(degree):
             total = 0.0
             for t in range(k):
@@ -80,42 +87,36 @@ def draw_rows(g, h, prior, noise, types, weights, first, last):  # type: ignore[
                 precision[e * d + a, e * d + a] += one_over[e, a + 1]
         covariance = np.linalg.inv(precision)
         start = covariance @ right
-        mean = np.empty((samples, n))
         for s in range(samples):
-            for j in range(n):
-                mean[s, j] = start[j]
-        left = np.ones(degree, np.bool_)
-        density = np.zeros(samples)
-        known = np.zeros(samples)
-        logits = np.empty(k)
-        step, columns, slope = np.empty((n, d)), np.empty((n, d)), np.empty(d)
+            mean[s] = start
+            density[s] = 0.0
+            known[s] = 0.0
+        for j in range(n):
+            variance[j] = covariance[j, j]
+        left[:] = True
+        filled = 0  # edges that are drawn since the covariance was conditioned on all edges before them
         for _ in range(degree):
-            edge, least_variance = 0, np.inf
+            edge, least = 0, np.inf
             for e in range(degree):
                 if left[e]:
-                    variance = 0.0
+                    value = 0.0
                     for a in range(d):
-                        variance += covariance[e * d + a, e * d + a]
-                    if variance < least_variance:
-                        edge, least_variance = e, variance
+                        value += variance[e * d + a]
+                    if value < least:
+                        edge, least = e, value
             left[edge] = False
             at = edge * d
+            for a in range(d):
+                for c in range(d):
+                    own[a, c] = covariance[at + a, at + c]
+                    for p in range(filled):
+                        own[a, c] -= panel[p, at + a] * panel[p, at + c]
             if d == 1:
-                inverse = np.full((1, 1), 1.0 / covariance[at, at])
+                inverse = np.full((1, 1), 1.0 / own[0, 0])
             else:
-                inverse = np.linalg.inv(covariance[at : at + d, at : at + d].copy())
-            for j in range(n):
-                if left[j // d]:
-                    for a in range(d):
-                        columns[j, a] = covariance[j, at + a]
-                    for a in range(d):
-                        value = 0.0
-                        for c in range(d):
-                            value += columns[j, c] * inverse[c, a]
-                        step[j, a] = value
+                inverse = np.linalg.inv(own)
             for s in range(samples):
-                logits[0] = prior[r, edge, 0]
-                highest = logits[0]
+                highest = logits[0] = prior[r, edge, 0]
                 for a in range(d):
                     value = -one_over[edge, 0]
                     for c in range(d):
@@ -123,27 +124,43 @@ def draw_rows(g, h, prior, noise, types, weights, first, last):  # type: ignore[
                     cavity = inverse[a, a] - one_over[edge, 0] - one_over[edge, a + 1]
                     logits[a + 1] = value - cavity / 2 + prior[r, edge, a + 1]
                     highest = max(highest, logits[a + 1])
-                total, chosen, best = 0.0, 0, -np.inf
+                total = 0.0
                 for t in range(k):
-                    total += np.exp(logits[t] - highest)
-                    value = logits[t] + noise[s, r, edge, t]
-                    if value > best:
-                        chosen, best = t, value
+                    logits[t] = np.exp(logits[t] - highest)
+                    total += logits[t]
+                chosen, below = 0, logits[0]
+                while chosen < d and below <= uniform[s, r, edge] * total:
+                    chosen += 1
+                    below += logits[chosen]
                 types[s, r, edge] = chosen
-                density[s] += logits[chosen] - highest - np.log(total)
+                density[s] += np.log(logits[chosen] / total)
                 known[s] += prior[r, edge, chosen]
-                for a in range(d):
-                    slope[a] = (1.0 if chosen == a + 1 else 0.0) - mean[s, at + a]
+            for a in range(d):
+                row = panel[filled]
+                row[:] = covariance[at + a]
+                for p in range(filled):
+                    by = panel[p, at + a]
+                    for j in range(n):
+                        row[j] -= by * panel[p, j]
+                scale = 1.0 / np.sqrt(row[at + a])
                 for j in range(n):
-                    if left[j // d]:
+                    row[j] *= scale
+                    variance[j] -= row[j] * row[j]
+                for s in range(samples):
+                    push = ((1.0 if types[s, r, edge] == a + 1 else 0.0) - mean[s, at + a]) * scale
+                    for j in range(n):
+                        mean[s, j] += row[j] * push
+                filled += 1
+            if filled >= PANEL:
+                for e in range(degree):
+                    if left[e]:
                         for a in range(d):
-                            mean[s, j] += step[j, a] * slope[a]
-            for j in range(n):
-                if left[j // d]:
-                    for i in range(n):
-                        if left[i // d]:
-                            for a in range(d):
-                                covariance[j, i] -= step[j, a] * columns[i, a]
+                            row = covariance[e * d + a]
+                            for p in range(filled):
+                                by = panel[p, e * d + a]
+                                for j in range(n):
+                                    row[j] -= by * panel[p, j]
+                filled = 0
         for s in range(samples):
             loss = 0.0
             for e in range(degree):
@@ -153,4 +170,4 @@ def draw_rows(g, h, prior, noise, types, weights, first, last):  # type: ignore[
                     for other in range(degree):
                         if types[s, r, other]:
                             loss += g[r, j, other * d + types[s, r, other] - 1] / 2
-            weights[s, r] = known[s] - loss - density[s]
+            logarithms[0, s, r], logarithms[1, s, r] = known[s] - loss - density[s], density[s]

@@ -125,21 +125,32 @@ class Enumerable(Composition, Protocol):
 
 
 class Linear(Protocol):
-    """Quadratic forms of one batch."""
+    """Quadratic forms and exact losses of one batch."""
 
-    def around(self, z: Int[Tensor, "B S"]) -> Quadratic:
+    excess: float
+    """How many times more work each structure is than if all that does not depend on structures could be kept."""
+
+    def around(self, z: Int[Tensor, "rows S"]) -> Quadratic:
         """Returns the quadratic form around `z`."""
+
+    def surveyed(self, z: Int[Tensor, "rows S"]) -> tuple[Quadratic, Float[Tensor, "rows G degree K"]]:
+        """Returns the same, and the exact summed loss of each group with one of its slots filled otherwise."""
+
+    def losses(self, z: Int[Tensor, "rows S draws"]) -> Float[Tensor, "rows G draws"]:
+        """Returns the exact summed loss of each group for many structures of every row."""
 
 
 @runtime_checkable
 class Linearized(Enumerable, Protocol):
     """Capability: a composition that gives its loss as a quadratic form of a group's slots; joint draws need it."""
 
-    def quadratic(self, batch: Batch, z: Int[Tensor, "B S"]) -> Quadratic:
-        """Returns the quadratic form around `z`, see `compositions/linearization.py`."""
+    def linearized(self, batch: Batch, which: Int[Tensor, " B"] | None = None) -> Linear:
+        """Returns what makes quadratic forms of this batch around many structures in turn.
 
-    def linearized(self, batch: Batch) -> Linear:
-        """Returns what makes quadratic forms of this batch around many structures in turn."""
+        Args:
+            batch: the recordings.
+            which: the row of the structures that each task belongs to; None: each task has a row of its own.
+        """
 
 
 class Explained(Composition, Protocol):

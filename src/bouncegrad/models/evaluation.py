@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ def evaluate(
     context: int | None = None,
     split: str = "all tasks",
     protocol: ProtocolName = "free",
+    progress: Callable[[float], object] | None = None,
 ) -> Evaluation:
     """Returns edge metrics, forecast errors by horizon and baselines on `data`.
 
@@ -63,6 +65,7 @@ def evaluate(
         context: number of frames that edges are inferred from; None: as many as in training.
         split: which tasks these are, in words; stored with the numbers.
         protocol: where forecasts start and how far they go, see `protocols.py`.
+        progress: called with the share of the inference that is done, from 0 to 1.
 
     Raises:
         InputError: the recordings are too short for the protocol or the context.
@@ -72,7 +75,7 @@ def evaluate(
     frames = data.shape[1]
     context = min(model.frames, frames) if context is None else context
     planned = plan(protocol, frames, context, model.config.lags)
-    result = model.infer(data, context)
+    result = model.infer(data, context, progress=progress)
     seconds = time.perf_counter() - start
     errors = {}
     if planned.steps > 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from jaxtyping import Float, Int
 from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
 from bouncegrad.core.compositions.graph_settings import Place
-from bouncegrad.core.inference import infer
+from bouncegrad.core.inference import expected_sweeps, infer
+from bouncegrad.core.inferred import Watched
 from bouncegrad.core.seams import Relational
 from bouncegrad.data.angles import periods_of
 from bouncegrad.data.candidates import candidate_pairs
@@ -115,7 +117,11 @@ class Model:
         return self.forecaster
 
     def infer(
-        self, data: Trajectories, context: int | None = None, known: Int[np.ndarray, "M N N"] | None = None
+        self,
+        data: Trajectories,
+        context: int | None = None,
+        known: Int[np.ndarray, "M N N"] | None = None,
+        progress: Callable[[float], object] | None = None,
     ) -> Result:
         """Infers the edges of new tasks from their first `context` frames only.
 
@@ -123,6 +129,7 @@ class Model:
             data: new tasks.
             context: frames that are read; None: all.
             known: types `[source, target]` of edges that need not be inferred, -1 for all others.
+            progress: called with the share of the work that is done, from 0 to 1.
 
         Raises:
             InputError: features or time steps differ from training, the context is too long, or values are not finite.
@@ -135,7 +142,8 @@ class Model:
         coupling, prior = build_coupling(self.config, n), build_prior(self.config, on.pairs, known)
         tracks = scaled_tracks(seen, self.scaling)
         shared = torch.as_tensor(data.group_numbers) if self.config.shared_graph else None
-        found = infer(on, tracks, self.config.seed, coupling, prior, shared)
+        watched = Watched(progress, expected_sweeps(on, m, coupling, shared is not None))
+        found = infer(on, tracks, self.config.seed, coupling, prior, shared, watched)
         pairs = on.pairs.cpu().numpy()
         probability = np.zeros((m, n, n, self.config.edge_types))
         probability[..., 0] = 1 - np.eye(n)

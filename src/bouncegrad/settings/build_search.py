@@ -94,19 +94,19 @@ def heat_bath(setup: SearchSetup) -> HeatBath:
 
 
 def joint_draws(setup: SearchSetup) -> JointDraws:
-    """Joint draws, for a graph of each task.
+    """Joint draws, with one graph for each task or with shared graphs.
 
     Raises:
-        InputError: edges are tied to each other, tasks share a graph, or the composition gives no quadratic form.
+        InputError: entity types tie the edges, or the composition gives no quadratic form.
     """
     config = setup.config
     if not isinstance(setup.composition, Linearized) or config.edge_types < 2:
         what = f"{config.composition} with {config.edge_types} edge types"
         raise InputError(f"setting search: joint-draws cannot draw structures of {what}; give --search heat-bath")
-    tied = {"symmetric": config.symmetric, "entity_types": config.entity_types, "shared_graph": config.shared_graph}
-    if found := [name for name, is_so in tied.items() if is_so]:
-        raise InputError(f"setting {found[0]}: --search joint-draws does not know it; give --search heat-bath")
-    return JointDraws(setup.tasks, setup.config.evidence, prior=setup.prior)
+    if config.entity_types:
+        raise InputError("setting entity_types: --search joint-draws does not know it; give --search heat-bath")
+    group = setup.group if config.shared_graph else None
+    return JointDraws(setup.tasks, config.evidence, prior=setup.prior, coupling=setup.coupling, group=group)
 
 
 def metropolis(setup: SearchSetup) -> Metropolis:

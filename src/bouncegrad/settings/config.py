@@ -11,10 +11,10 @@ from typing import Any, Literal, Self
 import yaml
 
 from bouncegrad.data.errors import InputError
+from bouncegrad.results.result import ONE_GRAPH, PINNED
 from bouncegrad.settings.checks import from_mapping, require, require_kinds, require_positive, require_whole, to_mapping
 from bouncegrad.settings.parts import COMPOSITIONS, HEADS, SEARCHES, in_words, is_known, search_part
 
-PINNED = "type 0 is no interaction"  # one of `Config.priors`
 WIDEST = 2**16  # the largest width of a layer; larger numbers are typing errors
 PRESETS = Path(__file__).parent / "presets"
 
@@ -242,7 +242,7 @@ class Config:
             *([f"candidates of {self.candidates}"] if isinstance(self.candidates, str) else []),
             *(["symmetric"] if self.symmetric else []),
             *([f"{self.entity_types} entity types"] if self.entity_types else []),
-            *(["tasks share a graph"] if self.shared_graph else []),
+            *([ONE_GRAPH] if self.shared_graph else []),
             *([PINNED] if self.pinned else []),
             *([f"{self.sparsity:g} of the edges are none"] if self.sparsity else []),
         )

@@ -15,8 +15,10 @@ FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "
 ROWS_A_VISIT = 1280  # tasks times segments times entities, so that a visit is the same work for any number of tasks
 TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0  # in lengths of a track: evidence that is kept, steps shown in the cooling
 SHORTEST_COOLING, LONGEST_COOLING = 600, 3000  # gradient steps; a slower cooling finds nothing better
+SHARED_COOLING = 2000  # the shortest one of joint draws of shared graphs, where evidence adds up before the law is good
 LONGEST_EVIDENCE = 0.95  # the largest share kept; older evidence was computed with modules that have changed since
 COMPARED = 128  # fillings of the edges into one entity, beyond which joint draws are cheaper than comparing all of them
+PAIRS_COMPARED = 1024  # the same for the fillings of all pairs of a task
 UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps of a run without haste; gradient steps per minute, roughly
 
 
@@ -60,6 +62,7 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     t -= config.lags
     annealer = config.annealer or ("tracked" if config.proposes else "geometric")
     loss = config.loss or ("rollout" if config.proposes else "likelihood")
+    search = chosen_search(config, n, loss) if config.search == "auto" else config.search
     steps = config.steps or (1 if loss == "likelihood" else min(10, t - 1))
     if steps >= t:
         least = f"{steps} steps need {steps + config.lags + 1} frames, the data has {t + config.lags}"
@@ -77,11 +80,12 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
         evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
     # The cooling takes `visits` visits to each of its tasks, times the number of batches in one pass.
     visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
-    cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, COOLING_TASKS) // config.batch))), LONGEST_COOLING)
+    shortest = SHARED_COOLING if config.shared_graph and search == "joint-draws" else SHORTEST_COOLING
+    cooling = min(max(shortest, round(visits * -(-min(m, COOLING_TASKS) // config.batch))), LONGEST_COOLING)
     pinned = config.pinned or config.candidates is not None
     added = -(-min(config.batch, m) // groups) if config.shared_graph else 1  # tasks whose log-likelihoods are added
     values = asdict(config) | {
-        "search": chosen_search(config, n, loss) if config.search == "auto" else config.search,
+        "search": search,
         "annealer": annealer,
         "optimizer": optimizer,
         "learning_rate": config.learning_rate or {"muon": 0.01 * haste, "adam": 0.003}[optimizer],
@@ -101,13 +105,15 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
 def chosen_search(config: Config, entities: int, loss: str) -> str:
     """Returns the search that is cheaper for so many entities.
 
-    Comparing all fillings of the edges into an entity costs K^degree, joint draws cost degree³. Joint draws do not know
-    edges that are tied to each other, nor graphs that tasks share, and they need the graph composition.
+    Comparing all fillings of the edges into an entity costs K^degree, joint draws cost degree³. If both directions of a
+    pair have one type, cliques of entities are compared as long as all pairs of a task are one clique. Joint draws do
+    not know entity types, and they need the graph composition.
     """
-    tied = config.symmetric or config.entity_types is not None or config.shared_graph
-    able = config.composition == "graph" and config.head == "gaussian" and loss == "likelihood" and not tied
-    degree = entities - 1
-    if isinstance(config.candidates, int):
-        degree = min(degree, config.candidates)
+    able = config.composition == "graph" and config.head == "gaussian" and loss == "likelihood"
+    if not able or config.entity_types is not None:
+        return "heat-bath"
     types = config.edge_types if isinstance(config.edge_types, int) else 1
-    return "joint-draws" if able and types**degree > COMPARED else "heat-bath"
+    if config.symmetric:
+        return "joint-draws" if types ** (entities * (entities - 1) // 2) > PAIRS_COMPARED else "heat-bath"
+    degree = min(entities - 1, config.candidates) if isinstance(config.candidates, int) else entities - 1
+    return "joint-draws" if types**degree > COMPARED else "heat-bath"

@@ -9,6 +9,7 @@ from jsonargparse import Namespace
 from bouncegrad.app import regression
 from bouncegrad.app.arguments import add_data_options, add_device_option, add_json_option
 from bouncegrad.app.parser import Parser
+from bouncegrad.app.progress import bar
 from bouncegrad.app.recordings import load_data, require_groups_used, warn_if_unfinished
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
@@ -48,7 +49,8 @@ def main(words: list[str]) -> None:
         model = Model.load(args.run)
         warn_if_unfinished(Run(args.run))
         data, split = test_tasks(Run(args.run), args.data, args)
-        numbers = evaluate(model, data, args.context, split, args.protocol).numbers
+        with bar("inferring", not args.json) as shown:
+            numbers = evaluate(model, data, args.context, split, args.protocol, shown).numbers
     if args.json:
         print(json.dumps(numbers))
         return

@@ -31,7 +31,9 @@ def main(words: list[str]) -> None:
     result = Result.load(path)
     types = len(result.type_names)
     if args.to == "csv" and args.without_type is not None:
-        raise InputError("option without_type: only graphml needs it, a csv table names the type of every edge; leave it out, or give --to graphml")
+        raise InputError(
+            "option without_type: a csv table names the type of each edge; leave it out, or give --to graphml"
+        )
     if args.to == "graphml" and args.undirected:
         raise InputError("option undirected: graphml keeps both directions; leave it out, or give --to csv")
     if args.without_type is not None and not 0 <= args.without_type < types:

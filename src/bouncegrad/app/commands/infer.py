@@ -7,6 +7,7 @@ import time
 
 from bouncegrad.app.arguments import add_device_option, add_drawn_options, add_known_option, printer
 from bouncegrad.app.parser import Parser
+from bouncegrad.app.progress import bar
 from bouncegrad.app.recordings import load_known, load_new, new_folder, warn_if_unfinished
 from bouncegrad.runs.folder import Run
 
@@ -40,7 +41,8 @@ def main(words: list[str]) -> None:
         task, known = task_number(data, args.task), load_known(args, data)
         start = time.perf_counter()
         if args.window is None:
-            result = model.infer(data, args.context, known)
+            with bar("inferring", not (args.json or args.quiet)) as shown:
+                result = model.infer(data, args.context, known, shown)
         else:
             result = infer_windows(model, data, args.window, args.context, known)
         seconds = time.perf_counter() - start

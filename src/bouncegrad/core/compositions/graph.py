@@ -23,12 +23,11 @@ from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.compositions.graph_settings import Inputs, Messages, Networks, Place
-from bouncegrad.core.compositions.linearization import Linearization, quadratic
+from bouncegrad.core.compositions.linearization import LinearizedBatch
 from bouncegrad.core.compositions.pair_view import PairView
 from bouncegrad.core.heads import LOG_VARIANCE, bounded, widened
 from bouncegrad.core.marks import counted, mean_of, present, unmarked
 from bouncegrad.core.modules import ModulePool
-from bouncegrad.core.seams import Quadratic
 from bouncegrad.core.structures import edge_index, incoming_edges, outer_sum
 from bouncegrad.data.scaling import Scaling
 
@@ -279,13 +278,9 @@ class GraphComposition(nn.Module):
             total.index_add_(0, task[part], losses.double())
         return total
 
-    def quadratic(self, batch: Batch, z: Int[Tensor, "B E"]) -> Quadratic:
-        """The losses of all fillings as a quadratic form around `z`, see `linearization.py`."""
-        return quadratic(self, batch, z)
-
-    def linearized(self, batch: Batch) -> Linearization:
-        """The same around many structures in turn, with messages that are evaluated once."""
-        return Linearization(self, batch)
+    def linearized(self, batch: Batch, which: Int[Tensor, " B"] | None = None) -> LinearizedBatch:
+        """Returns what gives the losses of all fillings as quadratic forms, see `linearization.py`."""
+        return LinearizedBatch(self, batch, which)
 
     def _conditional_losses(
         self,

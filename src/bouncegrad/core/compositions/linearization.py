@@ -15,7 +15,7 @@ and with the variances as they are at z⁰, the summed loss of the edges into on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -23,12 +23,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from bouncegrad.core.batches import Batch
+from bouncegrad.core.batches import Batch, added_up
 from bouncegrad.core.marks import counted
 from bouncegrad.core.modules import ModulePool
 from bouncegrad.core.seams import Head, Quadratic
 
 NUMBERS_AT_ONCE = 2**22  # of projected messages, which stay in the cache
+NUMBERS_KEPT = 2**26  # of projected messages that are kept
 
 
 class MessagePassing(Protocol):
@@ -135,20 +136,119 @@ class Linearization:
             h[:, targets] = (weighted * e).sum(-1) + (form @ present[..., None])[..., 0]
         return Quadratic(g, h, loss)
 
+    @torch.no_grad()
+    def changed(self, z: Int[Tensor, "B E"]) -> Float[Tensor, "B N degree K"]:
+        """Returns the exact summed loss of each target with one of its edges changed to another type."""
+        composition, tasks, frames = self.composition, self.tasks, self.frames
+        choices, (n, degree) = composition.choices, composition.groups.shape
+        loss = self.change.new_zeros(tasks, n, degree, choices, dtype=torch.float64)
+        padded = F.pad(z, (0, 1))
+        for kind, targets, differences, none in self.of_kind:
+            now = padded[:, composition.groups[targets]]
+            present = F.one_hot(now, choices)[..., 1:].to(none.dtype)
+            there = present.flatten(2).repeat_interleave(frames, 0)
+            sums = (none + (there[:, :, None] @ differences)[:, :, 0])[:, :, None]
+            each = differences.unflatten(2, (degree, choices - 1))
+            for shift in range(choices):
+                other = (now + shift) % choices
+                step = F.one_hot(other, choices)[..., 1:].to(none.dtype) - present
+                moved = (step.repeat_interleave(frames, 0)[..., None] * each).sum(3) if shift else 0.0
+                mean, log_variance = composition.from_sums(sums + moved, kind)
+                exact = composition.head.loss(self.change[:, targets, None] - mean, log_variance).sum(-1)
+                if self.counts is not None:
+                    exact = exact * self.counts[:, targets, None]
+                exact = exact.unflatten(0, (tasks, frames)).double().sum(1).expand(-1, -1, degree)
+                loss[:, targets] = loss[:, targets].scatter(3, other[..., None], exact[..., None])
+        return loss
+
+    @torch.no_grad()
+    def losses(self, z: Int[Tensor, "B E draws"]) -> Float[Tensor, "B N draws"]:
+        """Returns the exact summed loss of each target for many structures of every task."""
+        composition, draws = self.composition, z.shape[2]
+        loss = self.change.new_zeros(self.tasks, composition.entities, draws, dtype=torch.float64)
+        padded = F.pad(z, (0, 0, 0, 1))
+        for kind, targets, differences, none in self.of_kind:
+            hot = F.one_hot(padded[:, composition.groups[targets]], composition.choices)[..., 1:]
+            present = hot.transpose(3, 4).flatten(2, 3).mT.to(none.dtype)  # [B, n, draws, degree * (K - 1)]
+            arriving = present.repeat_interleave(self.frames, 0) @ differences
+            mean, log_variance = composition.from_sums(none[:, :, None] + arriving, kind)
+            exact = composition.head.loss(self.change[:, targets, None] - mean, log_variance).sum(-1)
+            if self.counts is not None:
+                exact = exact * self.counts[:, targets, None]
+            loss[:, targets] = exact.unflatten(0, (self.tasks, self.frames)).double().sum(1)
+        return loss
+
     def by_task(self, values: Float[Tensor, "R n m D"]) -> Float[Tensor, "B n m frames*D"]:
         """The frames of each task side by side."""
         return values.view(self.tasks, self.frames, *values.shape[1:]).permute(0, 2, 3, 1, 4).flatten(3)
 
 
-def quadratic(composition: MessagePassing, batch: Batch, z: Int[Tensor, "B E"]) -> Quadratic:
-    """Returns the quadratic form around `z`, a few tasks at a time, so that their messages stay in the cache."""
-    steps = batch.segments.shape[1] * (batch.segments.shape[2] - 1 - batch.lags)
-    numbers = steps * composition.slots * composition.choices * composition.node.sizes[1]
-    parts = torch.arange(len(z), device=z.device).split(max(1, NUMBERS_AT_ONCE // numbers))
-    forms = [Linearization(composition, batch.part(part)).around(z[part]) for part in parts]
-    if not forms:
-        return Linearization(composition, batch).around(z)
-    return Quadratic(*(torch.cat(values) for values in zip(*forms, strict=True)))
+class LinearizedBatch:
+    """Quadratic forms and exact losses of a batch of any size, around many structures in turn.
+
+    It goes through the batch in parts whose messages stay in the cache. The messages are kept for the next structure if
+    all of them fit into memory.
+
+    Args:
+        composition: trained or learning.
+        batch: segments of R steps count as R observed steps.
+        which: the row of the structures that each task belongs to, if tasks share graphs: losses are summed over the
+            tasks of a row. None: each task has a row of its own.
+
+    Attributes:
+        excess: how many times more messages there are than can be kept.
+    """
+
+    def __init__(self, composition: MessagePassing, batch: Batch, which: Int[Tensor, " B"] | None = None) -> None:
+        self.composition = composition
+        self.parts = portions(composition, batch)
+        self.which = torch.arange(len(batch.segments), device=batch.segments.device) if which is None else which
+        self.kept: dict[int, Linearization] = {}
+        self.excess = batch.segments.shape[:2].numel() * numbers_of(composition, batch) / NUMBERS_KEPT
+
+    def around(self, z: Int[Tensor, "rows E"]) -> Quadratic:
+        """Returns the quadratic form of the summed loss around `z`, for every target of every row."""
+        parts = self.evaluated()
+        return Quadratic(*added_up(((row, part.around(z[row])) for row, part in parts), len(z)))
+
+    def surveyed(self, z: Int[Tensor, "rows E"]) -> tuple[Quadratic, Float[Tensor, "rows N degree K"]]:
+        """Returns the form around `z`, and the exact summed loss of each target with one edge of another type."""
+        parts = self.evaluated()
+        found = added_up(((row, [*part.around(z[row]), part.changed(z[row])]) for row, part in parts), len(z))
+        return Quadratic(*found[:3]), found[3]
+
+    def losses(self, z: Int[Tensor, "rows E draws"]) -> Float[Tensor, "rows N draws"]:
+        """Returns the exact summed loss of each target for many structures of every row."""
+        return added_up(((row, [part.losses(z[row])]) for row, part in self.evaluated()), len(z))[0]
+
+    def evaluated(self) -> Iterator[tuple[Int[Tensor, " tasks"], Linearization]]:
+        """Yields the parts with their messages, and the row that each of their tasks belongs to."""
+        for number, (tasks, part) in enumerate(self.parts):
+            linear = self.kept.get(number) or Linearization(self.composition, part)
+            if self.excess <= 1:
+                self.kept[number] = linear
+            yield self.which[tasks], linear
+
+
+def numbers_of(composition: MessagePassing, batch: Batch) -> int:
+    """Returns how many numbers the projected messages of one segment are."""
+    steps = batch.segments.shape[2] - 1 - batch.lags
+    return steps * composition.slots * composition.choices * composition.node.sizes[1]
+
+
+def portions(composition: MessagePassing, batch: Batch) -> list[tuple[Int[Tensor, " rows"], Batch]]:
+    """Divides a batch into parts whose messages stay in the cache, and says which tasks each part holds.
+
+    Long recordings are divided in time, too.
+    """
+    rows, segments = torch.arange(len(batch.segments), device=batch.segments.device), batch.segments.shape[1]
+    at_once = max(1, NUMBERS_AT_ONCE // numbers_of(composition, batch))
+    parts = []
+    for some in rows.split(max(1, at_once // segments)) if len(rows) else (rows,):
+        part = batch.part(some)
+        for frames in part.segments.split(max(1, at_once), 1):
+            parts.append((some, part._replace(segments=frames)))
+    return parts
 
 
 def mean_slopes(
