@@ -10,7 +10,7 @@ import yaml
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.settings.config import Config
-from bouncegrad.settings.resolved import resolve
+from bouncegrad.settings.resolved import chosen_search, resolve
 from bouncegrad.settings.values import fits, in_words
 
 SHAPE = (1000, 49, 5, 4)
@@ -94,3 +94,30 @@ def test_kinds_of_values_in_words():
 )
 def test_the_cooling_shows_three_tracks_of_each_task(shape, steps):
     assert resolve(Config(), shape).cooling == steps
+
+
+@pytest.mark.parametrize(
+    ("given", "shape", "search", "says"),
+    [
+        ({}, (100, 49, 8, 4), "heat-bath", ""),
+        ({}, (100, 49, 9, 4), "joint-draws", "too many edges"),
+        ({"edge_types": 3}, (100, 49, 6, 4), "joint-draws", "too many edges"),
+        ({"candidates": 5}, (100, 49, 40, 4), "heat-bath", ""),
+        ({"symmetric": True}, (100, 49, 5, 4), "heat-bath", ""),
+        ({"symmetric": True}, (100, 49, 6, 4), "joint-draws", "too many edges"),
+        ({"entity_types": 2}, (100, 49, 9, 4), "heat-bath", ""),
+        ({}, (50_000, 49, 50, 4), "heat-bath", "would not fit into memory"),
+        ({"shared_graph": True}, (50_000, 49, 50, 4), "joint-draws", "too many edges"),
+    ],
+)
+def test_the_search_is_the_cheaper_one(given, shape, search, says) -> None:
+    found, why = chosen_search(Config(**given), shape, "likelihood")
+    assert found == search
+    assert says in why
+    assert bool(why) == bool(says)
+    assert resolve(Config(**given), shape).search == search
+
+
+def test_the_cooling_of_shared_graphs_is_slow() -> None:
+    assert resolve(Config(shared_graph=True), (60, 5, 50, 1)).cooling == 2000
+    assert resolve(Config(shared_graph=True), (60, 5, 5, 1)).cooling == 600

@@ -31,7 +31,7 @@ def training_bytes(config: ResolvedConfig, shape: tuple[int, int, int, int], pai
     table = NUMBER * m * n * fillings if fillings <= LARGEST_TABLE else 0
     if config.search == "joint-draws":
         size = degree * (config.edge_types - 1)
-        table = NUMBER * m * n * size * (size + 1)
+        table = NUMBER * (1 if config.shared_graph else m) * n * size * (size + 1)
     encoder = NUMBER * SQUARES * config.encoder_hidden**2 if config.proposal == "learned" else 0
     return KEPT * frames * pairs * row_bytes(config) + table + LEARNED * (model_bytes(config, 0) + encoder)
 

@@ -19,6 +19,7 @@ SHARED_COOLING = 2000  # the shortest one of joint draws of shared graphs, where
 LONGEST_EVIDENCE = 0.95  # the largest share kept; older evidence was computed with modules that have changed since
 COMPARED = 128  # fillings of the edges into one entity, beyond which joint draws are cheaper than comparing all of them
 PAIRS_COMPARED = 1024  # the same for the fillings of all pairs of a task
+MOST_EVIDENCE = 2**31  # numbers that joint draws keep of all tasks, 8 GB
 UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps of a run without haste; gradient steps per minute, roughly
 
 
@@ -62,7 +63,7 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     t -= config.lags
     annealer = config.annealer or ("tracked" if config.proposes else "geometric")
     loss = config.loss or ("rollout" if config.proposes else "likelihood")
-    search = chosen_search(config, n, loss) if config.search == "auto" else config.search
+    search = chosen_search(config, shape, loss)[0] if config.search == "auto" else config.search
     steps = config.steps or (1 if loss == "likelihood" else min(10, t - 1))
     if steps >= t:
         least = f"{steps} steps need {steps + config.lags + 1} frames, the data has {t + config.lags}"
@@ -102,18 +103,23 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     return ResolvedConfig(**values)
 
 
-def chosen_search(config: Config, entities: int, loss: str) -> str:
-    """Returns the search that is cheaper for so many entities.
+def chosen_search(config: Config, shape: tuple[int, int, int, int], loss: str) -> tuple[str, str]:
+    """Returns the search that is cheaper for these recordings, and the reason; the usual case needs none.
 
-    Comparing all fillings of the edges into an entity costs K^degree, joint draws cost degree³. If both directions of a
-    pair have one type, cliques of entities are compared as long as all pairs of a task are one clique. Joint draws do
-    not know entity types, and they need the graph composition.
+    Comparing all fillings of the edges into an entity costs K^degree, joint draws cost degree³ and keep degree² numbers
+    for each entity of each task. If both directions of a pair have one type, cliques of entities are compared as long
+    as all pairs of a task are one clique. Joint draws do not know entity types, and they need the graph composition.
     """
+    m, _, n, _ = shape
     able = config.composition == "graph" and config.head == "gaussian" and loss == "likelihood"
     if not able or config.entity_types is not None:
-        return "heat-bath"
+        return "heat-bath", ""
     types = config.edge_types if isinstance(config.edge_types, int) else 1
-    if config.symmetric:
-        return "joint-draws" if types ** (entities * (entities - 1) // 2) > PAIRS_COMPARED else "heat-bath"
-    degree = min(entities - 1, config.candidates) if isinstance(config.candidates, int) else entities - 1
-    return "joint-draws" if types**degree > COMPARED else "heat-bath"
+    degree = min(n - 1, config.candidates) if isinstance(config.candidates, int) else n - 1
+    slots, most = (n * (n - 1) // 2, PAIRS_COMPARED) if config.symmetric else (degree, COMPARED)
+    if types**slots <= most:
+        return "heat-bath", ""
+    size = degree * (types - 1)
+    if (1 if config.shared_graph else m) * n * size * (size + 1) > MOST_EVIDENCE:
+        return "heat-bath", "since the evidence of joint draws on so many tasks and entities would not fit into memory"
+    return "joint-draws", "since an entity has too many edges to compare all of their fillings"

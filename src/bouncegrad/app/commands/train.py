@@ -25,7 +25,7 @@ from bouncegrad.runs.folder import Run
 from bouncegrad.runs.provenance import Provenance
 from bouncegrad.runs.tensorboard import has_events
 from bouncegrad.settings.config import PRESETS, Config
-from bouncegrad.settings.resolved import resolve
+from bouncegrad.settings.resolved import chosen_search, resolve
 
 if TYPE_CHECKING:
     from bouncegrad.fitting.edge_types import Choice
@@ -58,8 +58,9 @@ def main(words: list[str]) -> int:
         run.require_free()
         config, losses = choose(config, data, known, args.quiet)
     resolved = resolve(config, data.shape)
-    if config.search == "auto" and resolved.search != "heat-bath":
-        print_line(f"search: {resolved.search}, since an entity has too many edges to compare all of their fillings")
+    _, why = chosen_search(config, data.shape, resolved.loss)
+    if config.search == "auto" and why:
+        print_line(f"search: {resolved.search}, {why}")
     stated = (*resolved.priors, *([] if known is None else [f"known edges of {args.known}"]))
     if stated:
         print_line(f"stated beforehand: {', '.join(stated)}")
