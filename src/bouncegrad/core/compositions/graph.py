@@ -352,8 +352,12 @@ class GraphComposition(nn.Module):
 
     def all_messages(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "K B*C*E width"]:
         """Returns the messages of all edges under every type; if type 0 is pinned, its messages are 0."""
-        message = self.sent(self.view(x[..., : self.state], self.pairs), self.edge.all)
+        message = self.messages_of_modules(x)
         return torch.cat([torch.zeros_like(message[:1]), message]) if self.pinned else message
+
+    def messages_of_modules(self, x: Float[Tensor, "B C N D+H"]) -> Float[Tensor, "modules B*C*E width"]:
+        """Returns the messages that every edge module sends along all edges."""
+        return self.sent(self.view(x[..., : self.state], self.pairs), self.edge.all)
 
     def messages(self, rows: Float[Tensor, "R view"], which: Int[Tensor, " R"]) -> Float[Tensor, "R width"]:
         """Returns the message of each row under its own type; if type 0 is pinned, its messages are 0."""

@@ -45,6 +45,7 @@ class MessagePassing(Protocol):
     pairs: Int[Tensor, "2 E"]
     groups: Int[Tensor, "N degree"]
     kinds: list[int]
+    pinned: bool
 
     @property
     def choices(self) -> int:
@@ -57,11 +58,8 @@ class MessagePassing(Protocol):
     def with_history(self, marked: Tensor) -> Tensor:
         """States with their history."""
 
-    def all_messages(self, x: Tensor) -> Tensor:
-        """Messages of every type."""
-
-    def projected(self, message: Tensor, kind: int = 0) -> Tensor:
-        """Messages through the first layer of the node module."""
+    def messages_of_modules(self, x: Tensor) -> Tensor:
+        """Messages of every edge module."""
 
     def own(self, x: Tensor) -> Tensor:
         """What the node module sees of an entity itself."""
@@ -79,19 +77,23 @@ class Linearization:
     Args:
         composition: trained or learning; with gaps, changes that were not observed do not count.
         batch: segments of R steps count as R observed steps.
+        together: whether all tasks have one structure, so that they count as one task.
     """
 
     @torch.no_grad()
-    def __init__(self, composition: MessagePassing, batch: Batch) -> None:
+    def __init__(self, composition: MessagePassing, batch: Batch, together: bool = False) -> None:
         self.composition = composition
         segments = composition.with_history(batch.segments)
         before, after = segments[:, :, :-1].flatten(1, 2), segments[:, :, 1:].flatten(1, 2)
-        self.tasks, self.frames = before.shape[:2]
+        self.tasks, self.frames = (1, before.shape[:2].numel()) if together else before.shape[:2]
         x, later = before.flatten(0, 1), after.flatten(0, 1)
         there, x = x[..., composition.state :], x[..., : composition.state]
-        message = composition.all_messages(x[:, None])
+        message = composition.messages_of_modules(x[:, None])
         if there.shape[-1]:
             message = message * there[:, composition.pairs[0]].flatten(0, 1)
+        # Differences are taken, and messages of type 0 added up, before the projection: messages are narrower.
+        change = self.by_group(message if composition.pinned else message[1:] - message[:1], len(x))
+        arriving = None if composition.pinned else self.by_group(message[:1], len(x)).sum(2)[:, :, 0]
         self.change = (later[..., : composition.features] - x[..., : composition.features]) / composition.change
         counts = counted(batch.segments, composition.features, composition.lags)
         self.counts = None if counts is None else counts.flatten(0, 2).view(len(x), -1)
@@ -100,11 +102,12 @@ class Linearization:
         for kind in range(composition.node.modules_count):
             targets = (kinds == kind).nonzero()[:, 0]
             if len(targets):
-                projected = F.pad(composition.projected(message, kind), (0, 0, 0, 0, 0, 1))  # groups are padded
-                incoming = projected[:, composition.groups[targets]]
-                differences = (incoming[:, :, :, 1:] - incoming[:, :, :, :1]).flatten(2, 3)
-                none = incoming[:, :, :, 0].sum(2) + composition.own_projected(composition.own(x)[:, targets], kind)
-                self.of_kind.append((kind, targets, differences, none))
+                weight = composition.node.weights[0][kind][: message.shape[-1]]
+                own = change if len(targets) == len(kinds) else change[:, targets]
+                none = composition.own_projected(composition.own(x)[:, targets], kind)
+                if arriving is not None:
+                    none = none + arriving[:, targets] @ weight
+                self.of_kind.append((kind, targets, (own @ weight).flatten(2, 3), none))
 
     @torch.no_grad()
     def around(self, z: Int[Tensor, "B E"]) -> Quadratic:
@@ -178,6 +181,14 @@ class Linearization:
             loss[:, targets] = exact.unflatten(0, (self.tasks, self.frames)).double().sum(1)
         return loss
 
+    def by_group(self, messages: Float[Tensor, "k R*E width"], rows: int) -> Float[Tensor, "R N degree k width"]:
+        """Arranges messages by the entities that they arrive at; slots that do not exist send nothing."""
+        composition = self.composition
+        of_rows = messages.unflatten(1, (rows, composition.slots))
+        if composition.slots == composition.groups.numel():
+            return of_rows.unflatten(2, composition.groups.shape).movedim(0, 3)
+        return F.pad(of_rows, (0, 0, 0, 1))[:, :, composition.groups].movedim(0, 3)
+
     def by_task(self, values: Float[Tensor, "R n m D"]) -> Float[Tensor, "B n m frames*D"]:
         """The frames of each task side by side."""
         return values.view(self.tasks, self.frames, *values.shape[1:]).permute(0, 2, 3, 1, 4).flatten(3)
@@ -200,9 +211,13 @@ class LinearizedBatch:
     """
 
     def __init__(self, composition: MessagePassing, batch: Batch, which: Int[Tensor, " B"] | None = None) -> None:
-        self.composition = composition
-        self.parts = portions(composition, batch)
-        self.which = torch.arange(len(batch.segments), device=batch.segments.device) if which is None else which
+        self.composition, self.together = composition, which is not None
+        every = torch.arange(len(batch.segments), device=batch.segments.device)
+        alike = [every] if which is None else [(which == row).nonzero()[:, 0] for row in which.unique()]
+        self.parts: list[tuple[Int[Tensor, " rows"], Batch]] = []
+        for tasks in alike:
+            for some, part in portions(composition, batch, tasks):
+                self.parts.append((some if which is None else which[some[:1]], part))
         self.kept: dict[int, Linearization] = {}
         self.excess = batch.segments.shape[:2].numel() * numbers_of(composition, batch) / NUMBERS_KEPT
 
@@ -221,13 +236,13 @@ class LinearizedBatch:
         """Returns the exact summed loss of each target for many structures of every row."""
         return added_up(((row, [part.losses(z[row])]) for row, part in self.evaluated()), len(z))[0]
 
-    def evaluated(self) -> Iterator[tuple[Int[Tensor, " tasks"], Linearization]]:
-        """Yields the parts with their messages, and the row that each of their tasks belongs to."""
-        for number, (tasks, part) in enumerate(self.parts):
-            linear = self.kept.get(number) or Linearization(self.composition, part)
+    def evaluated(self) -> Iterator[tuple[Int[Tensor, " rows"], Linearization]]:
+        """Yields the parts with their messages, and the rows that they belong to."""
+        for number, (rows, part) in enumerate(self.parts):
+            linear = self.kept.get(number) or Linearization(self.composition, part, self.together)
             if self.excess <= 1:
                 self.kept[number] = linear
-            yield self.which[tasks], linear
+            yield rows, linear
 
 
 def numbers_of(composition: MessagePassing, batch: Batch) -> int:
@@ -236,19 +251,18 @@ def numbers_of(composition: MessagePassing, batch: Batch) -> int:
     return steps * composition.slots * composition.choices * composition.node.sizes[1]
 
 
-def portions(composition: MessagePassing, batch: Batch) -> list[tuple[Int[Tensor, " rows"], Batch]]:
-    """Divides a batch into parts whose messages stay in the cache, and says which tasks each part holds.
+def portions(
+    composition: MessagePassing, batch: Batch, tasks: Int[Tensor, " some"]
+) -> Iterator[tuple[Int[Tensor, " few"], Batch]]:
+    """Yields parts of some tasks of a batch whose messages stay in the cache, with the numbers of the tasks of each.
 
     Long recordings are divided in time, too.
     """
-    rows, segments = torch.arange(len(batch.segments), device=batch.segments.device), batch.segments.shape[1]
     at_once = max(1, NUMBERS_AT_ONCE // numbers_of(composition, batch))
-    parts = []
-    for some in rows.split(max(1, at_once // segments)) if len(rows) else (rows,):
-        part = batch.part(some)
-        for frames in part.segments.split(max(1, at_once), 1):
-            parts.append((some, part._replace(segments=frames)))
-    return parts
+    for few in tasks.split(max(1, at_once // max(1, batch.segments.shape[1]))) if len(tasks) else (tasks,):
+        part = batch.part(few)
+        for frames in part.segments.split(at_once, 1):
+            yield few, part._replace(segments=frames)
 
 
 def mean_slopes(
