@@ -90,7 +90,7 @@ def test_kinds_of_values_in_words():
 
 
 @pytest.mark.parametrize(
-    ("shape", "steps"), [(SHAPE, 600), ((1000, 49, 10, 4), 1152), ((20, 49, 5, 4), 600), ((50000, 49, 10, 4), 1152)]
+    ("shape", "steps"), [(SHAPE, 600), ((1000, 49, 8, 4), 1152), ((20, 49, 5, 4), 600), ((50000, 49, 8, 4), 1152)]
 )
 def test_the_cooling_shows_three_tracks_of_each_task(shape, steps):
     assert resolve(Config(), shape).cooling == steps
@@ -116,6 +116,13 @@ def test_the_search_is_the_cheaper_one(given, shape, search, says) -> None:
     assert says in why
     assert bool(why) == bool(says)
     assert resolve(Config(**given), shape).search == search
+
+
+def test_joint_draws_cool_fewer_tasks_the_more_entities_they_have() -> None:
+    few = [resolve(Config(), (5000, 49, entities, 4)).cooling_tasks for entities in (5, 10, 20, 50)]
+    assert few == [1024, 512, 256, 128]
+    assert resolve(Config(cooling_tasks=77), (5000, 49, 20, 4)).cooling_tasks == 77
+    assert resolve(Config(shared_graph=True), (5000, 49, 20, 4)).cooling_tasks == 1024
 
 
 def test_the_cooling_of_shared_graphs_is_slow() -> None:

@@ -44,7 +44,18 @@ GROUPS = (
     Group("time and machine", ("minutes", "epochs", "seed", "threads", "device")),
     Group(
         "search for structures",
-        ("search", "hot", "cooling", "annealer", "temperature", "floor", "evidence", "segments", "steps"),
+        (
+            "search",
+            "hot",
+            "cooling",
+            "cooling_tasks",
+            "annealer",
+            "temperature",
+            "floor",
+            "evidence",
+            "segments",
+            "steps",
+        ),
     ),
     Group(
         "networks: what they see, how large they are, how they learn",

@@ -19,7 +19,7 @@ from bouncegrad.fitting.prepare import Prepared
 from bouncegrad.fitting.restarts import Restarts
 from bouncegrad.fitting.schedule import Schedule
 from bouncegrad.settings.build import build
-from bouncegrad.settings.resolved import COOLING_TASKS
+from bouncegrad.settings.resolved import ResolvedConfig
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def assemble(prepared: Prepared, environment: Environment) -> Parts:
     loop.processes = processes
     frames = batches.batches if isinstance(batches, Mirrored) else batches
     frames.shard = processes.shard(len(data.tasks)) if processes.count > 1 else None
-    cooled = cooling_tasks(len(data.tasks), config.seed)
+    cooled = cooling_tasks(len(data.tasks), config)
     some = torch.arange(len(data.tasks)) if cooled is None else cooled
     tracks = frames.tracks[some]
     return Parts(
@@ -87,9 +87,9 @@ def assemble(prepared: Prepared, environment: Environment) -> Parts:
     )
 
 
-def cooling_tasks(tasks: int, seed: int) -> Int[Tensor, " few"] | None:
+def cooling_tasks(tasks: int, config: ResolvedConfig) -> Int[Tensor, " few"] | None:
     """Returns the tasks that are visited while structures cool, few enough to visit each of them often; None: all."""
-    if tasks <= COOLING_TASKS:
+    if tasks <= config.cooling_tasks:
         return None
-    order = torch.randperm(tasks, generator=torch.Generator().manual_seed(seed), device="cpu")
-    return order[:COOLING_TASKS].to(torch.get_default_device())
+    order = torch.randperm(tasks, generator=torch.Generator().manual_seed(config.seed), device="cpu")
+    return order[: config.cooling_tasks].to(torch.get_default_device())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from bouncegrad.core.distributed import ALONE, Processes
 from bouncegrad.core.pace import Pace, advanced, cosine
 from bouncegrad.core.seams import Clock
-from bouncegrad.settings.resolved import COOLING_TASKS, ResolvedConfig
+from bouncegrad.settings.resolved import ResolvedConfig
 
 ENOUGH = 10  # a run of ten times the steps of its cooling is long enough; more steps hardly help
 LONGEST_COOLING = 0.7  # of a run; modules need the rest at temperature 1
@@ -32,7 +32,7 @@ class Schedule:
     steps of the cooling.
 
     The cooling takes `config.cooling` gradient steps, but at most 70 % of the run. During the cooling, a pass visits at
-    most 1,024 tasks, so that each of them is visited often.
+    most `config.cooling_tasks` tasks, so that each of them is visited often; with joint draws until labels are judged.
 
     If the run is stopped within a pass, a resumed run continues there. If the time is over within a pass, the run ends
     there.
@@ -127,7 +127,7 @@ class Schedule:
     @property
     def batches(self) -> int:
         """The number of gradient steps of the next pass."""
-        return -(-(min(self.tasks, COOLING_TASKS) if self.cooling else self.tasks) // self.config.batch)
+        return -(-(min(self.tasks, self.config.cooling_tasks) if self.narrow else self.tasks) // self.config.batch)
 
     @property
     def learning_rate(self) -> float:
@@ -140,6 +140,12 @@ class Schedule:
     def cooling(self) -> bool:
         """Whether structures still cool."""
         return self.config.annealer == "geometric" and self.cooled < 1
+
+    @property
+    def narrow(self) -> bool:
+        """Whether only some tasks are visited: while structures cool; with joint draws until type labels are judged."""
+        settling = self.config.annealer == "geometric" and self.cooled < self.judged and self.progress < LONGEST_COOLING
+        return self.cooling or (settling and self.config.search == "joint-draws")
 
     @property
     def labels_settled(self) -> bool:

@@ -140,7 +140,7 @@ class Recipe:
         schedule = self.parts.schedule
         if self.staged is not None:
             self.staged.open(schedule.opening)
-        self.parts.frames.few = self.parts.cooled if schedule.cooling else None
+        self.parts.frames.few = self.parts.cooled if schedule.narrow else None
 
     def couple(self) -> None:
         """3 coupled: edges that are tied from the first would freeze together with swapped labels."""

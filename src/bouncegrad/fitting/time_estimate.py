@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 
 from bouncegrad.fitting.schedule import LONGEST_COOLING, Schedule
-from bouncegrad.settings.resolved import COOLING_TASKS
 
 TIMED = 5  # steps that are timed; the step before them is slow, because much is loaded in it
 LONG = 1800.0  # seconds; a line is printed for longer runs
@@ -43,7 +42,7 @@ def estimate(schedule: Schedule, step: float) -> str:
         left = (config.epochs * whole - schedule.steps * step) / share
         return f"about {spoken(left)} left, {spoken(whole)} a pass" if left > LONG else ""
     # If there are many tasks, the passes of the cooling visit only some of them.
-    cooling = config.cooling * step if config.annealer == "geometric" and tasks > COOLING_TASKS else 0.0
+    cooling = config.cooling * step if config.annealer == "geometric" and tasks > config.cooling_tasks else 0.0
     limit = share * config.seconds
     if whole <= limit - min(cooling, LONGEST_COOLING * limit):
         return ""

@@ -46,6 +46,9 @@ class Config:
         floor: the temperature never falls below this value.
         cooling: gradient steps until the geometric annealer reaches temperature 1, at most 70 % of a run; by default
             600, or more if 600 steps visit fewer frames of each task than three tracks have.
+        cooling_tasks: tasks that are visited while structures cool, at most, so that each is visited often; by default
+            1,024. With joint draws they are visited until types have settled, and have 5,120 entities together, but
+            they are at least 128.
         hot: share of the cooling, at its start, in which structures are uniform and modules learn the mean law.
         evidence: share of the evidence on a task that is kept from visit to visit (heat-bath); by default as large as
             keeps the evidence of about one and a half tracks.
@@ -118,6 +121,7 @@ class Config:
     temperature: float | None = None
     floor: float = 1e-12
     cooling: int | None = None
+    cooling_tasks: int | None = None
     hot: float = 0.15
     evidence: float | None = None
     candidates: int | str | None = None
@@ -165,7 +169,7 @@ class Config:
         for name in ("hot", "evidence", "holdout", "forecast"):
             value = getattr(self, name)
             check(name, value is None or 0 <= value < 1, "give a share from 0, below 1")
-        require_whole(self, 1, "batch", "steps", "epochs", "cooling", "horizon", "window")
+        require_whole(self, 1, "batch", "steps", "epochs", "cooling", "cooling_tasks", "horizon", "window")
         require_positive(self, "learning_rate", "clip", "minutes", "temperature", "floor")
         check("substeps", 1 <= self.substeps <= 100, "give a whole number from 1 to 100")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")

@@ -10,6 +10,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.settings.config import Config
 
 COOLING_TASKS = 1024  # tasks that are visited while structures cool, at most, so that each is visited often
+COOLING_ENTITIES, FEWEST_COOLING = 5120, 128  # the same for joint draws: entities of all tasks together, and tasks
 MINUTES = 5.0  # the default limit of time
 FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}  # published: exp(-9.8)
 ROWS_A_VISIT = 1280  # tasks times segments times entities, so that a visit is the same work for any number of tasks
@@ -32,6 +33,7 @@ class ResolvedConfig(Config):
     annealer: Literal["geometric", "tracked", "residual", "fixed"] = "geometric"
     temperature: float = 30.0
     cooling: int = SHORTEST_COOLING
+    cooling_tasks: int = COOLING_TASKS
     evidence: float = LONGEST_EVIDENCE
     loss: Literal["likelihood", "rollout"] = "likelihood"
     steps: int = 1
@@ -81,8 +83,11 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
         evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
     # The cooling takes `visits` visits to each of its tasks, times the number of batches in one pass.
     visits = TRACKS_COOLED * (t - 1) / (steps * (segments or (t - 1) // steps))
+    few = config.cooling_tasks or COOLING_TASKS
+    if config.cooling_tasks is None and search == "joint-draws" and not config.shared_graph:
+        few = min(max(FEWEST_COOLING, COOLING_ENTITIES // n), COOLING_TASKS)
     shortest = SHARED_COOLING if config.shared_graph and search == "joint-draws" else SHORTEST_COOLING
-    cooling = min(max(shortest, round(visits * -(-min(m, COOLING_TASKS) // config.batch))), LONGEST_COOLING)
+    cooling = min(max(shortest, round(visits * -(-min(m, few) // config.batch))), LONGEST_COOLING)
     pinned = config.pinned or config.candidates is not None
     added = -(-min(config.batch, m) // groups) if config.shared_graph else 1  # tasks whose log-likelihoods are added
     values = asdict(config) | {
@@ -96,6 +101,7 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
         "segments": segments,
         "evidence": evidence,
         "cooling": config.cooling or cooling,
+        "cooling_tasks": few,
         "pinned": pinned,
         "sparsity": config.sparsity or (0.9 if pinned else None),
         "minutes": minutes,
