@@ -4,8 +4,9 @@ If all fillings of an entity's incoming edges can be enumerated, one pass gives 
 
     p(edges into i | tracks) ∝ exp(-Σ_t loss_i(x_t -> x_{t+1}; edges into i) / τ).
 
-Otherwise random blocks of edges are drawn while the temperature falls to τ, and their conditional probabilities are
-averaged over the last sweeps. The calibrated temperature τ weakens the evidence of each frame; it is found in training,
+Otherwise joint draws find the structure, see `joint_inference.py`. If a composition gives no quadratic form, random
+blocks of edges are drawn while the temperature falls to τ, and their conditional probabilities are averaged over the
+last sweeps. The calibrated temperature τ weakens the evidence of each frame; it is found in training,
 see `calibration.py`.
 """
 
