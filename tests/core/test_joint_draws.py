@@ -99,6 +99,17 @@ def test_the_compiled_loop_draws_what_tensors_draw(degree: int, choices: int) ->
         torch.testing.assert_close(one, other)
 
 
+def test_draws_are_finite_where_rounding_makes_the_form_uneven() -> None:
+    """Evidence a million times as strong as the prior, in single precision."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 5, 19, 30, generator=generator) * torch.logspace(0, 4, 30)
+    form = Quadratic((x @ x.mT) + 0.05 * torch.randn(2, 5, 19, 19, generator=generator), x.sum(-1), torch.zeros(2, 5))
+    prior = torch.full((1, 1, 19, 2), -math.log(2), dtype=torch.float64)
+    drawn = JointDraws(2).drawn(form, prior, whole_tracks(torch.zeros(2, 3, 5, 1), torch.arange(2)), 1.0, generator)
+    assert torch.isfinite(drawn.log_weight).all()
+    assert torch.isfinite(drawn.log_density).all()
+
+
 def move_of(search: JointDraws, known, temperature: float, tasks: slice = slice(None), seed: int = 0):
     batch = whole_tracks(known.tracks[tasks], torch.arange(len(known.tracks))[tasks])
     z = torch.zeros_like(known.z[tasks])

@@ -166,7 +166,7 @@ class JointDraws:
         of_slots = spread(prior, prior.new_zeros(len(prior), composition.slots, composition.choices), slots)
         matrix = prior.new_zeros(len(prior), n, n, composition.choices)
         matrix[:, source, target] = of_slots
-        scaled = Quadratic(form.g.double() / temperature, form.h.double() / temperature, form.loss)
+        scaled = tempered_form(form, temperature)
         uniform = self.uniform(batch, (self.samples + 1, n, n - 1), len(z), generator)
         order = torch.randperm(n, generator=generator, device=generator.device)
         types, shares = star_draws(scaled, matrix, structure_to_adjacency(z, composition.pairs, n), uniform, order)
@@ -196,7 +196,7 @@ class JointDraws:
         at_once = max(1, NUMBERS_AT_ONCE // form.g[0].numel())
         parts = []
         for rows in torch.arange(tasks, device=form.h.device).split(at_once):
-            scaled = form._replace(g=form.g[rows].double() / temperature, h=form.h[rows].double() / temperature)
+            scaled = tempered_form(Quadratic(*(values[rows] for values in form)), temperature)
             known = prior if len(prior) == 1 else prior[rows]
             parts.append(weighted_draws(scaled, known, uniform[:, rows]))
         return Drawn(*(torch.cat(values, 1) for values in zip(*parts, strict=True)))
@@ -247,3 +247,9 @@ class JointDraws:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.evidence, self.z = state["evidence"], state.get("z")
+
+
+def tempered_form(form: Quadratic, temperature: float) -> Quadratic:
+    """Returns G / T and h / T in double precision; G is made symmetric, since rounding has made it slightly uneven."""
+    g = form.g.double()
+    return form._replace(g=(g + g.mT) / (2 * temperature), h=form.h.double() / temperature)

@@ -111,6 +111,8 @@ def draw_rows(g, h, prior, uniform, types, logarithms, first, last):  # type: ig
                     own[a, c] = covariance[at + a, at + c]
                     for p in range(filled):
                         own[a, c] -= panel[p, at + a] * panel[p, at + c]
+                # Given all other edges the variance is 1 / precision, so that less is an error of rounding.
+                own[a, a] = max(own[a, a], 1.0 / precision[at + a, at + a])
             if d == 1:
                 inverse = np.full((1, 1), 1.0 / own[0, 0])
             else:
@@ -142,7 +144,7 @@ def draw_rows(g, h, prior, uniform, types, logarithms, first, last):  # type: ig
                     by = panel[p, at + a]
                     for j in range(n):
                         row[j] -= by * panel[p, j]
-                scale = 1.0 / np.sqrt(row[at + a])
+                scale = 1.0 / np.sqrt(max(row[at + a], 1.0 / precision[at + a, at + a]))
                 for j in range(n):
                     row[j] *= scale
                     variance[j] -= row[j] * row[j]

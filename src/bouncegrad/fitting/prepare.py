@@ -60,7 +60,7 @@ def prepare(
     resolved = resolve(config, data.shape, len(set(data.groups)) or 1)
     require_shareable(resolved, len(data.tasks), processes)
     pairs = torch.as_tensor(candidate_pairs(config.candidates, data))
-    tasks, count = min(config.batch, len(data.tasks)), pairs.shape[1]
+    tasks, count = min(resolved.batch, len(data.tasks)), pairs.shape[1]
     what = f"{data.source}: training on {tasks} tasks at once with {count:,} pairs each"
     require_memory(training_bytes(resolved, data.shape, count), what)
     return Prepared(resolved, data, scaling, pairs, known)

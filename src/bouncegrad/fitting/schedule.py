@@ -12,6 +12,7 @@ from bouncegrad.core.seams import Clock
 from bouncegrad.settings.resolved import ResolvedConfig
 
 ENOUGH = 10  # a run of ten times the steps of its cooling is long enough; more steps hardly help
+ENOUGH_JOINTLY = 50  # the same for joint draws, whose cooling is short, since it visits few tasks
 LONGEST_COOLING = 0.7  # of a run; modules need the rest at temperature 1
 LATEST_RESTART = 0.4  # of a run; a later restart would not have enough time to cool
 SETTLED = 0.9  # of the cooling; type labels have settled then
@@ -29,7 +30,7 @@ class Schedule:
     The forecasting stage, with its share `forecast` of the run, does not count here. If epochs are given, progress is
     the share of the gradient steps of all epochs. If minutes are given, each pass takes its share of the time left, see
     `core/pace.py`, so the run ends on time on any machine. If structures cool, such a run also ends after ten times the
-    steps of the cooling.
+    steps of the cooling, or fifty times with joint draws.
 
     The cooling takes `config.cooling` gradient steps, but at most 70 % of the run. During the cooling, a pass visits at
     most `config.cooling_tasks` tasks, so that each of them is visited often; with joint draws until labels are judged.
@@ -77,7 +78,8 @@ class Schedule:
                 self.progress = min(self.steps / (self.config.epochs * -(-self.tasks // self.config.batch)), 1.0)
             else:
                 # Without a cooling, it is not known how many steps are enough.
-                enough = ENOUGH * cooling - self.steps if self.config.annealer == "geometric" else math.inf
+                coolings = ENOUGH_JOINTLY if self.config.search == "joint-draws" else ENOUGH
+                enough = coolings * cooling - self.steps if self.config.annealer == "geometric" else math.inf
                 share = self.pace.share(took, self.seconds_left)
                 share = max(share, batches / (enough + batches)) if enough > 0 else 1.0
                 self.progress = advanced(self.progress, share)

@@ -90,7 +90,8 @@ class Config:
         substeps: steps of the forecasting modules from one frame to the next; close encounters need more steps.
         quantities: names of features that have few whole values but are quantities, such as counts; other features
             that look like codes of categories are refused.
-        batch: tasks per gradient step.
+        batch: tasks per gradient step; by default 64. With joint draws they have 1,280 entities together, at most 64
+            tasks and at least 16.
         mirror: in each visit, tasks are mirrored or turned by one of the eight symmetries of a square; for few tasks,
             with a law that does not distinguish left from right.
         optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
@@ -102,7 +103,7 @@ class Config:
         clip: gradients are scaled down to this norm.
         epochs: number of passes over the tasks; with the same seed the result is the same to the bit.
         minutes: limit of time, used if epochs are not given; 5 by default. A run may end earlier, after ten times the
-            steps of its cooling.
+            steps of its cooling, or fifty times with joint draws.
         holdout: share of the tasks that is kept for `evaluate`, if the data has no parts of its own.
         seed: seed of every random draw.
         threads: threads of matrix products; all cores by default.
@@ -148,7 +149,7 @@ class Config:
     horizon: int = 10
     substeps: int = 2
     quantities: tuple[str, ...] = ()
-    batch: int = 64
+    batch: int | None = None
     mirror: bool = False
     optimizer: Literal["muon", "adam"] | None = None
     learning_rate: float | None = None
