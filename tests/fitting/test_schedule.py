@@ -111,13 +111,13 @@ def test_edge_modules_are_brought_together_at_the_end_of_the_hot_part():
     assert apart[1] < 0.5 * apart[0]
 
 
-def test_joint_draws_visit_few_tasks_until_labels_are_judged() -> None:
+def test_joint_draws_visit_few_tasks_for_two_coolings() -> None:
     config = resolve(Config(search="joint-draws", minutes=1.0), (1000, 49, 20, 4))
     schedule = Schedule(config, 1000)
     assert (schedule.narrow, schedule.batches) == (True, 4)
-    schedule.cooled = 2.9
+    schedule.cooled = 1.9
     assert schedule.narrow
     schedule.progress = 0.8  # the rest of the run is for all tasks
     assert (schedule.narrow, schedule.batches) == (False, 16)
-    schedule.progress, schedule.cooled = 0.1, 3.0
+    schedule.progress, schedule.cooled = 0.1, 2.0
     assert not schedule.narrow

@@ -16,7 +16,8 @@ ENOUGH_JOINTLY = 50  # the same for joint draws, whose cooling is short, since i
 LONGEST_COOLING = 0.7  # of a run; modules need the rest at temperature 1
 LATEST_RESTART = 0.4  # of a run; a later restart would not have enough time to cool
 SETTLED = 0.9  # of the cooling; type labels have settled then
-JUDGED_JOINTLY = 3.0  # the same for joint draws: with many entities labels settle later
+JUDGED_JOINTLY = 5.0  # the same for joint draws: with many entities labels settle later
+NARROW_JOINTLY = 2.0  # coolings after which joint draws visit all tasks; few tasks do not teach the whole law
 JUDGED = 1.5  # times the cooling; type labels are judged then
 PATIENCE, REST = 40, 200  # passes without a lower loss before a halving, and passes after a halving that do not count
 LOWEST = 1e-5  # learning rate (as published)
@@ -33,7 +34,7 @@ class Schedule:
     steps of the cooling, or fifty times with joint draws.
 
     The cooling takes `config.cooling` gradient steps, but at most 70 % of the run. During the cooling, a pass visits at
-    most `config.cooling_tasks` tasks, so that each of them is visited often; with joint draws until labels are judged.
+    most `config.cooling_tasks` tasks, so that each of them is visited often; with joint draws for twice as long.
 
     If the run is stopped within a pass, a resumed run continues there. If the time is over within a pass, the run ends
     there.
@@ -145,9 +146,11 @@ class Schedule:
 
     @property
     def narrow(self) -> bool:
-        """Whether only some tasks are visited: while structures cool; with joint draws until type labels are judged."""
-        settling = self.config.annealer == "geometric" and self.cooled < self.judged and self.progress < LONGEST_COOLING
-        return self.cooling or (settling and self.config.search == "joint-draws")
+        """Whether only some tasks are visited: while structures cool; with joint draws for twice as long."""
+        settling = self.cooled < NARROW_JOINTLY and self.progress < LONGEST_COOLING
+        return self.cooling or (
+            settling and self.config.search == "joint-draws" and self.config.annealer == "geometric"
+        )
 
     @property
     def labels_settled(self) -> bool:

@@ -47,8 +47,8 @@ class Config:
         cooling: gradient steps until the geometric annealer reaches temperature 1, at most 70 % of a run; by default
             600, or more if 600 steps visit fewer frames of each task than three tracks have.
         cooling_tasks: tasks that are visited while structures cool, at most, so that each is visited often; by default
-            1,024. With joint draws they are visited until types have settled, and have 5,120 entities together, but
-            they are at least 128.
+            1,024. With joint draws they are visited for two coolings, and have 5,120 entities together, but they are at
+            least 128.
         hot: share of the cooling, at its start, in which structures are uniform and modules learn the mean law.
         evidence: share of the evidence on a task that is kept from visit to visit (heat-bath); by default as large as
             keeps the evidence of about one and a half tracks.
