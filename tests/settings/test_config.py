@@ -118,13 +118,6 @@ def test_the_search_is_the_cheaper_one(given, shape, search, says) -> None:
     assert resolve(Config(**given), shape).search == search
 
 
-def test_a_batch_of_joint_draws_has_so_many_entities_that_its_work_is_the_same() -> None:
-    found = [resolve(Config(), (500, 49, entities, 4)).batch for entities in (5, 10, 20, 50, 100)]
-    assert found == [64, 64, 64, 25, 16]
-    assert resolve(Config(batch=7), (5000, 49, 50, 4)).batch == 7
-    assert resolve(Config(shared_graph=True), (5000, 49, 50, 4)).batch == 64
-
-
 def test_joint_draws_cool_fewer_tasks_the_more_entities_they_have() -> None:
     few = [resolve(Config(), (5000, 49, entities, 4)).cooling_tasks for entities in (5, 10, 20, 50)]
     assert few == [1024, 512, 256, 128]

@@ -90,8 +90,7 @@ class Config:
         substeps: steps of the forecasting modules from one frame to the next; close encounters need more steps.
         quantities: names of features that have few whole values but are quantities, such as counts; other features
             that look like codes of categories are refused.
-        batch: tasks per gradient step; by default 64. With joint draws they have 1,280 entities together, at most 64
-            tasks and at least 16.
+        batch: tasks per gradient step.
         mirror: in each visit, tasks are mirrored or turned by one of the eight symmetries of a square; for few tasks,
             with a law that does not distinguish left from right.
         optimizer: muon (all directions of a weight matrix move at one rate) or adam; by default muon for likelihood,
@@ -149,7 +148,7 @@ class Config:
     horizon: int = 10
     substeps: int = 2
     quantities: tuple[str, ...] = ()
-    batch: int | None = None
+    batch: int = 64
     mirror: bool = False
     optimizer: Literal["muon", "adam"] | None = None
     learning_rate: float | None = None

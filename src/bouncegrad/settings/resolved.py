@@ -13,7 +13,6 @@ COOLING_TASKS = 1024  # tasks that are visited while structures cool, at most, s
 COOLING_ENTITIES, FEWEST_COOLING = 5120, 128  # the same for joint draws: entities of all tasks together, and tasks
 MINUTES = 5.0  # the default limit of time
 FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}  # published: exp(-9.8)
-BATCH, SMALLEST_BATCH = 64, 16  # tasks of a gradient step
 ROWS_A_VISIT = 1280  # tasks times segments times entities, so that a visit is the same work for any number of tasks
 TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0  # in lengths of a track: evidence that is kept, steps shown in the cooling
 SHORTEST_COOLING, LONGEST_COOLING = 600, 3000  # gradient steps; a slower cooling finds nothing better
@@ -39,7 +38,6 @@ class ResolvedConfig(Config):
     loss: Literal["likelihood", "rollout"] = "likelihood"
     steps: int = 1
     segments: int = 1
-    batch: int = 64
     optimizer: Literal["muon", "adam"] = "muon"
     learning_rate: float = 0.01
 
@@ -72,16 +70,13 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     if steps >= t:
         least = f"{steps} steps need {steps + config.lags + 1} frames, the data has {t + config.lags}"
         raise InputError(f"setting steps: {least}; give fewer steps")
-    batch = config.batch or BATCH
-    if config.batch is None and search == "joint-draws" and not config.shared_graph:
-        batch = min(max(SMALLEST_BATCH, ROWS_A_VISIT // n), BATCH)
     segments = config.segments
     if segments is None:
-        drawn = round(ROWS_A_VISIT / (min(batch, m) * n))
+        drawn = round(ROWS_A_VISIT / (min(config.batch, m) * n))
         segments = 0 if loss == "rollout" else max(1, min(drawn, t - 1))
     optimizer = config.optimizer or ("muon" if loss == "likelihood" else "adam")
     minutes = None if config.epochs else config.minutes or MINUTES
-    expected = config.epochs * -(-m // batch) if config.epochs else STEPS_A_MINUTE * (minutes or 0.0)
+    expected = config.epochs * -(-m // config.batch) if config.epochs else STEPS_A_MINUTE * (minutes or 0.0)
     haste = min(max((UNHURRIED / expected) ** 0.5, 1.0), 2.0)
     evidence = config.evidence
     if evidence is None:
@@ -92,9 +87,9 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     if config.cooling_tasks is None and search == "joint-draws" and not config.shared_graph:
         few = min(max(FEWEST_COOLING, COOLING_ENTITIES // n), COOLING_TASKS)
     shortest = SHARED_COOLING if config.shared_graph and search == "joint-draws" else SHORTEST_COOLING
-    cooling = min(max(shortest, round(visits * -(-min(m, few) // batch))), LONGEST_COOLING)
+    cooling = min(max(shortest, round(visits * -(-min(m, few) // config.batch))), LONGEST_COOLING)
     pinned = config.pinned or config.candidates is not None
-    added = -(-min(batch, m) // groups) if config.shared_graph else 1  # tasks whose log-likelihoods are added
+    added = -(-min(config.batch, m) // groups) if config.shared_graph else 1  # tasks whose log-likelihoods are added
     values = asdict(config) | {
         "search": search,
         "annealer": annealer,
@@ -102,7 +97,6 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
         "learning_rate": config.learning_rate or {"muon": 0.01 * haste, "adam": 0.003}[optimizer],
         "temperature": config.temperature or FIRST_TEMPERATURE[annealer] * added,
         "loss": loss,
-        "batch": batch,
         "steps": steps,
         "segments": segments,
         "evidence": evidence,
