@@ -153,7 +153,8 @@ def test_every_row_is_known_by_its_own_name():
     assert [row.name for row in chosen(["springs5", "charged5"], ROWS)] == ["springs5", "charged5"]
     assert len({row.name for row in networks.ROWS}) == len(networks.ROWS)
     for row in networks.ROWS:
-        assert row.settings.get("symmetric", False) is not row.directed
+        assert not (row.directed and row.settings.get("symmetric", False))
+        assert row.settings["shared_graph"]
         assert f"{row.entities}" in row.name
 
 
