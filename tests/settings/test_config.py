@@ -106,6 +106,7 @@ def test_the_cooling_shows_three_tracks_of_each_task(shape, steps):
         ({"symmetric": True}, (100, 49, 5, 4), "heat-bath", ""),
         ({"symmetric": True}, (100, 49, 6, 4), "joint-draws", "too many edges"),
         ({"entity_types": 2}, (100, 49, 9, 4), "heat-bath", ""),
+        ({"shared_graph": True}, (50, 200, 15, 1), "heat-bath", ""),
         ({}, (50_000, 49, 50, 4), "heat-bath", "would not fit into memory"),
         ({"shared_graph": True}, (50_000, 49, 50, 4), "joint-draws", "too many edges"),
     ],

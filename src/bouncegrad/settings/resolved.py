@@ -20,6 +20,7 @@ SHARED_COOLING = 2000  # the shortest one of joint draws of shared graphs, where
 LONGEST_EVIDENCE = 0.95  # the largest share kept; older evidence was computed with modules that have changed since
 COMPARED = 128  # fillings of the edges into one entity, beyond which joint draws are cheaper than comparing all of them
 PAIRS_COMPARED = 1024  # the same for the fillings of all pairs of a task
+SHARED_COMPARED = 2**15  # the same for shared graphs; on noisy ones of 15 entities joint draws lost all edges
 MOST_EVIDENCE = 2**31  # numbers that joint draws keep of all tasks, 8 GB
 UNHURRIED, STEPS_A_MINUTE = 2400, 4000  # gradient steps of a run without haste; gradient steps per minute, roughly
 
@@ -123,6 +124,7 @@ def chosen_search(config: Config, shape: tuple[int, int, int, int], loss: str) -
     types = config.edge_types if isinstance(config.edge_types, int) else 1
     degree = min(n - 1, config.candidates) if isinstance(config.candidates, int) else n - 1
     slots, most = (n * (n - 1) // 2, PAIRS_COMPARED) if config.symmetric else (degree, COMPARED)
+    most = SHARED_COMPARED if config.shared_graph and not config.symmetric else most
     if types**slots <= most:
         return "heat-bath", ""
     size = degree * (types - 1)
