@@ -203,3 +203,13 @@ def test_the_picture_of_many_entities_has_a_matrix_and_a_drawing(tmp_path: Path,
     svg = (tmp_path / "graph.svg").read_text()
     assert svg.count('id="axes_') == panels
     assert ("type 0, the most frequent type, is not drawn as arrows" in svg) == (panels == 2)
+
+
+@pytest.mark.parametrize(("linked", "note"), [(False, "no edges to draw"), (True, "0 of 306 edges; hidden: 306 with")])
+def test_a_graph_of_which_no_edge_is_drawn_has_a_note_and_no_legend(linked: bool, note: str) -> None:
+    n = 18
+    edges = np.full((n, n), int(linked)) * ~np.eye(n, dtype=bool)
+    _, ax = style.figure(5, 5)
+    plots.graph_of_many(edges, [str(i) for i in range(n)], np.full((n, n, 2), 0.5) if linked else None, ax)
+    assert ax.get_legend() is None
+    assert any(text.get_text().startswith(note) for text in ax.texts)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.couplings import Independent, draw
-from bouncegrad.core.priors import Prior, of_fillings
+from bouncegrad.core.priors import Prior, of_fillings, of_tasks, tempered
 from bouncegrad.core.seams import Composition, Coupling, Enumerable, Move, Proposal
 from bouncegrad.core.structures import fillings, random_structure
 
@@ -106,11 +106,8 @@ class HeatBath:
             logits = torch.zeros(len(z), len(slots), len(block), device=z.device)
         else:
             logits = -self.losses(cast(Enumerable, composition), batch, z, plan.columns) / temperature
-        if self.prior is not None:
-            prior = self.prior if len(self.prior) == 1 else self.prior[batch.tasks]
-            known = of_fillings(prior, block, slots)
-            # An impossible type stays impossible at every temperature.
-            logits = logits + torch.where(known.isinf(), known, known / max(temperature, 1.0))
+        if (prior := of_tasks(self.prior, batch.tasks)) is not None:
+            logits = logits + tempered(of_fillings(prior, block, slots), temperature)
 
         def gumbel(of: Tensor) -> Tensor:
             shape = (self.noise_rows or batch.whole, *of.shape[1:])

@@ -31,9 +31,9 @@ from torch.nn import functional as F
 
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.couplings import Independent, Symmetric
-from bouncegrad.core.priors import Prior
+from bouncegrad.core.priors import Prior, of_tasks, tempered
 from bouncegrad.core.seams import Composition, Coupling, Linearized, Move, Proposal, Quadratic, Relational
-from bouncegrad.core.shared_graph import mean_by
+from bouncegrad.core.shared_graph import Together, mean_by
 from bouncegrad.core.star_draws import star_draws
 from bouncegrad.core.structures import structure_to_adjacency
 from bouncegrad.core.tied_slots import spread, tied_form, tied_prior, tied_slots
@@ -91,20 +91,14 @@ class JointDraws:
     ) -> Move:
         if self.group is None:
             return self.move(composition, batch, z, temperature, generator)
-        here, which = self.group[batch.tasks].unique(return_inverse=True)
         if self.z is None:
             self.z = z.new_full((self.tasks, z.shape[1]), -1)
-        first = which.argsort(stable=True)[torch.bincount(which).cumsum(0) - torch.bincount(which)]
-        given = torch.where(self.z[here] < 0, z[first], self.z[here])
-        observed = None if batch.observed_steps is None else mean_by(which, batch.observed_steps, len(here))
+        pooled = Together.of(batch, z, self.group[batch.tasks], self.z)
         form = None
         if not math.isinf(temperature):
-            form = cast(Linearized, composition).linearized(batch, which).around(given)
-        groups = batch._replace(tasks=here, tracks=batch.tracks[first], observed_steps=observed)
-        move = self.move(composition, groups, given, temperature, generator, form)
-        self.z[here] = move.z
-        shares = None if move.probability is None else move.probability[which]
-        return move._replace(z=move.z[which], accepted=move.z[which] != z, probability=shares)
+            form = cast(Linearized, composition).linearized(batch, pooled.which).around(pooled.z)
+        move = self.move(composition, pooled.batch, pooled.z, temperature, generator, form)
+        return pooled.move_of_tasks(move, z, self.z)
 
     def move(
         self,
@@ -143,41 +137,26 @@ class JointDraws:
             temperature: T, finite.
         """
         slots, choices = tied_slots(self.coupling, composition), composition.choices
+        prior = tempered(tied_prior(of_tasks(self.prior, batch.tasks), slots, choices), temperature)
         if isinstance(self.coupling, Symmetric) and slots.shape[1] * (choices - 1) > LARGEST_UNIT:
-            return self.by_stars(form, cast(Relational, composition), batch, z, temperature, generator)
-        prior = self.tempered(tied_prior(self.own_prior(batch), slots, choices), temperature)
+            pairs, n = cast(Relational, composition).pairs, len(composition.groups)
+            uniform = self.uniform(batch, (self.samples + 1, n, n - 1), len(z), generator)
+            order = torch.randperm(n, generator=generator, device=generator.device)
+            of_slots = spread(prior, prior.new_zeros(len(prior), composition.slots, choices), slots)
+            of_pairs = structure_to_adjacency(of_slots, pairs, n)
+            present = structure_to_adjacency(z, pairs, n)
+            types, shares = star_draws(tempered_form(form, temperature), of_pairs, present, uniform, order)
+            return types[:, *pairs], shares[:, *pairs]
         drawn = self.drawn(tied_form(form, slots, composition.groups), prior, batch, temperature, generator)
         types, shares = self.chosen(drawn, choices, batch, generator)
         return spread(types, z, slots), spread(shares, shares.new_zeros(*z.shape, choices), slots)
-
-    def by_stars(
-        self,
-        form: Quadratic,
-        composition: Relational,
-        batch: Batch,
-        z: Int[Tensor, "B S"],
-        temperature: float,
-        generator: torch.Generator,
-    ) -> tuple[Int[Tensor, "B S"], Float[Tensor, "B S K"]]:
-        """The same for symmetric structures with many pairs, see `star_draws.py`."""
-        n, (source, target) = composition.entities, composition.pairs
-        slots = tied_slots(self.coupling, composition)
-        prior = self.tempered(tied_prior(self.own_prior(batch), slots, composition.choices), temperature)
-        of_slots = spread(prior, prior.new_zeros(len(prior), composition.slots, composition.choices), slots)
-        matrix = prior.new_zeros(len(prior), n, n, composition.choices)
-        matrix[:, source, target] = of_slots
-        scaled = tempered_form(form, temperature)
-        uniform = self.uniform(batch, (self.samples + 1, n, n - 1), len(z), generator)
-        order = torch.randperm(n, generator=generator, device=generator.device)
-        types, shares = star_draws(scaled, matrix, structure_to_adjacency(z, composition.pairs, n), uniform, order)
-        return types[:, source, target], shares[:, source, target]
 
     def uniform_structures(
         self, composition: Composition, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator
     ) -> Int[Tensor, "B S"]:
         """Returns structures at an infinite temperature: uniform, but for types that the prior excludes."""
         slots, choices = tied_slots(self.coupling, composition), composition.choices
-        prior = tied_prior(self.own_prior(batch), slots, choices)
+        prior = tied_prior(of_tasks(self.prior, batch.tasks), slots, choices)
         uniform = self.uniform(batch, (choices, *slots.shape[:2]), len(z), generator).movedim(0, -1)
         return spread(torch.where(prior.isinf(), -torch.inf, uniform).argmax(-1), z, slots)
 
@@ -232,15 +211,6 @@ class JointDraws:
             kept[batch.tasks] = total
             found.append(batch.of_one_track(total, self.decay))
         return form._replace(g=found[0], h=found[1])
-
-    def own_prior(self, batch: Batch) -> Prior | None:
-        """Returns the prior of these tasks."""
-        return self.prior if self.prior is None or len(self.prior) == 1 else self.prior[batch.tasks]
-
-    @staticmethod
-    def tempered(prior: Float[Tensor, "B U V K"], temperature: float) -> Float[Tensor, "B U V K"]:
-        """Returns the prior at this temperature; an impossible type stays impossible."""
-        return torch.where(prior.isinf(), prior, prior / max(temperature, 1.0))
 
     def state_dict(self) -> dict[str, Any]:
         return {"evidence": self.evidence, "z": self.z}

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.inferred import Inference, InferenceEffort, Interrupted
 from bouncegrad.core.joint_draws import JointDraws
-from bouncegrad.core.priors import Prior
+from bouncegrad.core.priors import Prior, of_tasks
 from bouncegrad.core.seams import Coupling, Linear, Linearized, Quadratic, Relational
 from bouncegrad.core.structures import random_structure
 from bouncegrad.core.tied_slots import Slots, spread, tied_form, tied_loss, tied_prior, tied_slots, types_of
@@ -70,7 +70,7 @@ def infer_jointly(
     search = JointDraws(len(tracks), 0.0, effort.samples, 1, prior, coupling, shared)
     rows = Batch(numbers[: search.tasks], tracks[:0], tracks[:0])
     slots = tied_slots(coupling, composition)
-    known = tied_prior(search.own_prior(rows), slots, composition.choices)
+    known = tied_prior(of_tasks(search.prior, rows.tasks), slots, composition.choices)
     steps = Steps(composition, search, rows, slots, known, generator, effort, stop)
     z = random_structure(1, composition.slots, composition.choices, generator).repeat(search.tasks, 1)
     linear, tau = composition.linearized(batch, which), float(composition.temperature)

@@ -51,6 +51,11 @@ def of_tasks(prior: Prior | None, tasks: slice | Int[Tensor, " B"]) -> Prior | N
     return prior if prior is None or len(prior) == 1 else prior[tasks]
 
 
+def tempered(log_probability: Tensor, temperature: float) -> Tensor:
+    """Returns log-probabilities at this temperature, if it is above 1; an impossible type stays impossible."""
+    return torch.where(log_probability.isinf(), log_probability, log_probability / max(temperature, 1.0))
+
+
 def of_fillings(
     prior: Prior, block: Int[Tensor, "fillings size"], slots: Int[Tensor, "G size"]
 ) -> Float[Tensor, "M G fillings"]:

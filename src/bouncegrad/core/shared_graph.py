@@ -8,7 +8,7 @@ edges that no single recording determines.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -20,6 +20,42 @@ from bouncegrad.core.priors import Prior
 from bouncegrad.core.seams import Composition, Coupling, Enumerable, Move, Proposal
 
 TASKS_AT_ONCE = 16
+
+
+class Together(NamedTuple):
+    """The groups of a batch as tasks: their batch, their present structures, and the group that each task belongs to.
+
+    `batch` has the numbers of the groups and their mean numbers of observed steps; its tracks are still those of tasks.
+    """
+
+    batch: Batch
+    z: Int[Tensor, "here S"]
+    which: Int[Tensor, " B"]
+
+    @classmethod
+    def of(
+        cls, batch: Batch, z: Int[Tensor, "B S"], group: Int[Tensor, " B"], graphs: Int[Tensor, "groups S"]
+    ) -> Together:
+        """Returns the groups of a batch.
+
+        Args:
+            batch: some tasks.
+            z: their structures, from which a group begins.
+            group: the group of each task.
+            graphs: the structures of all groups so far; -1: not drawn yet.
+        """
+        here, which = group.unique(return_inverse=True)
+        observed = None if batch.observed_steps is None else mean_by(which, batch.observed_steps, len(here))
+        first = which.argsort(stable=True)[torch.bincount(which).cumsum(0) - torch.bincount(which)]
+        given = torch.where(graphs[here] < 0, z[first], graphs[here])
+        return cls(batch._replace(tasks=here, observed_steps=observed), given, which)
+
+    def move_of_tasks(self, move: Move, z: Int[Tensor, "B S"], graphs: Int[Tensor, "groups S"]) -> Move:
+        """Stores the structures after a move of the groups, and returns it as a move of the tasks from `z`."""
+        graphs[self.batch.tasks] = move.z
+        new = move.z[self.which]
+        shares = None if move.probability is None else move.probability[self.which]
+        return move._replace(z=new, accepted=new != z, probability=shares)
 
 
 class SharedGraph(HeatBath):
@@ -61,19 +97,12 @@ class SharedGraph(HeatBath):
         temperature: float,
         generator: torch.Generator,
     ) -> Move:
-        here, which = self.group_of(batch.tasks).unique(return_inverse=True)
-        pooled = Pooled(cast(Enumerable, composition), batch, which, len(here))
-        observed = None if batch.observed_steps is None else mean_by(which, batch.observed_steps, len(here))
         if self.z is None:
             self.z = z.new_full((self.tasks, z.shape[1]), -1)
-        first = which.argsort(stable=True)[torch.bincount(which).cumsum(0) - torch.bincount(which)]
-        given = torch.where(self.z[here] < 0, z[first], self.z[here])
-        one = batch._replace(tasks=here, observed_steps=observed)
-        move = super().__call__(cast(Composition, pooled), proposal, one, given, temperature, generator)
-        self.z[here] = move.z
-        new = move.z[which]
-        shares = None if move.probability is None else move.probability[which]
-        return move._replace(z=new, accepted=new != z, probability=shares)
+        pooled = Together.of(batch, z, self.group_of(batch.tasks), self.z)
+        losses = Pooled(cast(Enumerable, composition), batch, pooled.which, len(pooled.z))
+        move = super().__call__(cast(Composition, losses), proposal, pooled.batch, pooled.z, temperature, generator)
+        return pooled.move_of_tasks(move, z, self.z)
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"z": self.z}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 
@@ -44,9 +44,14 @@ def one_hot(z: Int[Tensor, "B S"], choices: int) -> Float[Tensor, "B S K"]:
     return (z[..., None] == torch.arange(choices, device=z.device)).float()
 
 
-def structure_to_adjacency(z: Int[Tensor, "M E"], pairs: Int[Tensor, "2 E"], n: int) -> Int[Tensor, "M N N"]:
-    """Returns edge types as matrices `[source, target]`, 0 on the diagonal and for pairs that are no candidates."""
-    adjacency = z.new_zeros(len(z), n, n)
+def structure_to_adjacency(
+    z: Shaped[Tensor, "M E *more"], pairs: Int[Tensor, "2 E"], n: int
+) -> Shaped[Tensor, "M N N *more"]:
+    """Returns edge types (or other values of edges) as matrices `[source, target]`.
+
+    They are 0 on the diagonal and for pairs that are no candidates.
+    """
+    adjacency = z.new_zeros(len(z), n, n, *z.shape[2:])
     adjacency[:, pairs[0], pairs[1]] = z
     return adjacency
 

@@ -124,7 +124,8 @@ def graph_of_many(
     ax.set_ylim(-1.08, 1.08)
     handles = [Line2D([], [], color=type_style(k)[0], linestyle=type_style(k)[1], lw=1.4) for k in kinds]
     labels = [type_label(type_name(type_names, k), k) for k in kinds]
-    legend(ax, handles=handles, labels=labels, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    if handles:
+        legend(ax, handles=handles, labels=labels, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     ax.text(0.5, -0.01, chosen.note, transform=ax.transAxes, ha="center", va="top", fontsize=8, color=MUTED)
     return ax
 

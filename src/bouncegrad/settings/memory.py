@@ -11,7 +11,7 @@ from itertools import pairwise
 from bouncegrad.core.heat_bath import Enumeration
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.memory import free_bytes, in_gigabytes
-from bouncegrad.settings.resolved import ResolvedConfig
+from bouncegrad.settings.resolved import ResolvedConfig, joint_evidence
 
 NUMBER, PAIR = 4, 64  # bytes of a number in single precision, and of all that a model stores of a pair
 LARGEST_TABLE = Enumeration().whole  # fillings of the edges into one entity that evidence is kept for
@@ -30,8 +30,7 @@ def training_bytes(config: ResolvedConfig, shape: tuple[int, int, int, int], pai
     fillings = config.edge_types**degree if degree < 64 else LARGEST_TABLE + 1
     table = NUMBER * m * n * fillings if fillings <= LARGEST_TABLE else 0
     if config.search == "joint-draws":
-        size = degree * (config.edge_types - 1)
-        table = NUMBER * (1 if config.shared_graph else m) * n * size * (size + 1)
+        table = NUMBER * joint_evidence(1 if config.shared_graph else m, n, degree, config.edge_types)
     encoder = NUMBER * SQUARES * config.encoder_hidden**2 if config.proposal == "learned" else 0
     return KEPT * frames * pairs * row_bytes(config) + table + LEARNED * (model_bytes(config, 0) + encoder)
 

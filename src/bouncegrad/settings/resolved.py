@@ -127,7 +127,12 @@ def chosen_search(config: Config, shape: tuple[int, int, int, int], loss: str) -
     most = SHARED_COMPARED if config.shared_graph and not config.symmetric else most
     if types**slots <= most:
         return "heat-bath", ""
-    size = degree * (types - 1)
-    if (1 if config.shared_graph else m) * n * size * (size + 1) > MOST_EVIDENCE:
+    if joint_evidence(1 if config.shared_graph else m, n, degree, types) > MOST_EVIDENCE:
         return "heat-bath", "since the evidence of joint draws on so many tasks and entities would not fit into memory"
     return "joint-draws", "since an entity has too many edges to compare all of their fillings"
+
+
+def joint_evidence(tasks: int, entities: int, degree: int, types: int) -> int:
+    """Returns how many numbers joint draws keep: the quadratic forms of the edges into every entity of every task."""
+    size = degree * (types - 1)
+    return tasks * entities * size * (size + 1)

@@ -125,11 +125,10 @@ class Linearization:
             sums = none + (there[:, :, None] @ differences)[:, :, 0]
             slope = mean_slopes(composition.node, sums, kind, composition.features)
             mean, log_variance = composition.from_sums(sums, kind)
-            error = self.change[:, targets] - mean
-            weight, exact = torch.exp(-log_variance), composition.head.loss(error, log_variance).sum(-1)
+            loss[:, targets] = self.exact(targets, mean, log_variance)
+            error, weight = self.change[:, targets] - mean, torch.exp(-log_variance)
             if self.counts is not None:
-                weight, exact = weight * self.counts[:, targets, None], exact * self.counts[:, targets]
-            loss[:, targets] = exact.view(tasks, frames, -1).double().sum(1)
+                weight = weight * self.counts[:, targets, None]
             a, w, e = (
                 self.by_task(values) for values in (differences @ slope.mT, weight[:, :, None], error[:, :, None])
             )
@@ -157,10 +156,7 @@ class Linearization:
                 step = F.one_hot(other, choices)[..., 1:].to(none.dtype) - present
                 moved = (step.repeat_interleave(frames, 0)[..., None] * each).sum(3) if shift else 0.0
                 mean, log_variance = composition.from_sums(sums + moved, kind)
-                exact = composition.head.loss(self.change[:, targets, None] - mean, log_variance).sum(-1)
-                if self.counts is not None:
-                    exact = exact * self.counts[:, targets, None]
-                exact = exact.unflatten(0, (tasks, frames)).double().sum(1).expand(-1, -1, degree)
+                exact = self.exact(targets, mean, log_variance).expand(-1, -1, degree)
                 loss[:, targets] = loss[:, targets].scatter(3, other[..., None], exact[..., None])
         return loss
 
@@ -175,11 +171,17 @@ class Linearization:
             present = hot.transpose(3, 4).flatten(2, 3).mT.to(none.dtype)  # [B, n, draws, degree * (K - 1)]
             arriving = present.repeat_interleave(self.frames, 0) @ differences
             mean, log_variance = composition.from_sums(none[:, :, None] + arriving, kind)
-            exact = composition.head.loss(self.change[:, targets, None] - mean, log_variance).sum(-1)
-            if self.counts is not None:
-                exact = exact * self.counts[:, targets, None]
-            loss[:, targets] = exact.unflatten(0, (self.tasks, self.frames)).double().sum(1)
+            loss[:, targets] = self.exact(targets, mean, log_variance)
         return loss
+
+    def exact(
+        self, targets: Int[Tensor, " n"], mean: Float[Tensor, "R n *many D"], log_variance: Float[Tensor, "R n *many D"]
+    ) -> Float[Tensor, "B n *many"]:
+        """Returns the summed loss of these predictions; changes that were not observed do not count."""
+        many = (slice(None), targets, *[None] * (mean.dim() - 3))
+        loss = self.composition.head.loss(self.change[many] - mean, log_variance).sum(-1)
+        loss = loss if self.counts is None else loss * self.counts[many]
+        return loss.unflatten(0, (self.tasks, self.frames)).double().sum(1)
 
     def by_group(self, messages: Float[Tensor, "k R*E width"], rows: int) -> Float[Tensor, "R N degree k width"]:
         """Arranges messages by the entities that they arrive at; slots that do not exist send nothing."""
