@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -99,18 +100,30 @@ def test_shared_evidence_is_the_sum_over_the_tasks_of_each_group() -> None:
         torch.testing.assert_close(other, summed, rtol=1e-4, atol=1e-4)
 
 
-def test_tasks_of_a_group_are_given_one_graph_which_lasts_from_visit_to_visit() -> None:
+def test_tasks_of_a_group_draw_from_one_form_which_lasts_from_visit_to_visit() -> None:
     known, group = make_known(5, 6), torch.tensor([0, 0, 0, 1, 1, 1])
     search, generator = JointDraws(6, group=group), torch.Generator().manual_seed(0)
     z = random_structure(6, 20, 2, generator)
     for tasks in (torch.tensor([0, 1, 3]), torch.tensor([2, 4, 5])):
         batch = whole_tracks(known.tracks[tasks], tasks)
         move = search(known.composition, Uniform(known.composition.groups, 2), batch, z[tasks], 9.0, generator)
-        assert torch.equal(move.z, search.z[group[tasks]])
+        first = torch.tensor([0, len(tasks) - (1 if tasks[0] == 0 else 2)])
+        assert torch.equal(move.z[first], search.z)
+        assert torch.equal(move.probability[first], move.probability[first][group[tasks[first]]])
     assert len(search.evidence[0]) == 2
     other = JointDraws(6, group=group)
     other.load_state_dict(search.state_dict())
     assert torch.equal(other.z, search.z)
+
+
+@pytest.mark.parametrize("temperature", [math.inf, 1000.0])
+def test_tasks_of_a_group_have_different_draws_at_a_high_temperature(temperature) -> None:
+    known, tasks = make_known(5, 40), torch.arange(40)
+    search, generator = JointDraws(40, 0.0, group=torch.zeros_like(tasks)), torch.Generator().manual_seed(0)
+    z = random_structure(40, 20, 2, generator)
+    proposal, batch = Uniform(known.composition.groups, 2), whole_tracks(known.tracks, tasks)
+    move = search(known.composition, proposal, batch, z, temperature, generator)
+    assert len(move.z.unique(dim=0)) > 20
 
 
 @pytest.mark.parametrize("coupling", [Independent(), Symmetric()])

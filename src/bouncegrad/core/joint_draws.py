@@ -16,7 +16,8 @@ table of fillings of the heat bath does. A draw of the edges into one entity:
 The covariance does not depend on what is drawn, so that S draws share the order and the matrices. The K^degree fillings
 of the edges into one entity cost degree³ operations, and edges that hold each other in place move together. If both
 directions of a pair have one type, all pairs of a task are drawn like the edges into one entity (`tied_slots.py`), or
-those of one entity after the other (`star_draws.py`). If tasks share a graph, their forms are added up.
+those of one entity after the other (`star_draws.py`). If tasks share a graph, their forms are added up, and each task
+gets a draw of its own: modules then learn from many probable graphs at once, and not from one that is wrong in places.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from bouncegrad.core.tied_slots import spread, tied_form, tied_prior, tied_slots
 from bouncegrad.core.weighted_draws import Drawn, weighted_draws
 
 NUMBERS_AT_ONCE = 2**24  # in the matrices of the tasks that are drawn together
+SAMPLES, SHARED_SAMPLES = 8, 32
 LARGEST_UNIT = 64  # coordinates of a unit that is drawn at once; larger symmetric ones are drawn star by star
 
 
@@ -49,7 +51,8 @@ class JointDraws:
     Args:
         tasks: M, the tasks that evidence is kept for.
         decay: the share of old evidence that is kept, in [0, 1).
-        samples: S, draws of the edges into one entity, of which one is chosen by weight.
+        samples: S, draws of the edges into one entity, of which one is chosen by weight; None: 8, or 32 if tasks share
+            graphs, since their tasks choose from the same draws.
         noise_rows: repeat the noise every so many tasks; 0: independent.
         prior: log-probability of every type of every slot (see `priors.py`); None: all types are equally probable.
         coupling: `Independent` or `Symmetric`; None: independent.
@@ -61,7 +64,7 @@ class JointDraws:
         self,
         tasks: int,
         decay: float = 0.7,
-        samples: int = 8,
+        samples: int | None = None,
         noise_rows: int = 0,
         prior: Prior | None = None,
         coupling: Coupling | None = None,
@@ -70,7 +73,8 @@ class JointDraws:
         self.group, self.tasks = group, tasks if group is None else int(group.max()) + 1
         if prior is not None and group is not None and len(prior) > 1:
             prior = mean_by(group.to(prior.device), prior, self.tasks)
-        self.decay, self.samples, self.noise_rows, self.prior = decay, samples, noise_rows, prior
+        self.decay, self.noise_rows, self.prior = decay, noise_rows, prior
+        self.samples = samples or (SAMPLES if group is None else SHARED_SAMPLES)
         self.coupling: Coupling = coupling or Independent()
         self.evidence: list[Tensor] | None = None  # G and h of every task, or of every group
         self.z: Int[Tensor, "groups S"] | None = None  # structures of the groups; -1: not drawn yet
@@ -94,11 +98,9 @@ class JointDraws:
         if self.z is None:
             self.z = z.new_full((self.tasks, z.shape[1]), -1)
         pooled = Together.of(batch, z, self.group[batch.tasks], self.z)
-        form = None
-        if not math.isinf(temperature):
-            form = cast(Linearized, composition).linearized(batch, pooled.which).around(pooled.z)
-        move = self.move(composition, pooled.batch, pooled.z, temperature, generator, form)
-        return pooled.move_of_tasks(move, z, self.z)
+        move = self.move(composition, batch, z, temperature, generator, pooled)
+        self.z[pooled.batch.tasks] = move.z[pooled.first]
+        return move
 
     def move(
         self,
@@ -107,17 +109,17 @@ class JointDraws:
         z: Int[Tensor, "B S"],
         temperature: float,
         generator: torch.Generator,
-        form: Quadratic | None = None,
+        pooled: Together | None = None,
     ) -> Move:
-        """Returns the move of these tasks, or of these groups of tasks with the sum of their quadratic forms."""
+        """Returns the move of these tasks; with `pooled`, tasks of a group draw from the sum of their forms."""
         nothing = torch.empty(0, device=z.device)
         if math.isinf(temperature):
             new = self.uniform_structures(composition, batch, z, generator)
             return Move(new, new != z, nothing, nothing)
-        if form is None:
-            form = cast(Linearized, composition).linearized(batch).around(z)
-        new, shares = self.structures(self.remember(batch, form), composition, batch, z, temperature, generator)
-        return Move(new, new != z, nothing, nothing, shares)
+        rows, now, which = (batch, z, None) if pooled is None else (pooled.batch, pooled.z, pooled.which)
+        form = self.remember(rows, cast(Linearized, composition).linearized(batch, which).around(now))
+        new, shares = self.structures(form, composition, rows, now, temperature, generator, which)
+        return Move(new, new != z, nothing, nothing, shares if which is None else shares[which])
 
     def structures(
         self,
@@ -127,7 +129,8 @@ class JointDraws:
         z: Int[Tensor, "B S"],
         temperature: float,
         generator: torch.Generator,
-    ) -> tuple[Int[Tensor, "B S"], Float[Tensor, "B S K"]]:
+        which: Int[Tensor, " tasks"] | None = None,
+    ) -> tuple[Int[Tensor, "tasks S"], Float[Tensor, "B S K"]]:
         """Returns drawn structures, and the shares of the types among the weighted draws.
 
         Args:
@@ -135,6 +138,7 @@ class JointDraws:
             composition, batch, generator: as for a move.
             z: the present structures.
             temperature: T, finite.
+            which: the row of `form` that each task draws its structure from; None: each row is drawn from once.
         """
         slots, choices = tied_slots(self.coupling, composition), composition.choices
         prior = tempered(tied_prior(of_tasks(self.prior, batch.tasks), slots, choices), temperature)
@@ -146,17 +150,20 @@ class JointDraws:
             of_pairs = structure_to_adjacency(of_slots, pairs, n)
             present = structure_to_adjacency(z, pairs, n)
             types, shares = star_draws(tempered_form(form, temperature), of_pairs, present, uniform, order)
+            types = types if which is None else types[which]  # a whole graph is drawn once
             return types[:, *pairs], shares[:, *pairs]
         drawn = self.drawn(tied_form(form, slots, composition.groups), prior, batch, temperature, generator)
-        types, shares = self.chosen(drawn, choices, batch, generator)
-        return spread(types, z, slots), spread(shares, shares.new_zeros(*z.shape, choices), slots)
+        types, shares = self.chosen(drawn, choices, batch, generator, which)
+        z, none = z if which is None else z[which], shares.new_zeros(*z.shape, choices)
+        return spread(types, z, slots), spread(shares, none, slots)
 
     def uniform_structures(
         self, composition: Composition, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator
     ) -> Int[Tensor, "B S"]:
         """Returns structures at an infinite temperature: uniform, but for types that the prior excludes."""
         slots, choices = tied_slots(self.coupling, composition), composition.choices
-        prior = tied_prior(of_tasks(self.prior, batch.tasks), slots, choices)
+        group = self.group_of(batch.tasks)
+        prior = tied_prior(of_tasks(self.prior, batch.tasks if group is None else group), slots, choices)
         uniform = self.uniform(batch, (choices, *slots.shape[:2]), len(z), generator).movedim(0, -1)
         return spread(torch.where(prior.isinf(), -torch.inf, uniform).argmax(-1), z, slots)
 
@@ -181,13 +188,26 @@ class JointDraws:
         return Drawn(*(torch.cat(values, 1) for values in zip(*parts, strict=True)))
 
     def chosen(
-        self, drawn: Drawn, choices: int, batch: Batch, generator: torch.Generator
-    ) -> tuple[Int[Tensor, "B U V"], Float[Tensor, "B U V K"]]:
-        """Returns one of the draws of each unit, chosen by weight, and the weighted shares of the types."""
-        weights = drawn.log_weight.softmax(0)
-        uniform = self.uniform(batch, (1, drawn.types.shape[2]), drawn.types.shape[1], generator)[0]
-        which = (weights.cumsum(0) < uniform).sum(0).clamp(max=len(weights) - 1)
-        types = drawn.types.gather(0, which[None, ..., None].expand(1, *drawn.types.shape[1:]))[0]
+        self,
+        drawn: Drawn,
+        choices: int,
+        batch: Batch,
+        generator: torch.Generator,
+        which: Int[Tensor, " tasks"] | None = None,
+    ) -> tuple[Int[Tensor, "tasks U V"], Float[Tensor, "B U V K"]]:
+        """Returns one of the draws of each unit, chosen by weight, and the weighted shares of the types.
+
+        With `which`, every task chooses one, from the draws of its row.
+        """
+        weights, units = drawn.log_weight.softmax(0), drawn.types.shape[2]
+        if which is None:
+            which = torch.arange(weights.shape[1], device=weights.device)
+            uniform = self.uniform(batch, (1, units), len(which), generator)[0]
+        else:
+            kind = {"dtype": weights.dtype, "device": generator.device}
+            uniform = torch.rand((len(which), units), generator=generator, **kind)
+        number = (weights.cumsum(0)[:, which] < uniform).sum(0).clamp(max=len(weights) - 1)
+        types = drawn.types[number, which[:, None], torch.arange(units, device=which.device)]
         return types, (weights[..., None, None] * F.one_hot(drawn.types, choices)).sum(0)
 
     def uniform(

@@ -25,12 +25,14 @@ TASKS_AT_ONCE = 16
 class Together(NamedTuple):
     """The groups of a batch as tasks: their batch, their present structures, and the group that each task belongs to.
 
-    `batch` has the numbers of the groups and their mean numbers of observed steps; its tracks are still those of tasks.
+    `first` is the first task of each group. `batch` has the numbers of the groups and their mean numbers of observed
+    steps; its tracks are still those of tasks.
     """
 
     batch: Batch
     z: Int[Tensor, "here S"]
     which: Int[Tensor, " B"]
+    first: Int[Tensor, " here"]
 
     @classmethod
     def of(
@@ -48,7 +50,7 @@ class Together(NamedTuple):
         observed = None if batch.observed_steps is None else mean_by(which, batch.observed_steps, len(here))
         first = which.argsort(stable=True)[torch.bincount(which).cumsum(0) - torch.bincount(which)]
         given = torch.where(graphs[here] < 0, z[first], graphs[here])
-        return cls(batch._replace(tasks=here, observed_steps=observed), given, which)
+        return cls(batch._replace(tasks=here, observed_steps=observed), given, which, first)
 
     def move_of_tasks(self, move: Move, z: Int[Tensor, "B S"], graphs: Int[Tensor, "groups S"]) -> Move:
         """Stores the structures after a move of the groups, and returns it as a move of the tasks from `z`."""
