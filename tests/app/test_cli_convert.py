@@ -252,4 +252,6 @@ def test_published_data_by_one_command_each(command, here):
     assert_equal(load("springs", part="test"), load(data / "springs5_kipf", part="test"))
     assert_equal(load("netsim.csv"), load(data / "netsim_acd"))
     assert load("lorenz_F_10_T_1000_dataset.npz").dt == 0.05
-    assert_refused(command, ["inspect", data / "lorenz96"], "has the parts F_10_T_1000_dataset, ", "choose one")
+    assert command("inspect", data / "lorenz96").out.startswith(f"{data / 'lorenz96'}: 6 parts, each a data set")
+    line = ["train", "--data", data / "lorenz96", "--out", "new"]
+    assert_refused(command, line, "has the parts F_10_T_1000_dataset, ", "choose one")

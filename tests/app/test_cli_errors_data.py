@@ -44,7 +44,8 @@ UNUSABLE = [
     ("empty.csv", lambda: b"", ["empty.csv, line 1: is empty"]),
     ("text.npz", lambda: "hello\n", ["text.npz: is no .npz archive"]),
     ("text.npy", lambda: "hello\n", ["text.npy: is no .npy file"]),
-    ("tracks.xyz", lambda: "hello\n", ["tracks.xyz: files named *.xyz are not known", ".csv table"]),
+    ("tracks.doc", lambda: "hello\n", ["tracks.doc: files named *.doc are not known", ".csv table"]),
+    ("tracks.xyz", lambda: "hello\n", ["tracks.xyz, line 1: 'hello' where a number is expected"]),
     ("cut.npz", lambda: Path("springs.npz").read_bytes()[:2000], ["cut.npz"]),
     ("axes.npy", lambda: states(lambda x: x[0]), ["axes.npy", "need 4 axes", "(30, 3, 4)", "transpose"]),
     ("objects.npy", lambda: np.array([{}], dtype=object), ["objects.npy", "pickled"]),
@@ -105,7 +106,7 @@ def test_missing_recordings(command, work, command_name):
     assert_refused(command, [*line, "springs.npz", "--part", "train"], "springs.npz: has no parts, so no part 'train'")
 
 
-@pytest.mark.parametrize("name", ["empty.npz", "text.npy", "tracks.xyz", "axes.npy", "frame.npy", "text.csv"])
+@pytest.mark.parametrize("name", ["empty.npz", "text.npy", "tracks.doc", "axes.npy", "frame.npy", "text.csv"])
 def test_inspect_refuses_what_is_no_recording(command, work, name):
     content, says = next(case[1:] for case in UNUSABLE if case[0] == name)
     write(name, content())

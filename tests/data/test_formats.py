@@ -172,12 +172,14 @@ def test_python_objects_and_damage_inside_an_archive(tmp_path):
 
 def test_paths_with_nothing_to_read(tmp_path):
     assert refused(tmp_path / "a.npz") == ": no such file or folder; correct the path"
-    assert refused(tmp_path).startswith(": this folder has no known format; give a Kipf folder")
+    assert refused(tmp_path).startswith(": this folder has no known format; give a file in it, or a Kipf folder")
     for folder in (tmp_path / "a.csv", tmp_path / "a.npz"):
         folder.mkdir()
         assert refused(folder).startswith(": this folder has no known format")
     (tmp_path / "a.txt").write_text("")
-    assert refused(tmp_path / "a.txt").startswith(": files named *.txt are not known; give a Kipf folder")
+    assert refused(tmp_path / "a.txt").startswith(", line 1: is empty; write the column names there")
+    (tmp_path / "a.doc").write_text("")
+    assert refused(tmp_path / "a.doc").startswith(": files named *.doc are not known; give a .csv table")
 
 
 def test_single_files_have_no_parts(tmp_path):

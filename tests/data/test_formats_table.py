@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load, save
+from bouncegrad.data.formats.order import natural
 
 from ..measuring import calls
 from .test_formats import SHARED, assert_equal, few, recordings, refused
@@ -54,11 +55,13 @@ def test_rows_in_any_order(tmp_path):
     assert data.edges is None
 
 
-def test_names_keep_their_order_and_whole_numbers_are_sorted(tmp_path):
+def test_names_stand_in_natural_order(tmp_path):
     rows = [f"{task},{frame},{entity},0" for task in (10, 9, -1) for frame in (0, 1) for entity in ("b", "NA", "1")]
     data = load(table(tmp_path, rows))
     assert data.tasks == ("-1", "9", "10")
-    assert data.entities == ("b", "NA", "1")
+    assert data.entities == ("1", "NA", "b")
+    rows = [f"{task},{frame},{entity},0" for task in "pq" for frame in (0, 1) for entity in ("P 12", "P 7", "A:12")]
+    assert load(table(tmp_path, rows)).entities == ("A:12", "P 7", "P 12")
 
 
 @pytest.mark.parametrize("word", ["task", "run", "case", "simulation"])
@@ -189,11 +192,11 @@ def test_rows_that_make_no_grid(tmp_path, rows, message):
             "trial,when,who,x",
             "the columns are trial, when, who, x; needed are time, entity, one or more features, and ",
         ),
-        ("task;time;entity;x", "the columns are task;time;entity;x; needed"),
+        ("task|time|entity|x", "the columns are task|time|entity|x; needed"),
         ("task,time,entity", "the columns are task, time, entity; needed"),
         ("task,run,time,entity,x", "task and run both name tasks; keep one of these columns"),
-        ("task,time,entity,x,x", "the name 'x' stands twice; keep one"),
-        (",task,time,entity,x", "column 1 has no name; name it, or drop it if it only counts rows"),
+        ("task,time,entity,x,x", "the name 'x' stands twice, as if each entity had columns of its own or"),
+        ("task,,time,entity,x", "column 2 has no name; name it, or leave it out"),
     ],
 )
 def test_headers_without_what_is_needed(tmp_path, header, message):
@@ -280,7 +283,8 @@ words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zs", "Zl
 def test_round_trip(tmp_path_factory, shape, names, dt, truth):
     m, _, n, d = shape
     features = ("x", "y", "speed, measured")[:d]
-    data = recordings(*shape, dt=dt, features=features, entities=names[:n], tasks=names[::-1][:m])
+    names = sorted(names, key=natural)
+    data = recordings(*shape, dt=dt, features=features, entities=names[:n], tasks=names[:m])
     path = tmp_path_factory.mktemp("table") / "a.csv"
     save(data if truth else data.without_edges(), path)
     assert (path.with_name("a_edges.csv")).exists() == truth

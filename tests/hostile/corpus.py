@@ -15,6 +15,8 @@ from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 
+from ..data.programs import FILES, PLACES
+
 
 @dataclass(frozen=True)
 class Case:
@@ -83,10 +85,43 @@ def corpus() -> dict[str, Case]:
         (folder / "obsmat.txt").write_text("\n".join(rows) + "\n")
         (folder / "groups.txt").write_text("3 5\n8\n")
         keep("pedestrians", ".")
+        for kind, (file, content) in FILES.items():
+            (folder / file).write_text(content)
+            keep(kind, file)
+        for kind, content in trackers().items():
+            (folder / "a.h5").write_bytes(content)
+            keep(kind, "a.h5")
+        for kind, head in (("semicolons", "time;entity;x;y"), ("dates", "time,entity,x,y"), ("named", "t,who,px,py")):
+            (folder / "a.csv").write_text("\n".join([head, *lines(kind)]))
+            keep(kind, "a.csv", **({"columns": "time=t,entity=who,features=[x=px]"} if kind == "named" else {}))
         for truth, content in truths(data).items():
             np.save(folder / "bare.npy", data.x)
             (folder / truth).write_bytes(content)
             keep(truth, "bare.npy", edges=truth, **({"edges_order": "source"} if "vector" in truth else {}))
+    return found
+
+
+def lines(kind: str) -> list[str]:
+    """Rows of a table with semicolons, with dates, or with times in numbers."""
+    rows = [(t, name, t + 0.5, 2.0 * t) for t in range(4) for name in ("P 7", "P 12")]
+    if kind == "semicolons":
+        return [f"{t};{name};{t},5;{y:g}" for t, name, x, y in rows]
+    return [f"{f'2024-01-0{t + 1} 12:00:00' if kind == 'dates' else t},{name},{x},{y}" for t, name, x, y in rows]
+
+
+def trackers() -> dict[str, bytes]:
+    """The files of SLEAP and of idtracker.ai in HDF5."""
+    found = {}
+    for kind in ("sleap h5", "idtracker h5"):
+        stream = io.BytesIO()
+        with h5py.File(stream, "w") as file:
+            if kind == "sleap h5":
+                file["tracks"], file["track_names"] = PLACES.transpose(1, 2, 0)[:, :, None, :], [b"mia", b"tom"]
+                file["node_names"] = [b"nose"]
+            else:
+                file["trajectories"] = PLACES
+                file.attrs["frames_per_second"] = 50
+        found[kind] = stream.getvalue()
     return found
 
 

@@ -135,8 +135,8 @@ def rewritten(draw, name: str, content: bytes) -> bytes:
             )
         )
         return packed(members, draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])))
-    if name.endswith((".csv", ".txt", ".yaml", ".json", ".jsonl")):
-        cells = re.split(rb"([,\n :])", content)
+    if name.endswith((".csv", ".txt", ".yaml", ".json", ".jsonl", ".ndjson", ".xyz", ".lammpstrj")):
+        cells = re.split(rb"([,\n :;\t])", content)
         for _ in range(draw(st.integers(1, 3))):
             cell = draw(st.sampled_from(CELLS)).encode()
             cells[draw(st.integers(0, len(cells) - 1))] = cell if draw(st.booleans()) else b'"' + cell + b'"'

@@ -37,7 +37,7 @@ def test_all_of_the_corpus_is_read(cases, tmp_path, monkeypatch):
     for kind, case in cases.items():
         lay(case, tmp_path)
         data = load(case.path, **case.options)
-        assert data.shape[2] == 3, kind
+        assert data.shape[2] in (2, 3), kind
         shutil.rmtree(tmp_path)
         tmp_path.mkdir()
         monkeypatch.chdir(tmp_path)

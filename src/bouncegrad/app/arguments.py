@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from bouncegrad.app.parser import Parser
 
@@ -24,12 +25,31 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
     group.add_argument(
         "--velocities", action="store_true", help="add velocities, computed from positions by central differences"
     )
+    group.add_argument(
+        "--columns",
+        type=str | None,
+        metavar="ROLES",
+        help="columns of a table: time=frame,entity=particle,task=video,features=[x,y]; of an array: features=[x,y]",
+    )
     group.add_argument("--time_step", type=float | None, help="time between two frames, if the file does not say it")
+    group.add_argument("--fps", type=float | None, help="frames in a second, in place of a time step")
     group.add_argument(
         "--resample",
         type=str | None,
         metavar="STEP",
         help="for uneven times: interpolate at even frames that are this far apart; `usual` takes the usual step",
+    )
+    group.add_argument(
+        "--missing", type=str | None, metavar="NUMBERS", help="state of a lost entity, such as 0,0: read as missing"
+    )
+    group.add_argument("--strict", action="store_true", help="refuse recordings in which anything is missing")
+    group.add_argument(
+        "--keypoints",
+        type=Literal["entities", "features"] | None,
+        help="body parts (DeepLabCut, SLEAP): each is an entity, or features of its animal",
+    )
+    group.add_argument(
+        "--likelihood", type=float | None, help="DeepLabCut: less likely body parts are missing (default: 0.6)"
     )
     group.add_argument("--angles", type=tuple[str, ...], default=(), help=ANGLES)
     group.add_argument("--edges", type=str | None, metavar="FILE", help=EDGES)

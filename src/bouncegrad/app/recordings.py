@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from bouncegrad.settings.config import Config
 
 PARTS = ("train", "valid", "test")
-READING = ("edges", "edges_order", "velocities", "time_step", "resample", "angles", "groups", "kinds")
+READING = (
+    *("edges", "edges_order", "velocities", "time_step", "fps", "resample", "angles", "groups", "kinds"),
+    *("columns", "keypoints", "likelihood", "missing", "strict"),
+)
 
 
 def load_known(args: Namespace, data: Trajectories) -> Int[np.ndarray, "M N N"] | None:
@@ -48,7 +51,12 @@ def require_groups_used(args: Namespace, config: Config) -> None:
 
 
 def load_data(
-    path: str, args: Namespace, default_part: str | None, *, print_notes: bool = False
+    path: str,
+    args: Namespace,
+    default_part: str | None,
+    *,
+    print_notes: bool = False,
+    note_assumptions: bool = True,
 ) -> tuple[Trajectories, str | None]:
     """Returns the recordings, and the name of the part that was read, None for data without parts.
 
@@ -57,6 +65,7 @@ def load_data(
         args: the options of reading.
         default_part: the part to read if the user names none.
         print_notes: whether to print how the recordings differ from the file, for example that they were resampled.
+        note_assumptions: whether to print what the file does not state and was assumed; not with --json or --quiet.
     """
     from bouncegrad.data.formats import load, parts  # here, so that help does not load pandas
 
@@ -65,11 +74,26 @@ def load_data(
     # If the parts are cases with names of their own, none is the natural choice, and `load` asks for one.
     if part is None and (len(found) == 1 or set(found) & set(PARTS)):
         part = default_part if default_part in found else found[0]
-    reading = {name: getattr(args, name) for name in READING}
-    data = load(path, part=part, **reading)
+    data = load(path, part=part, **reading_of(args))
     if print_notes and data.notes:
         print(f"{path}: {', '.join(data.notes)}")
+    if note_assumptions and not (getattr(args, "json", False) or getattr(args, "quiet", False)):
+        for line in data.assumed:
+            print(f"{path}: {line}")
     return data, part
+
+
+def separate_parts(path: str) -> tuple[str, ...]:
+    """Returns the parts of a path that are data sets of their own; none if there is one, or they are train and test."""
+    from bouncegrad.data.formats import overview  # here, so that help does not load numpy
+
+    found = overview(path)
+    return () if len(found) < 2 or set(found) & set(PARTS) else found
+
+
+def reading_of(args: Namespace) -> dict[str, Any]:
+    """Returns the options of reading, as `load` takes them."""
+    return {name: getattr(args, name) for name in READING}
 
 
 def reading_options(args: Namespace) -> dict[str, Any]:

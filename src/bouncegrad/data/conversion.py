@@ -66,8 +66,8 @@ def convert(
             a place for them.
         format: the format to write, if the name does not decide it.
         force: whether to replace files that exist.
-        reading: the options of reading, as in `load`: `edges`, `edges_order`, `velocities`, `time_step`, `resample`,
-            `angles`, `groups`, `kinds`. `Reading` describes them.
+        reading: the options of reading, as in `load`, such as `edges`, `velocities`, `time_step`, `resample`,
+            `columns`. `Reading` describes them all.
 
     Raises:
         InputError: the source cannot be read, or the target cannot hold it or exists already.

@@ -51,7 +51,7 @@ def read_hdf5(path: str | Path, *, fitted: int, held_out: int, seed: int = 0) ->
             version = file.attrs.get("format_version", VERSION)
             if not isinstance(version, np.integer | int) or version > VERSION:
                 raise InputError(f"{path}: has format {version!s:.20}, this version reads {VERSION}; update bouncegrad")
-            sides = [[_table(file, name + side, path) for side in (INPUT, OUTPUT)] for name in names]
+            sides = [[table_of(file, name + side, path) for side in (INPUT, OUTPUT)] for name in names]
             needed = 8.0 * sum(side.size for pair in sides for side in pair)
             require_loadable(needed, path.stat().st_size, str(path))
             pairs = [(x[()], y[()]) for x, y in sides]
@@ -65,7 +65,7 @@ def read_hdf5(path: str | Path, *, fitted: int, held_out: int, seed: int = 0) ->
     return RegressionTasks.from_pairs(pairs, fitted=fitted, held_out=held_out, seed=seed, names=names, source=str(path))
 
 
-def _table(file: Any, name: str, path: Path) -> Any:
+def table_of(file: Any, name: str, path: Path) -> Any:
     """Returns one data set of the file without reading its numbers.
 
     Raises:

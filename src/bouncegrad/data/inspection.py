@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bouncegrad.data.suspicions import location, not_finite, observed_values, suspicions
+from bouncegrad.data.formats.chosen import first_missing
+from bouncegrad.data.observed import location, not_finite, observed_values
+from bouncegrad.data.suspicions import suspicions
 from bouncegrad.data.trajectories import Trajectories
 
 
@@ -50,10 +52,11 @@ def inspect(
     parts = parts or {}
     facts = [("source", data.source)]
     facts += [("format", format)] if format else []
+    facts += [row for row in data.origin if row[0] != "assumed"]
     facts += [(f"part {name}", part.summary()) for name, part in parts.items()]
     with np.errstate(all="ignore"):  # squares of very large numbers are infinite, and are shown like that
         facts += [*_sizes(data), *_features(data), *_gaps(data), *_truth(data)]
-        return Inspection(data.summary(), tuple(facts), tuple(suspicions(data, parts)))
+        return Inspection(data.summary(), tuple(facts), (*data.assumed, *suspicions(data, parts)))
 
 
 def _sizes(data: Trajectories) -> Iterator[tuple[str, str]]:
@@ -79,7 +82,10 @@ def _features(data: Trajectories) -> Iterator[tuple[str, str]]:
 def _gaps(data: Trajectories) -> Iterator[tuple[str, str]]:
     m, t, n, _ = data.shape
     missing = 0 if data.mask is None else int((~data.mask).sum())
-    yield "missing", f"{missing / (m * t * n):.1%} ({missing:,} of {m * t * n:,} observations)"
+    holes, where = first_missing(data)
+    ends = f"; {missing - holes:,} of them before or after a recording" if missing > holes else ""
+    first = f", first at {where}" if where else ""
+    yield "missing", f"{missing / (m * t * n):.1%} ({missing:,} of {m * t * n:,} observations){ends}{first}"
     bad = not_finite(data)
     yield "not finite", f"{bad.sum():,}" + (f", first at {location(data, *np.argwhere(bad)[0])}" if bad.any() else "")
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.observed import location
 from bouncegrad.data.scaling import Scaling
-from bouncegrad.data.suspicions import codes, location
+from bouncegrad.data.suspicions import codes
 from bouncegrad.data.trajectories import Trajectories
 
 LARGEST = 1e30  # before scaling; a single-precision number is at most 3e38

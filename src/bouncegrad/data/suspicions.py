@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt64
+from jaxtyping import Float, UInt64
 
+from bouncegrad.data import motion
 from bouncegrad.data.derivatives import derivative
+from bouncegrad.data.observed import location, not_finite, observed_values
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories, plural
 
 FEW_FRAMES = 10  # fewer changes rarely suffice to fit a law
-JUMP = 20.0  # standard deviations, which smooth motion hardly ever reaches in one step
 MISMATCH = 0.2  # relative error; far above that of finite differences at usual time steps
 CATEGORIES = 10  # most categories; quantities that are counted usually take more values
 RUN = 5  # frames; fewer equal frames in a row may be a coincidence, for example at rest
@@ -19,9 +20,14 @@ RUN = 5  # frames; fewer equal frames in a row may be a coincidence, for example
 
 def suspicions(data: Trajectories, parts: Mapping[str, Trajectories]) -> Iterator[str]:
     """Yields the lines of all checks. Repeated frames are searched for in all parts together."""
-    for check in (few_frames, unusable_values, never_recorded, unusual_features, jumps, velocity_mismatch):
+    for check in (few_frames, unusable_values, never_recorded, unusual_features, motion.checks, velocity_mismatch):
         yield from check(data)
     yield from repeated_frames(parts or {"": data})
+    if "train" in parts and "valid" not in parts:
+        yield (
+            f"parts are {', '.join(parts)}, none is called valid, so a run has no tasks of this folder to be validated "
+            "on; name some with --new"
+        )
 
 
 def few_frames(data: Trajectories) -> Iterator[str]:
@@ -66,8 +72,8 @@ def unusual_features(data: Trajectories) -> Iterator[str]:
             yield f"feature {name} is always {values[0]:.4g}; it has no information, leave it out"
         elif (values == np.round(values)).all():
             kinds = len(np.unique(values))
-            # With few values in all, any feature has few different ones.
-            if kinds <= CATEGORIES and 10 * kinds <= values.size:
+            # With few values in all, any feature has few different ones. Places on a grid are no categories.
+            if name not in (*POSITIONS, *VELOCITIES) and kinds <= CATEGORIES and 10 * kinds <= values.size:
                 yield (
                     f"feature {name} takes only {kinds} whole values; if they are codes of categories, give one 0/1 "
                     f"feature for each; if they are a quantity that changes, train with --quantities [{name}]"
@@ -95,25 +101,6 @@ def _coded(values: Float[np.ndarray, "M T N"]) -> bool:
         return False
     lowest = np.where(finite, values, np.inf).min(1, keepdims=True)
     return bool((values != lowest)[finite].any())
-
-
-def jumps(data: Trajectories) -> Iterator[str]:
-    """Warns of the largest one-step change of a feature, if above `JUMP` standard deviations of its other changes."""
-    for i, name in enumerate(data.features):
-        change = np.diff(observed_values(data, i), axis=1)
-        if np.isfinite(change).sum() < 3:
-            continue
-        task, frame, entity = np.unravel_index(int(np.nanargmax(np.abs(change))), change.shape)
-        largest = change[task, frame, entity]
-        # The outlier itself is left out, since among few changes it would raise the standard deviation.
-        change[task, frame, entity] = np.nan
-        sd = np.nanstd(change)
-        if abs(largest) > JUMP * sd > 0:
-            where = location(data, int(task), int(frame) + 1, int(entity), i)
-            yield (
-                f"feature {name} jumps by {largest:.4g}, {abs(largest) / sd:.0f} standard deviations of its other "
-                f"changes, at {where}; look for a wall, a gap or exchanged entities"
-            )
 
 
 def velocity_mismatch(data: Trajectories) -> Iterator[str]:
@@ -181,23 +168,3 @@ def _hashed(bits: UInt64[np.ndarray, "... width"], seed: int) -> UInt64[np.ndarr
     bits *= factors
     bits ^= bits >> np.uint64(29)
     return bits.sum(-1, dtype=np.uint64)
-
-
-def not_finite(data: Trajectories) -> Bool[np.ndarray, "M T N D"]:
-    """Returns where an observed value is NaN or infinite."""
-    bad = ~np.isfinite(data.x)
-    return bad if data.mask is None else bad & data.mask[..., None]
-
-
-def observed_values(data: Trajectories, feature: int) -> Float[np.ndarray, "M T N"]:
-    """Returns a copy of one feature, with NaN where it was not observed or is not finite."""
-    values = data.x[..., feature].astype(np.float64)
-    values[~np.isfinite(values)] = np.nan
-    if data.mask is not None:
-        values[~data.mask] = np.nan
-    return values
-
-
-def location(data: Trajectories, task: int, frame: int, entity: int, feature: int) -> str:
-    """Returns the names of a task, frame, entity and feature, for messages."""
-    return f"task {data.tasks[task]}, frame {frame}, entity {data.entities[entity]}, feature {data.features[feature]}"

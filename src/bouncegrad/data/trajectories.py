@@ -45,6 +45,8 @@ class Trajectories:
         kinds: the kind of each of the N entities. Every kind has a node module of its own. If it is empty, all entities
             are of one kind.
         resampling: a description of what `resample` did; empty for frames as they were recorded.
+        origin: how the file was read, as (name, value) rows for `inspect`. A row `assumed` says what the file does not
+            state.
 
     Raises:
         InputError: there is a wrong number of axes, no task, or fewer than 2 frames or entities; or arrays and names do
@@ -70,6 +72,7 @@ class Trajectories:
     groups: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     resampling: str = ""
+    origin: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         hidden = np.ma.getmaskarray(self.x) if isinstance(self.x, np.ma.MaskedArray) else None
@@ -205,6 +208,11 @@ class Trajectories:
         """Descriptions of how the recordings were resampled and how much was not observed; empty if neither applies."""
         missing = "" if self.mask is None else f"{1 - self.mask.mean():.1%} not observed"
         return tuple(note for note in (self.resampling, missing) if note)
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What the file does not state and was assumed, one line each."""
+        return tuple(text for name, text in self.origin if name == "assumed")
 
     def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
         """Returns the tasks of these indices, in this order."""

@@ -30,9 +30,11 @@ ABOUT: dict[str, Any] = {
 
 READ: dict[str, Any] = {
     "velocities": bool,
-    "time_step": float | int | None,
+    "strict": bool,
     "angles": list | tuple,
+    **dict.fromkeys(("time_step", "fps", "likelihood"), float | int | None),
     **dict.fromkeys(("edges", "edges_order", "resample", "groups", "kinds", "known", "new"), str | None),
+    **dict.fromkeys(("columns", "keypoints", "missing"), str | None),
 }
 """Options of reading that data.json may have under `read`, and their types."""
 
@@ -45,12 +47,14 @@ class Provenance(NamedTuple):
         held_out: indices of its tasks that are not in the training part.
         read: options with which the data set was read from disk.
         losses: held-out loss of each number of edge types, where the number was chosen with these data.
+        held_out_frames: what held-out frames decided, as plain values, see `fitting/variants.py`.
     """
 
     whole: Trajectories
     held_out: list[int] | None = None
     read: dict[str, Any] | None = None
     losses: dict[int, float] | None = None
+    held_out_frames: dict[str, Any] | None = None
 
 
 def fingerprint(data: Trajectories) -> str:
@@ -97,6 +101,7 @@ def describe(
         "held_out": provenance.held_out,
         "read": provenance.read,
         "held_out_losses": provenance.losses or None,
+        "held_out_frames": provenance.held_out_frames,
         "scaling": {k: list(v) for k, v in asdict(scaling).items()},
     }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict
 
 from bouncegrad.app.arguments import add_data_options, add_json_option
 from bouncegrad.app.columns import baseline_table
 from bouncegrad.app.parser import Parser
-from bouncegrad.app.recordings import load_data
+from bouncegrad.app.recordings import load_data, reading_of, separate_parts
 from bouncegrad.data.formats import load, parts, recognise
 from bouncegrad.data.inspection import inspect
 from bouncegrad.data.trajectories import Trajectories
@@ -17,7 +18,10 @@ UNKNOWN = "baselines: not available, since the true edges are not known; give th
 
 
 def main(words: list[str]) -> None:
-    """Prints what is in the data, what looks wrong, and with `--baselines` how well simple scores find the edges."""
+    """Prints what is in the data, what looks wrong, and with `--baselines` how well simple scores find the edges.
+
+    Of a folder with parts that are data sets of their own, it prints the list.
+    """
     parser = Parser("inspect")
     parser.add_argument("data", type=str, help="file or folder of recordings")
     parser.add_argument(
@@ -28,7 +32,11 @@ def main(words: list[str]) -> None:
     add_json_option(parser)
     add_data_options(parser, train=True)
     args = parser.parse_args(words)
-    data, part = load_data(args.data, args, "train")
+    if args.part is None and (several := separate_parts(args.data)):
+        rows = {name: load(args.data, part=name, **reading_of(args)).summary() for name in several}
+        print(json.dumps({"parts": rows}) if args.json else "\n".join(part_lines(args.data, rows)))
+        return
+    data, part = load_data(args.data, args, "train", note_assumptions=False)
     others = {name: data if name == part else load(args.data, part=name) for name in parts(args.data)}
     found = inspect(data, format=recognise(args.data).name, parts=others)
     lines, numbers = [*found.lines()], asdict(found)
@@ -37,6 +45,17 @@ def main(words: list[str]) -> None:
         numbers["baselines"] = table
         lines += ["", baseline_table(table) if data.edges is not None else UNKNOWN]
     print(json.dumps(numbers) if args.json else "\n".join(lines))
+
+
+def part_lines(path: str, rows: dict[str, str]) -> list[str]:
+    """Returns a line for each part, and the command that looks at one of them."""
+    width = max(map(len, rows))
+    first = shlex.quote(next(iter(rows)))
+    return [
+        f"{path}: {len(rows)} parts, each a data set of its own",
+        *(f"{name:<{width}}  {summary}" for name, summary in rows.items()),
+        f"look at one with: bouncegrad inspect {shlex.quote(path)} --part {first}",
+    ]
 
 
 def baselines(data: Trajectories) -> dict[str, dict[str, float | None]]:

@@ -9,20 +9,28 @@ from typing import TYPE_CHECKING, Unpack
 from bouncegrad.data.arguments import require_keywords
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.alet import ALET
+from bouncegrad.data.formats.chosen import chosen_features, require_all_observed
 from bouncegrad.data.formats.dnri import DNRI
 from bouncegrad.data.formats.edge_arrays import read_truth
 from bouncegrad.data.formats.format import Format
 from bouncegrad.data.formats.frames import SOURCE, edges_from_frame, from_frame, to_frame
+from bouncegrad.data.formats.keypoints import DEEPLABCUT, SLEAP
 from bouncegrad.data.formats.kipf import KIPF
 from bouncegrad.data.formats.labels import read_labels
+from bouncegrad.data.formats.lammps import LAMMPS
 from bouncegrad.data.formats.mapped import FOLDER as MAPPED
+from bouncegrad.data.formats.metrica import METRICA
 from bouncegrad.data.formats.netsim import NETSIM
+from bouncegrad.data.formats.numbered_rows import MOT, WALKERS
 from bouncegrad.data.formats.own import ARCHIVE, ARRAY
+from bouncegrad.data.formats.parquet import PARQUET
 from bouncegrad.data.formats.pedestrians import PEDESTRIANS
-from bouncegrad.data.formats.reading import OPTIONS, Reading
-from bouncegrad.data.formats.table import TABLE
-from bouncegrad.data.formats.wide import WIDE
-from bouncegrad.data.resampling import Evenly
+from bouncegrad.data.formats.reading import OPTIONS, Manner, Reading, manner_of
+from bouncegrad.data.formats.scenes import TRAJNET
+from bouncegrad.data.formats.sheets import TABLE, TRACKS, WIDE
+from bouncegrad.data.formats.tracker_files import TRACKER_FILES
+from bouncegrad.data.formats.xyz import XYZ
+from bouncegrad.data.lost import with_lost_missing
 from bouncegrad.data.resampling import resample as at_even_frames
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.velocities import with_velocities
@@ -30,11 +38,26 @@ from bouncegrad.data.velocities import with_velocities
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMATS", "Format", "Reading", "load", "parts", "recognise", "save", "to_frame", "written_format"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Reading",
+    "load",
+    "overview",
+    "parts",
+    "recognise",
+    "save",
+    "to_frame",
+    "written_format",
+]
 
 # The first format that recognises a path reads it, so special formats come before general ones: files of a folder
 # before a bare array, NetSim before the own archive. `save` chooses the last format of a suffix if none is named.
-FORMATS: tuple[Format, ...] = (KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, MAPPED, ARCHIVE, ARRAY, WIDE, TABLE)
+FORMATS: tuple[Format, ...] = (
+    *(KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, MAPPED, ARCHIVE, ARRAY),
+    *(TRAJNET, LAMMPS, XYZ, TRACKER_FILES, PARQUET),
+    *(DEEPLABCUT, SLEAP, METRICA, MOT, WALKERS, *TRACKS, WIDE, TABLE),
+)
 
 
 def load(path: str | Path | pd.DataFrame, *, part: str | None = None, **reading: Unpack[Reading]) -> Trajectories:
@@ -51,7 +74,9 @@ def load(path: str | Path | pd.DataFrame, *, part: str | None = None, **reading:
         reading: the options of reading, which `Reading` describes in full: `edges`, a file or table of true edges;
             `edges_order`, the order of a vector of edges; `velocities`, True to derive velocities; `time_step`, the
             time between two frames; `resample`, the time between the frames to interpolate; `angles`, the features that
-            are angles; `groups`, a table of tasks that share a graph; `kinds`, a table of kinds of entities.
+            are angles; `groups`, a table of tasks that share a graph; `kinds`, a table of kinds of entities; `columns`,
+            the roles of the columns of a table; `fps`, frames in a second; `missing`, the numbers of a lost state;
+            `keypoints` and `likelihood`, how body parts are read; `strict`, True to refuse missing cells.
 
     Raises:
         InputError: one line that names the file, the place, the value found and the remedy.
@@ -64,22 +89,30 @@ def load(path: str | Path | pd.DataFrame, *, part: str | None = None, **reading:
         '12 tasks, 49 frames, 5 entities, 2 features (x, y), truth unknown'
     """
     require_keywords("load", reading, OPTIONS)
-    angles, resample = tuple(reading.get("angles", ())), reading.get("resample")
-    data, beside = _read(path, part, None if resample is None else Evenly(resample, angles))
+    angles, manner = tuple(reading.get("angles", ())), manner_of(reading)
+    data, beside = _read(path, part, manner)
     data = replace(data, angles=tuple(dict.fromkeys((*data.angles, *angles))))
     data = _with_labels(_with_edges(data, beside, reading), reading)
     if (time_step := reading.get("time_step")) is not None:
         if data.resampling:
             raise InputError(f"{data.source}: states its times itself; resample without a time step")
         data = replace(data, dt=time_step)
-    if resample is not None and not data.resampling:
-        data = at_even_frames(data, resample)
+    if manner.evenly is not None and not data.resampling:
+        data = at_even_frames(data, manner.evenly.step)
+    if reading.get("strict"):
+        require_all_observed(data)
     return with_velocities(data) if reading.get("velocities") else data
 
 
 def parts(path: str | Path) -> tuple[str, ...]:
     """Returns the parts found at a path: train, valid, test, or cases ordered by time; none for a single data set."""
     return recognise(path).parts(Path(path))
+
+
+def overview(path: str | Path) -> tuple[str, ...]:
+    """Returns the parts that a list of a data set shows, such as the scenes rather than their cases."""
+    form = recognise(path)
+    return (form.overview or form.parts)(Path(path))
 
 
 def recognise(path: str | Path) -> Format:
@@ -92,8 +125,13 @@ def recognise(path: str | Path) -> Format:
     for form in FORMATS:
         if form.recognises(path):
             return form
-    what = "this folder has no known format" if path.is_dir() else f"files named *{path.suffix} are not known"
-    raise InputError(f"{path}: {what}; give {' or '.join(form.layout for form in FORMATS)}")
+    if path.is_dir():
+        folders = " or ".join(form.layout for form in FORMATS if "folder" in form.layout)
+        raise InputError(f"{path}: this folder has no known format; give a file in it, or {folders}")
+    raise InputError(
+        f"{path}: files named *{path.suffix} are not known; give {TABLE.layout}, {ARCHIVE.layout}, or a file of one of "
+        f"the programs {', '.join(dict.fromkeys(form.name for form in FORMATS if form.suffix == ''))}"
+    )
 
 
 def save(data: Trajectories, path: str | Path, part: str | None = None, *, format: str | None = None) -> None:
@@ -142,20 +180,22 @@ def written_format(path: Path, format: str | None) -> Format:
     return form
 
 
-def _read(path: str | Path | pd.DataFrame, part: str | None, evenly: Evenly | None) -> tuple[Trajectories, Path | None]:
-    """Returns the recordings and the file of edges beside them.
-
-    The recordings are resampled if their format holds the time of each state.
-    """
+def _read(path: str | Path | pd.DataFrame, part: str | None, manner: Manner) -> tuple[Trajectories, Path | None]:
+    """Returns the recordings and the file of edges beside them."""
     if not isinstance(path, str | Path):
         if part is not None:
             raise InputError(f"{SOURCE}: has no parts, so no part {part!r}; leave the part out")
-        return from_frame(path, evenly), None
+        return from_frame(path, manner), None
     path = Path(path)
     form = recognise(path)
     if part is not None and not form.parts(path):
         raise InputError(f"{path}: has no parts, so no part {part!r}; leave the part out")
-    data = form.read(path, part) if evenly is None or form.resampled is None else form.resampled(path, evenly)
+    if form.read_as is not None:
+        return form.read_as(path, manner), form.edges_beside(path)
+    if manner.keypoints is not None:
+        raise InputError(f"{path}: option keypoints goes with body parts, which this file has not; leave it out")
+    data = chosen_features(with_lost_missing(form.read(path, part), manner.missing), manner.columns)
+    data = data if manner.fps is None else replace(data, dt=1 / manner.fps)
     return data, form.edges_beside(path)
 
 

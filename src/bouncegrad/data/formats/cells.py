@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
+from bouncegrad.data.formats.dialect import BLANKS, LONGEST, NOT_TEXT, dialect, first_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 TASK_WORDS = ("task", "run", "case", "simulation")
 # The words for a missing number, beside a blank, as NumPy, pandas and R write them.
 MISSING = ("nan", "NaN", "NAN", "NA", "na")
-NOT_TEXT = "is no text in UTF-8; save it as CSV (UTF-8)"
+UNNAMED = "(no name)"  # stands for the name of a first column without one, which may only count rows
 
 
 def header(path: Path) -> list[str]:
@@ -34,34 +35,49 @@ def header(path: Path) -> list[str]:
     Raises:
         InputError: the file is not text or is empty, a column has no name, or two have the same.
     """
+    return checked_names(raw_header(path), path)
+
+
+def raw_header(path: Path) -> list[str]:
+    """Returns the cells of the first line, whatever they are.
+
+    Raises:
+        InputError: the file is not text or is empty.
+    """
+    found, line = dialect(path), first_lines(path, 1)[0]
+    if len(line) >= LONGEST:
+        raise InputError(f"{path}: cannot be read (the first line is endless); give a table with one row a line")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            names = [name.strip() for name in next(csv.reader(stream), [])]
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: {NOT_TEXT}") from None
-    except (OSError, csv.Error) as error:
+        names = found.split(line)
+    except csv.Error as error:
         raise InputError(f"{path}: cannot be read ({error}); give a CSV file that you may read") from None
     if not names:
         raise InputError(f"{path}, line 1: is empty; write the column names there")
-    return checked_names(names, path)
+    return names
 
 
-def checked_names(names: list[str], path: Path) -> list[str]:
-    """Returns the names of columns, if every column has a name of its own; any of `TASK_WORDS` becomes `task`.
+def checked_names(names: list[str], path: Path, *, rename: bool = True) -> list[str]:
+    """Returns the names of columns, if every column has a name of its own.
+
+    A first column without a name gets the name `UNNAMED`. If `rename` is true, any of `TASK_WORDS` becomes `task`.
 
     Raises:
         InputError: a column has no name, or two have the same.
     """
+    if names[:1] == [""]:
+        names = [UNNAMED, *names[1:]]
     if "" in names:
-        raise InputError(
-            f"{path}, line 1: column {names.index('') + 1} has no name; name it, or drop it if it only counts rows"
-        )
+        raise InputError(f"{path}, line 1: column {names.index('') + 1} has no name; name it, or leave it out")
     tasks = [name for name in names if name in TASK_WORDS]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice or len(tasks) > 1:
-        found = f"the name {twice[0]!r} stands twice" if twice else f"{' and '.join(tasks)} both name tasks"
-        raise InputError(f"{path}, line 1: {found}; keep one of these columns")
-    return ["task" if name in TASK_WORDS else name for name in names]
+        if not twice:
+            raise InputError(f"{path}, line 1: {' and '.join(tasks)} both name tasks; keep one of these columns")
+        raise InputError(
+            f"{path}, line 1: the name {twice[0]!r} stands twice, as if each entity had columns of its own or the "
+            "header had several lines; give each column a name of its own, such as a:x, a:y, b:x, b:y"
+        )
+    return ["task" if rename and name in TASK_WORDS else name for name in names]
 
 
 def require_present(needed: Sequence[str], columns: Sequence[str], path: Path, remedy: str) -> None:
@@ -75,17 +91,36 @@ def require_present(needed: Sequence[str], columns: Sequence[str], path: Path, r
 
 
 def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.DataFrame:
-    """Returns the rows under the header, indexed by line number; empty lines are skipped.
+    """Returns the rows under a header of one line, indexed by line number; empty lines are skipped.
 
     Args:
-        path: the table, whose cells are separated by commas.
+        path: the table.
         columns: the names from `header`.
         text: the columns of names, which are read as text. The others are read as numbers if possible.
 
     Raises:
         InputError: a row has more cells than the header, or a name is blank.
     """
+    table = read_rows(path, columns, text, 1)
+    require_named(table, [name for name in columns if name in text], path)
+    return table
+
+
+def read_rows(path: Path, columns: list[str], text: Collection[str], skipped: int) -> pd.DataFrame:
+    """Returns the rows of a table as `read_cells` does; names may be blank.
+
+    Args:
+        path: the table.
+        columns: a name for each column.
+        text: the columns of names, which are read as text.
+        skipped: the number of lines before the first row.
+
+    Raises:
+        InputError: a row has more cells than there are columns.
+    """
     import pandas as pd
+
+    written = dialect(path)
 
     # Since version 3.1 pandas reads decimals exactly by default; earlier versions need an option.
     exact = tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1)
@@ -98,14 +133,16 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
                 path,
                 header=None,
                 names=columns,
-                skiprows=1,
+                sep=written.pattern,
+                decimal=written.decimal,
+                skiprows=skipped,
                 index_col=False,
                 dtype={name: "str" for name in columns if name in text},
                 # An entity may be called NA.
                 keep_default_na=False,
                 na_values={name: ["", *(() if name in text else MISSING)] for name in columns},
                 skip_blank_lines=False,
-                skipinitialspace=True,
+                skipinitialspace=written.delimiter != BLANKS,
                 encoding="utf-8-sig",
                 low_memory=False,
                 **precision,
@@ -117,13 +154,11 @@ def read_cells(path: Path, columns: list[str], text: Collection[str]) -> pd.Data
             raise InputError(f"{path}: a quotation mark is never closed; close it or remove it") from None
         line = re.search(r"in line (\d+)", str(error))
         raise InputError(
-            f"{path}, line {line[1] if line else 2}: has more cells than the header's {len(columns)}; "
+            f"{path}, line {line[1] if line else skipped + 1}: has more cells than the header's {len(columns)}; "
             "write decimals with a point and quote names that hold commas"
         ) from None
-    table.index += 2
-    table = table.dropna(how="all")
-    require_named(table, [name for name in columns if name in text], path)
-    return table
+    table.index += skipped + 1
+    return table.dropna(how="all")
 
 
 def require_named(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
@@ -170,19 +205,3 @@ def numbers(table: pd.DataFrame, column: str, path: Path, *, blank: bool = False
 def listed(names: Sequence[str], most: int = 10) -> str:
     """Returns the first names as a list in words, for messages."""
     return ", ".join([*names[:most], *(["..."] if len(names) > most else [])])
-
-
-def coded(cells: pd.Series) -> tuple[Int[np.ndarray, " rows"], tuple[str, ...]]:
-    """Returns the number of the name in each cell, and the names.
-
-    Names are sorted by value if all are whole numbers, otherwise by first appearance.
-    """
-    import pandas as pd
-
-    codes, found = pd.factorize(cells)
-    names = [str(name) for name in found]
-    if all(re.fullmatch(r"-?\d{1,18}", name) for name in names):
-        order = sorted(range(len(names)), key=lambda i: (int(names[i]), names[i]))
-        codes = np.argsort(order)[codes]
-        names = [names[i] for i in order]
-    return codes.astype(np.int64), tuple(names)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import listed
-from bouncegrad.data.resampling import Evenly
+from bouncegrad.data.formats.reading import Manner
 from bouncegrad.data.trajectories import Trajectories
 
 READ_AS_TRUTH = "would be read as the true edges of the recordings; remove it or choose another name"
@@ -36,11 +36,12 @@ class Format:
         recognises: returns whether an existing path has this format. It decides by names (of files, columns and keys),
             not by values or sizes.
         read: returns the recordings of one part. The part is None for a format without parts, or if the path chooses.
-        resampled: returns the recordings at evenly spaced frames, for a format that stores the time of each state. It
-            is None if the frames of the format are even.
+        read_as: returns the recordings by the options in `Manner`, for a format that is a table or stores the time of
+            each state. It is None for a format without columns and with even frames.
         write: writes recordings as one part. It is None if the format is only read.
         suffix: the end of its file names; empty for folders.
         parts: returns the names of the parts found at a path.
+        overview: returns the parts that are shown where all are listed; by default these are all parts.
         edges_beside: returns the table of true edges that belongs to a path, or None.
         files: returns all files that one part at a path may have, whether they exist or not.
         left_out: describes what the files may hold and `read` does not return; empty if there is nothing.
@@ -50,10 +51,11 @@ class Format:
     layout: str
     recognises: Callable[[Path], bool]
     read: Callable[[Path, str | None], Trajectories]
-    resampled: Callable[[Path, Evenly], Trajectories] | None = None
+    read_as: Callable[[Path, Manner], Trajectories] | None = None
     write: Callable[[Trajectories, Path, str | None], None] | None = None
     suffix: str = ""
     parts: Callable[[Path], tuple[str, ...]] = _no_parts
+    overview: Callable[[Path], tuple[str, ...]] | None = None
     edges_beside: Callable[[Path], Path | None] = _no_edges
     files: Callable[[Path, str | None], tuple[Path, ...]] = _one_file
     left_out: str = ""

@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Int
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats import table, wide
+from bouncegrad.data.formats import table
 from bouncegrad.data.formats.cells import checked_names, require_named
 from bouncegrad.data.formats.edge_table import edges_from_cells
-from bouncegrad.data.resampling import Evenly
+from bouncegrad.data.formats.plan import plan_of
+from bouncegrad.data.formats.reading import Manner
+from bouncegrad.data.formats.sheets import from_rows
 from bouncegrad.data.trajectories import Trajectories
 
 if TYPE_CHECKING:
@@ -22,16 +24,18 @@ if TYPE_CHECKING:
 SOURCE = Path("DataFrame")
 
 
-def from_frame(frame: pd.DataFrame, evenly: Evenly | None = None) -> Trajectories:
+def from_frame(frame: pd.DataFrame, manner: Manner, source: Path = SOURCE) -> Trajectories:
     """Returns the recordings in a long or wide table; named levels of the index count as columns.
-
-    If `evenly` is not None, the recordings are resampled.
 
     Raises:
         InputError: as for the CSV of that layout.
     """
-    cells = _cells(frame, ("task", "entity"))
-    return (wide if wide.is_wide(list(cells.columns)) else table).from_cells(cells, SOURCE, evenly)
+    cells = _named(frame, source, rename=False)
+    plan = plan_of(list(cells.columns), source, manner)
+    names = [name for name in (plan.columns.task, plan.columns.entity) if name is not None]
+    known = {name: cells[name].notna() for name in names}
+    cells = cells.assign(**{name: cells[name].astype("str").where(known[name]) for name in names})
+    return from_rows(cells, source, manner, plan)
 
 
 def edges_from_frame(frame: pd.DataFrame, data: Trajectories) -> Int[np.ndarray, "M N N"]:
@@ -57,6 +61,14 @@ def to_frame(data: Trajectories) -> pd.DataFrame:
 
 def _cells(frame: pd.DataFrame, text: tuple[str, ...]) -> pd.DataFrame:
     """Returns the table with checked column names, rows counted from 0, and the columns in `text` as text."""
+    cells = _named(frame, SOURCE, rename=True)
+    columns: list[Any] = list(cells.columns)
+    require_named(cells, [name for name in columns if name in text], SOURCE)
+    return cells.astype({name: "str" for name in columns if name in text})
+
+
+def _named(frame: pd.DataFrame, source: Path, *, rename: bool) -> pd.DataFrame:
+    """Returns the table with checked column names, and rows counted from 0."""
     import pandas as pd
 
     if not isinstance(frame, pd.DataFrame):
@@ -66,9 +78,7 @@ def _cells(frame: pd.DataFrame, text: tuple[str, ...]) -> pd.DataFrame:
         )
     cells = frame.reset_index() if any(name is not None for name in frame.index.names) else frame.copy(deep=False)
     if cells.columns.nlevels > 1:
-        raise InputError(f"{SOURCE}: columns have {cells.columns.nlevels} levels; join them to names such as a:x")
-    cells.columns = checked_names([str(name).strip() for name in cells.columns], SOURCE)
+        raise InputError(f"{source}: columns have {cells.columns.nlevels} levels; join them to names such as a:x")
+    cells.columns = checked_names([str(name).strip() for name in cells.columns], source, rename=rename)
     cells.index = np.arange(len(cells))
-    columns: list[Any] = list(cells.columns)
-    require_named(cells, [name for name in columns if name in text], SOURCE)
-    return cells.astype({name: "str" for name in columns if name in text})
+    return cells

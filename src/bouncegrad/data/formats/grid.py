@@ -10,7 +10,9 @@ from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.angles import periods_of
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.resampling import FEW, SPARSEST, EvenFrames, Evenly, Records, Step, even_frames
+from bouncegrad.data.formats.reading import Manner
+from bouncegrad.data.lost import without_lost
+from bouncegrad.data.resampling import FEW, SPARSEST, EvenFrames, Records, Step, even_frames
 from bouncegrad.data.trajectories import Trajectories, plural
 
 States = Float[np.ndarray, "M T N D"]
@@ -43,13 +45,14 @@ class Grid:
     entities: tuple[str, ...]
 
     def recordings(
-        self, values: Float[np.ndarray, "rows D"], features: tuple[str, ...], evenly: Evenly | None
+        self, values: Float[np.ndarray, "rows D"], features: tuple[str, ...], manner: Manner
     ) -> Trajectories:
-        """Returns the states as recordings. If `evenly` is not None, they are resampled.
+        """Returns the states as recordings, resampled if that is asked for.
 
         Raises:
             InputError: as for `filled` and `resampled`.
         """
+        values, evenly = without_lost(values, manner.missing, str(self.path)), manner.evenly
         if evenly is None:
             even = EvenFrames(*self.filled(values))
         else:
@@ -162,3 +165,41 @@ class Grid:
                 f"{shape[1]:,} frames and {shape[2]:,} entities in all, so that hardly any of {cells:,} cells is "
                 "filled; cut recordings at long pauses, and make one file for each set of entities"
             )
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The rows of a table with one row for each task and time, in any order.
+
+    Args:
+        path: the table, for messages.
+        task: the number of the task of each row.
+        time: the time of each row.
+        line: the line of each row in the file.
+        tasks: names of the tasks.
+        entities: names of the entities, which have columns of their own.
+    """
+
+    path: Path
+    task: Int[np.ndarray, " rows"]
+    time: Float[np.ndarray, " rows"]
+    line: Int[np.ndarray, " rows"]
+    tasks: tuple[str, ...]
+    entities: tuple[str, ...]
+
+    def recordings(
+        self, values: Float[np.ndarray, "rows N D"], features: tuple[str, ...], manner: Manner
+    ) -> Trajectories:
+        """Returns the states as recordings; as in the long table, there is then a row for each entity.
+
+        Raises:
+            InputError: as for `Grid.recordings`.
+        """
+        rows, n, d = values.shape
+        if not rows or not n:
+            raise InputError(f"{self.path}: no entity has a place in any frame; give at least one recording")
+        task, time, line = (np.repeat(column, n) for column in (self.task, self.time, self.line))
+        who = np.tile(np.arange(n), rows)
+        order = np.lexsort((who, time, task))
+        grid = Grid(self.path, task[order], time[order], who[order], line[order], self.tasks, self.entities)
+        return grid.recordings(values.reshape(-1, d)[order], features, manner)

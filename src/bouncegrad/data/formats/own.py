@@ -9,6 +9,7 @@ import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.arrays import one_number, read_archive, read_array, write_archive
+from bouncegrad.data.formats.chosen import unnamed
 from bouncegrad.data.formats.format import Format
 from bouncegrad.data.trajectories import Trajectories
 
@@ -32,7 +33,7 @@ def read(path: Path, part: str | None) -> Trajectories:
         found = "both x and state" if states else f"{', '.join(arrays) or 'no key'} but no x"
         raise InputError(f"{path}: has {found}; give the states once, as x (task, frame, entity, feature)")
     names: dict[str, Any] = {key: _names(arrays[key], key, path) for key in NAMES if key in arrays}
-    return Trajectories(
+    data = Trajectories(
         x=arrays[states[0]],
         mask=arrays.get("mask"),
         edges=arrays.get("edges"),
@@ -40,6 +41,24 @@ def read(path: Path, part: str | None) -> Trajectories:
         source=str(path),
         **names,
     )
+    return data if "features" in names else unnamed(data)
+
+
+def read_bare(path: Path, part: str | None) -> Trajectories:
+    """Returns the recordings of a bare array.
+
+    Raises:
+        InputError: the file is damaged, holds Python objects, or its array has other axes.
+    """
+    try:
+        return unnamed(Trajectories(read_array(path), source=str(path)))
+    except InputError as error:
+        if "pickled" in str(error) and path.stem.startswith("traj"):
+            raise InputError(
+                f"{path}: holds Python objects (pickled), as idtracker.ai writes them, which could run code; give its "
+                "table trajectories_csv/trajectories.csv or its file trajectories.h5"
+            ) from None
+        raise
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
@@ -70,6 +89,6 @@ ARRAY = Format(
     name="npy",
     layout="a .npy array (task, frame, entity, feature)",
     recognises=lambda path: path.suffix == ".npy" and path.is_file(),
-    read=lambda path, part: Trajectories(read_array(path), source=str(path)),
+    read=read_bare,
     suffix=".npy",
 )

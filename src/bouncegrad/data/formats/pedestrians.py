@@ -91,8 +91,7 @@ def _cases(path: Path) -> dict[str, Case]:
     """Returns all cases at a path, by name, in order of time."""
     found = {}
     for folder in _scenes(path):
-        file = folder / TRACKS
-        for case in _windows(folder, file.stat().st_mtime_ns):
+        for case in _windows_of(folder):
             found[f"{folder.resolve().name}_{case.rows[0, 0, 0]:.0f}"] = case
     return found
 
@@ -104,6 +103,10 @@ def _scenes(path: Path) -> list[Path]:
     if path.is_file():
         return []
     return [path] if (path / TRACKS).is_file() else sorted(file.parent for file in path.glob(f"*/{TRACKS}"))
+
+
+def _windows_of(folder: Path) -> tuple[Case, ...]:
+    return _windows(folder, (folder / TRACKS).stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=16)  # the cases of a scene are often read one after the other, each from the same large file
@@ -189,5 +192,6 @@ PEDESTRIANS = Format(
     recognises=lambda path: bool(_scenes(path)),
     read=read,
     parts=lambda path: tuple(_cases(path)),
+    overview=lambda path: tuple(folder.resolve().name for folder in _scenes(path) if _windows_of(folder)),
     left_out=f"people who are not present in all {WINDOW} frames of a case, and the third dimension",
 )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats.cells import TASK_WORDS, coded, header, listed, numbers, read_cells, write_cells
-from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_edges
-from bouncegrad.data.formats.format import Format, require_no_stale_edges
+from bouncegrad.data.formats.cells import TASK_WORDS, numbers, write_cells
+from bouncegrad.data.formats.edge_table import edges_path, write_edges
+from bouncegrad.data.formats.format import require_no_stale_edges
 from bouncegrad.data.formats.grid import Grid
-from bouncegrad.data.resampling import Evenly
+from bouncegrad.data.formats.order import coded
+from bouncegrad.data.formats.plan import Plan
+from bouncegrad.data.formats.reading import Manner
+from bouncegrad.data.formats.times import times
 from bouncegrad.data.trajectories import Trajectories
 
 if TYPE_CHECKING:
@@ -21,55 +25,30 @@ if TYPE_CHECKING:
 KEYS = ("task", "time", "entity")
 
 
-def read(path: Path, part: str | None, evenly: Evenly | None = None) -> Trajectories:
-    """Returns the recordings of a long table, whose rows may have any order.
+def from_cells(rows: pd.DataFrame, path: Path, manner: Manner, plan: Plan) -> Trajectories:
+    """Returns the recordings in the rows of a long table; the index of the table holds line numbers.
 
-    The time step is measured from the column `time`, or is that of `evenly`, by which states are resampled. An entity
-    without a row, or with a blank cell in it, was not observed. A column `task` (or `run`, `case`, `simulation`) is
-    needed only for more than one recording.
-
-    Raises:
-        InputError: a column is missing, a cell is not a number, or the rows do not form a grid (see `Grid`).
-    """
-    columns = header(path)
-    require_columns(columns, path)
-    return from_cells(read_cells(path, columns, text=("task", "entity")), path, evenly)
-
-
-def require_columns(columns: list[str], path: Path) -> None:
-    """Refuses columns that are not those of a long table, before the rows are read.
+    Args:
+        rows: the table.
+        path: the file, for messages.
+        manner: the options of reading.
+        plan: the roles of the columns.
 
     Raises:
-        InputError: names the columns.
+        InputError: a cell is not a number, or the rows do not form a grid (see `Grid`).
     """
-    features = tuple(name for name in columns if name not in KEYS)
-    if not {"time", "entity"} <= set(columns) or not features:
-        raise InputError(
-            f"{path}, line 1: the columns are {listed(columns)}; needed are time, entity, one or more features, "
-            f"and for more than one recording {' or '.join(TASK_WORDS)}: rename them"
-        )
-
-
-def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) -> Trajectories:
-    """Returns the recordings in the rows of a long table, as `read` does; the index of the table holds line numbers.
-
-    Raises:
-        InputError: as for `read`.
-    """
-    columns = list(table.columns)
-    require_columns(columns, path)
-    features = tuple(name for name in columns if name not in KEYS)
-    if table.empty:
-        raise InputError(f"{path}: has a header but no rows; give at least one recording")
-    if "task" not in columns:
-        table = table.assign(task="0")
-    time = numbers(table, "time", path)
-    values = np.stack([numbers(table, name, path, blank=True) for name in features], axis=-1)
-    (task, tasks), (entity, entities) = coded(table["task"]), coded(table["entity"])
-    order = np.lexsort((entity, time, task))
-    line = table.index.to_numpy()
-    grid = Grid(path, task[order], time[order], entity[order], line[order], tasks, entities)
-    return grid.recordings(values[order], features, evenly)
+    columns = plan.columns
+    assert columns.time is not None
+    assert columns.entity is not None
+    time = times(rows, columns.time, path, manner.fps)
+    values = np.stack([numbers(rows, column, path, blank=True) for _, column in columns.features], axis=-1)
+    task, tasks = (np.zeros(len(rows), np.int64), ("0",)) if columns.task is None else coded(rows[columns.task])
+    entity, entities = coded(rows[columns.entity])
+    order = np.lexsort((entity, time.values, task))
+    line = rows.index.to_numpy()
+    grid = Grid(path, task[order], time.values[order], entity[order], line[order], tasks, entities)
+    data = grid.recordings(values[order], tuple(name for name, _ in columns.features), manner)
+    return replace(data, origin=(("times", time.read_as),) if time.read_as else ())
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
@@ -105,16 +84,3 @@ def columns_of(data: Trajectories, path: Path) -> dict[str, np.ndarray]:
         "entity": np.tile(np.array(data.entities, dtype=object), m * t),
     }
     return columns | {name: data.x[..., i].ravel() for i, name in enumerate(data.features)}
-
-
-TABLE = Format(
-    name="csv",
-    layout="a .csv table with the columns task, time, entity and one for each feature",
-    recognises=lambda path: path.suffix == ".csv" and path.is_file(),
-    read=read,
-    resampled=lambda path, evenly: read(path, None, evenly),
-    write=write,
-    suffix=".csv",
-    edges_beside=edges_beside,
-    files=lambda path, part: (path, edges_path(path)),
-)

@@ -6,56 +6,52 @@ how the names decide which of the two it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.formats.cells import coded, header, listed, numbers, read_cells, write_cells
-from bouncegrad.data.formats.edge_table import edges_beside, edges_path, write_edges
-from bouncegrad.data.formats.format import Format, require_no_stale_edges
-from bouncegrad.data.formats.grid import Grid
-from bouncegrad.data.resampling import Evenly
+from bouncegrad.data.formats.cells import listed, numbers, write_cells
+from bouncegrad.data.formats.edge_table import edges_path, write_edges
+from bouncegrad.data.formats.format import require_no_stale_edges
+from bouncegrad.data.formats.grid import Frames
+from bouncegrad.data.formats.order import coded, sorted_names
+from bouncegrad.data.formats.plan import KNOWN_FEATURES, Plan, numbered
+from bouncegrad.data.formats.reading import Manner
+from bouncegrad.data.formats.times import Times, times
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KEYS = ("task", "time")
-KNOWN_FEATURES = frozenset((*POSITIONS, *VELOCITIES))
 REMEDY = "name all columns entity:feature, such as a:x"
+SIGNAL = "value"  # the feature of entities with one column each
 
 
-def read(path: Path, part: str | None, evenly: Evenly | None = None) -> Trajectories:
-    """Returns the recordings of a wide table, whose rows may have any order.
+def from_cells(rows: pd.DataFrame, path: Path, manner: Manner, plan: Plan) -> Trajectories:
+    """Returns the recordings in the rows of a wide table, which may have any order.
 
-    The time step is measured from the column `time`, or is that of `evenly`, by which states are resampled. Without a
-    column `time`, rows are frames in the order of the file, and dt is 1. An entity with a blank cell, or without a row,
-    was not observed. A column `task` (or `run`, `case`, `simulation`) is needed only for more than one recording.
+    Without a column of times, rows are frames in the order of the file, and dt is 1.
+
+    Args:
+        rows: the table; its index holds line numbers.
+        path: the file, for messages.
+        manner: the options of reading.
+        plan: the roles of the columns.
 
     Raises:
         InputError: the name of a column is ambiguous, an entity lacks one of the features, a cell is not a number, or
             the rows do not form a grid (see `Grid`).
     """
-    columns = header(path)
-    read_columns(path, [name for name in columns if name not in KEYS])  # checked before the rows, which may be many
-    return from_cells(read_cells(path, columns, text=("task",)), path, evenly)
-
-
-def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) -> Trajectories:
-    """Returns the recordings in the rows of a wide table, as `read` does; the index of the table holds line numbers.
-
-    Raises:
-        InputError: as for `read`.
-    """
-    import pandas as pd
-
-    columns = list(table.columns)
-    pairs = read_columns(path, [name for name in columns if name not in KEYS])
+    pairs = read_columns(path, plan, manner)
     features = tuple(dict.fromkeys(feature for _, feature in pairs))
-    _, entities = coded(pd.Series([entity for entity, _ in pairs]))
+    entities = tuple(dict.fromkeys(entity for entity, _ in pairs))
+    if all(re.fullmatch(r"-?\d{1,18}", name) for name in entities):
+        entities = tuple(entities[i] for i in sorted_names(list(entities)))
     for entity in entities:
         for feature in features:
             if (entity, feature) not in pairs:
@@ -63,18 +59,16 @@ def from_cells(table: pd.DataFrame, path: Path, evenly: Evenly | None = None) ->
                     f"{path}, line 1: entity {entity} has no column for the feature {feature} of the others; add it, "
                     "or leave that feature out"
                 )
-    if table.empty:
-        raise InputError(f"{path}: has a header but no rows; give at least one recording")
-    line = table.index.to_numpy()
-    task, tasks = coded(table["task"]) if "task" in columns else (np.zeros(len(line), dtype=np.int64), ("0",))
-    time = numbers(table, "time", path) if "time" in columns else _counted(task)
-    values = np.stack([[numbers(table, pairs[entity, f], path, blank=True) for f in features] for entity in entities])
-    # From here on there is a row for each entity, as in the long table.
-    rows = [np.repeat(column, len(entities)) for column in (task, time, line)]
-    who = np.tile(np.arange(len(entities)), len(table))
-    order = np.lexsort((who, rows[1], rows[0]))
-    grid = Grid(path, rows[0][order], rows[1][order], who[order], rows[2][order], tasks, entities)
-    return grid.recordings(values.transpose(2, 0, 1).reshape(-1, len(features))[order], features, evenly)
+    columns = plan.columns
+    task, tasks = (np.zeros(len(rows), np.int64), ("0",)) if columns.task is None else coded(rows[columns.task])
+    time = Times(_counted(task)) if columns.time is None else times(rows, columns.time, path, manner.fps)
+    if columns.time is None and manner.fps is not None:
+        time = Times(time.values / manner.fps, f"rows, {manner.fps:g} in a second")
+    values = np.stack([numbers(rows, pairs[entity, f], path, blank=True) for entity in entities for f in features], -1)
+    values = values.reshape(len(rows), len(entities), len(features))
+    frames = Frames(path, task, time.values, rows.index.to_numpy(), tasks, entities)
+    data = frames.recordings(values, features, manner)
+    return replace(data, origin=(("times", time.read_as),) if time.read_as else ())
 
 
 def write(data: Trajectories, path: Path, part: str | None) -> None:
@@ -102,20 +96,26 @@ def write(data: Trajectories, path: Path, part: str | None) -> None:
         write_edges(data, edges_path(path))
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> dict[tuple[str, str], str]:
+def read_columns(path: Path, plan: Plan, manner: Manner) -> dict[tuple[str, str], str]:
     """Returns the column of each (entity, feature).
 
     If every name has a colon, the entity is the part before it. Otherwise all names are divided at their first
     underscore, or all at their last one. The part at the outer end must then be a known feature (x, y, z, vx, vy, vz)
-    in all columns, or the number of an entity in all columns. Exactly one of these readings must be possible.
+    in all columns, or the number of an entity in all columns. Names such as x1 are a known feature and the number of an
+    entity. Exactly one of these readings must be possible. If names have neither colons nor underscores, each column
+    is the one signal of an entity.
 
     Raises:
         InputError: no reading is possible, or several are.
 
     Example:
-        >>> list(read_columns(Path("a.csv"), ["x_1", "y_1"]))
+        >>> from bouncegrad.data.formats.roles import Columns
+        >>> columns = Columns(features=(("x_1", "x_1"), ("y_1", "y_1")))
+        >>> list(read_columns(Path("a.csv"), Plan(columns), Manner()))
         [('1', 'x'), ('1', 'y')]
     """
+    columns = [name for name, _ in plan.columns.features]
+    original = dict(plan.columns.features)
     if all(":" in name for name in columns):
         wrong = [name for name in columns if name.count(":") > 1 or "" in _cut(name, ":", first=True)]
         if wrong:
@@ -123,21 +123,32 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[tuple[str, str], st
                 f"{path}, line 1: column {wrong[0]!r} is not one entity, a colon and one feature; rename it"
             )
         readings = [[_cut(name, ":", first=True) for name in columns]]
+    elif all(map(numbered, columns)):
+        cuts = [len(name.rstrip("0123456789")) for name in columns]
+        readings = [[(name[cut:], name[:cut]) for name, cut in zip(columns, cuts, strict=True)]]
+    elif not any(":" in name or "_" in name for name in columns):
+        readings = [[(name, SIGNAL) for name in columns]]
     else:
         lost = [name for name in columns if ":" in name or "" in _cut(name, "_", first=True)]
-        if lost:
+        named = manner.columns is not None and bool(manner.columns.features)
+        if lost and not named:
             raise InputError(
                 f"{path}, line 1: column {lost[0]!r} does not say entity and feature like the others "
                 f"({listed([name for name in columns if name != lost[0]], 3)}); "
-                f"{REMEDY}, leave the column out, or for a long table call one column entity"
+                f"{REMEDY}, leave the column out (name the others in --columns 'features=[...]'), or for a long table "
+                "call one column entity"
             )
-        readings = _readings(columns)
+        readings = [] if lost else _readings(columns)
+        if named and len(readings) != 1:
+            readings = [[(name, SIGNAL) for name in columns]]  # the user chose these columns, and their names say less
     if len(readings) != 1:
         raise InputError(
             f"{path}, line 1: names such as {columns[0]!r} do not say which part is the entity; {REMEDY}, or use an "
-            f"underscore and one of {', '.join((*POSITIONS, *VELOCITIES))} in all names"
+            f"underscore and one of {', '.join((*POSITIONS, *VELOCITIES))} in all names; if each column is one signal, "
+            f"name them with --columns features=[{columns[0][:60]},...]; for a long table name the columns of time and "
+            "entity: --columns time=COLUMN,entity=COLUMN"
         )
-    return dict(zip(readings[0], columns, strict=True))
+    return {pair: original[name] for pair, name in zip(readings[0], columns, strict=True)}
 
 
 def _readings(columns: Sequence[str]) -> list[list[tuple[str, str]]]:
@@ -168,31 +179,3 @@ def _counted(task: np.ndarray) -> np.ndarray:
     number = np.empty(len(task))
     number[order] = np.arange(len(task)) - starts
     return number
-
-
-def is_wide(columns: Sequence[str]) -> bool:
-    """Returns whether columns are those of a wide table: none is called entity, but names contain an entity."""
-    return not {"entity", "source", "target"} & set(columns) and any(":" in c or "_" in c for c in columns)
-
-
-def _recognises(path: Path) -> bool:
-    if path.suffix != ".csv" or not path.is_file():
-        return False
-    try:
-        columns = header(path)
-    except InputError:
-        return False  # the reader of the long table refuses it and says why
-    return is_wide(columns)
-
-
-WIDE = Format(
-    name="wide",
-    layout="a wide .csv table with the columns time and entity:feature",
-    recognises=_recognises,
-    read=read,
-    resampled=lambda path, evenly: read(path, None, evenly),
-    write=write,
-    suffix=".csv",
-    edges_beside=edges_beside,
-    files=lambda path, part: (path, edges_path(path)),
-)
