@@ -44,7 +44,7 @@ CONTENTS = {
     "Tutorials": [
         f"tutorials/{name}" for name in ("springs", "charged", "own-csv", "unseen", "counterfactual", "maml")
     ],
-    "Questions": ["before", "during", "after"],
+    "Questions": ["before", "during", "after", "how-sure"],
     "Look up": ["data", "notation", "report", "scaling", "results", "history"],
     "Inside": ["algorithm", "differences", "extending", "api"],
 }

@@ -12,6 +12,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.fitting.edge_types import settle_edge_types
 from bouncegrad.fitting.stages import train
+from bouncegrad.fitting.variants import settle_variants
 from bouncegrad.models.forecasts import forecast, predict, without
 from bouncegrad.models.model import Model
 from bouncegrad.models.unseen import unseen
@@ -38,6 +39,7 @@ class RelationalInference:
         structures_: `Int[M, N, N]`, `[task, source, target]`, the structures of the training tasks after training.
         history_: rows of metrics.
         held_out_losses_: held-out loss by K, where the number of edge types was chosen, see `edge_types.py`.
+        variants_: what held-out frames decided, where recordings are few, see `variants.py`; None: nothing was chosen.
 
     Example:
         >>> from bouncegrad import RelationalInference
@@ -84,7 +86,11 @@ class RelationalInference:
         watched = None if new is None else _trajectories(new)
         stated = _known(known, data)
         config, self.held_out_losses_ = settle_edge_types(self.config, data, stated)
+        self.variants_ = settle_variants(config, data, stated)
+        config = config if self.variants_ is None else self.variants_.config
         self.model_, loop, self.history_ = train(config, data, known=stated, new=watched)
+        trust = None if self.variants_ is None else self.variants_.trust
+        self.model_ = replace(self.model_, trust=trust, loss=self.history_[-1].get("loss"))
         from bouncegrad.core.structures import structure_to_adjacency
 
         composition = self.model_.composition

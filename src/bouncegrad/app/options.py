@@ -30,7 +30,8 @@ GROUPS = (
     Group(
         "data: how it is read, and which tasks are kept for validation",
         (
-            *("part", "velocities", "time_step", "resample", "angles", "quantities", "kinds", "groups"),
+            *("part", "columns", "velocities", "time_step", "fps", "resample", "angles", "missing", "strict"),
+            *("keypoints", "likelihood", "quantities", "kinds", "groups"),
             *("edges", "edges_order", "holdout", "new"),
         ),
     ),
@@ -41,7 +42,7 @@ GROUPS = (
             *("shared_graph", "window", "momentum", "relative", "mirror"),
         ),
     ),
-    Group("time and machine", ("minutes", "epochs", "seed", "threads", "device")),
+    Group("time and machine", ("minutes", "epochs", "variants", "seed", "threads", "device")),
     Group(
         "search for structures",
         (

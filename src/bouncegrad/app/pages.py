@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bouncegrad.app.measures import edge_numbers, forecast_numbers, type_numbers
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.data.trajectories import Trajectories, plural
 from bouncegrad.models.evaluation import Evaluation, edge_measures
 from bouncegrad.models.forecasts import forecast
 from bouncegrad.models.laws import learned_law, true_law
@@ -22,6 +22,11 @@ from bouncegrad.runs.folder import Run
 
 AHEAD = 20  # frames of a drawn forecast, as many as in the published tables
 TRAINED_ON = {"cpu": "no GPU used", "cuda": "trained on a GPU", "auto": "trained on a GPU if there was one"}
+
+
+def counted_tasks(count: int) -> str:
+    """Returns a number of tasks in words."""
+    return f"{count:,} {plural('task', count)}"
 
 
 def chosen_by(losses: dict[str, float] | None) -> str:
@@ -58,6 +63,8 @@ def run_report(
     if model.kinds:
         of_each = ", ".join(f"{model.kinds.count(kind)} {kind}" for kind in sorted(set(model.kinds)))
         facts.insert(4, ("kinds of entities", f"{of_each}; each kind has its own node module"))
+    if (decided := about.get("held_out_frames")) is not None:
+        facts.insert(4, ("variant", f"{decided['chosen']}, chosen by held-out frames"))
     if config.priors:
         facts.insert(4, ("stated beforehand", ", ".join(config.priors)))
     if rows:
@@ -65,8 +72,8 @@ def run_report(
     content = Report(
         title="Who interacts with whom",
         question=(
-            f"Interaction modules were trained on {about['shape'][0]:,} tasks without edge labels. Then structures "
-            f"were inferred for {len(data.tasks):,} tasks ({evaluation.numbers['split']})."
+            f"Interaction modules were trained on {counted_tasks(about['shape'][0])} without edge labels. Then "
+            f"structures were inferred for {counted_tasks(len(data.tasks))} ({evaluation.numbers['split']})."
         ),
         command=command,
         facts=tuple(facts),

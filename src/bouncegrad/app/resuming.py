@@ -13,6 +13,8 @@ from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import Config
 from bouncegrad.settings.resolved import resolve
 
+VARIED = ("edge_types", "edge_hidden", "node_hidden", "mirror", "pinned", "sparsity", "lags")  # what variants change
+
 
 def restore_reading(args: Namespace, run: Run) -> None:
     """Sets the options of reading that the user left out to those that the run began with."""
@@ -29,6 +31,8 @@ def settings_of(run: Run, given: Config, shape: tuple[int, int, int, int], args:
     config, auto = run.config(), given.edge_types == "auto"
     # Where K was chosen, the epochs or minutes of the run are what the choice has left of those given.
     chosen = {"edge_types", "epochs", "minutes"} if auto else set()
+    if run.about().get("held_out_frames"):
+        chosen |= {"minutes", *VARIED}
     given = resolve(replace(given, edge_types=config.edge_types) if auto else given, shape)
     for f in fields(Config):
         value, old = getattr(given, f.name), getattr(config, f.name)

@@ -204,8 +204,8 @@ class JointDraws:
             which = torch.arange(weights.shape[1], device=weights.device)
             uniform = self.uniform(batch, (1, units), len(which), generator)[0]
         else:
-            kind = {"dtype": weights.dtype, "device": generator.device}
-            uniform = torch.rand((len(which), units), generator=generator, **kind)
+            shape, device = (len(which), units), generator.device
+            uniform = torch.rand(shape, generator=generator, dtype=weights.dtype, device=device)
         number = (weights.cumsum(0)[:, which] < uniform).sum(0).clamp(max=len(weights) - 1)
         types = drawn.types[number, which[:, None], torch.arange(units, device=which.device)]
         return types, (weights[..., None, None] * F.one_hot(drawn.types, choices)).sum(0)

@@ -22,6 +22,7 @@ from bouncegrad.models.protocols import (
     plan,
 )
 from bouncegrad.results.baselines import edge_baselines
+from bouncegrad.results.block_regression import regress_blocks
 from bouncegrad.results.metrics import (
     auroc,
     calibration,
@@ -87,6 +88,8 @@ def evaluate(
         baselines[name.replace(" ", "_")] = {f"mse_{h}": error_at(errors.get(name), h) for h in HORIZONS}
     numbers = {
         **edges,
+        **judgement(result),
+        "regression_auroc": regression_auroc(data, result),
         **{f"mse_{h}": error_at(errors.get(MODEL), h) for h in HORIZONS},
         **{f"one_step_mse_{h}": error_at(errors.get(ONE_STEP), h) for h in HORIZONS},
         "seconds": seconds,
@@ -97,6 +100,25 @@ def evaluate(
         "forecast": f"{planned.description}; positions and velocities scaled to [-1, 1]",
     }
     return Evaluation(numbers, result, errors)
+
+
+def judgement(result: Result) -> dict[str, Any]:
+    """Returns what is known about how far a result may be trusted, ready for JSON.
+
+    `verdict` and `rivals` are None if the model was trained on many recordings; `sure` is the share of pairs with a
+    probability above 0.95 for a type other than "no interaction"; `unlike` says how recordings differ from training.
+    """
+    verdict = result.verdict
+    rivals = None if verdict is None else verdict.to_json()["rivals"]
+    kind = None if verdict is None else verdict.kind
+    return {"verdict": kind, "rivals": rivals, "sure": result.sure, "unlike": list(result.unlike)}
+
+
+def regression_auroc(data: Trajectories, result: Result) -> float | None:
+    """Returns the AUROC of the regression's scores, where the verdict names the regression and the truth is known."""
+    if data.edges is None or result.verdict is None or result.verdict.kind != "regression":
+        return None
+    return auroc(data.edges[:1], regress_blocks(data).score[None])
 
 
 def edge_measures(data: Trajectories, result: Result, pinned: bool) -> dict[str, Any]:

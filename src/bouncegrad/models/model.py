@@ -23,6 +23,8 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.requirements import require_moderate
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.trust import Trust, trusted
+from bouncegrad.models.unlike import unlike_training
 from bouncegrad.results.result import Result
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.build import (
@@ -52,6 +54,8 @@ class Model:
         dt: time between frames of the training part; the modules predict changes over this time.
         angles: features that are angles, in the notation of `Trajectories.angles`.
         kinds: kinds of the entities in training; each kind has a node module; empty: all entities are alike.
+        trust: what held-out frames said, if recordings were few, see `trust.py`.
+        loss: at the end of training, in nats per number; None: not known.
     """
 
     composition: Relational
@@ -63,6 +67,8 @@ class Model:
     dt: float
     angles: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    trust: Trust | None = None
+    loss: float | None = None
 
     @classmethod
     def load(cls, folder: str | Path) -> Model:
@@ -76,6 +82,7 @@ class Model:
         with run.consistent():
             _, frames, entities, _ = about["shape"]
             scaling, features = run.scaling(), tuple(about["features"])
+            trust = Trust.read(about.get("held_out_frames"))
             angles, kinds = tuple(about.get("angles", ())), tuple(about.get("kinds", ()))
             require_memory(model_bytes(config, entities), f"{run.folder}: a model of {entities:,} entities")
             generator = torch.Generator(torch.get_default_device())
@@ -89,7 +96,8 @@ class Model:
                 forecaster = build_forecaster(setup, stage["silent"])
                 forecaster.load_state_dict(stage["loop"]["composition"])
         dt = float(about["dt"])
-        return cls(composition, forecaster, scaling, config, features, frames, dt, angles, kinds).evaluated()
+        about_run = (angles, kinds, trust, run.last_loss)
+        return cls(composition, forecaster, scaling, config, features, frames, dt, *about_run).evaluated()
 
     def evaluated(self) -> Model:
         """Returns the same model, with its modules set to evaluation."""
@@ -147,16 +155,20 @@ class Model:
         pairs = on.pairs.cpu().numpy()
         probability = np.zeros((m, n, n, self.config.edge_types))
         probability[..., 0] = 1 - np.eye(n)
-        probability[:, pairs[0], pairs[1]] = found.probability.cpu().numpy()
-        return Result.from_probability(
+        loss = found.loss.cpu().numpy().astype(np.float64)
+        unlike = unlike_training(seen, self.scaling, self.frames, loss, self.loss)
+        shares = trusted(self.trust, bool(unlike), on, tracks, found, prior)
+        probability[:, pairs[0], pairs[1]] = shares.cpu().numpy()
+        result = Result.from_probability(
             probability,
-            found.loss.cpu().numpy().astype(np.float64),
+            loss,
             t,
             tasks=data.tasks,
             entities=data.entities,
             priors=(*self.config.priors, *([] if known is None else ["known edges"])),
             source=f"inferred from {data.source}",
         )
+        return replace(result, verdict=None if self.trust is None else self.trust.verdict, unlike=tuple(unlike))
 
     def on(self, seen: Trajectories) -> Relational:
         """Returns the modules on the candidate pairs of these recordings."""

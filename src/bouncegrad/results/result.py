@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -12,9 +14,11 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import plural
 from bouncegrad.results.metrics import off_diagonal
 from bouncegrad.results.stored import read_stored, save_fields
+from bouncegrad.results.verdict import Verdict
 
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
+SURE = 0.95  # smallest probability of a sure edge
 DETERMINED = 0.75  # smallest probability of a determined edge: three to one against all other types
 PINNED = "type 0 is no interaction"  # what `priors` hold if this was stated
 ONE_GRAPH = "tasks share a graph"  # what `priors` hold if this was stated for all tasks, or for the tasks of each group
@@ -39,6 +43,8 @@ class Result:
         type_names: K names of edge types, by default 0, 1, ...
         priors: prior knowledge that the user stated, in words, such as "symmetric".
         source: file or command that the result comes from, for messages.
+        verdict: what held-out frames said about the model, if it was trained on few recordings, see `verdict.py`.
+        unlike: how the recordings differ from those of training, in words; empty if they do not.
 
     Raises:
         InputError: shapes do not agree, numbers are not probabilities, or edges are not the most probable types.
@@ -60,6 +66,8 @@ class Result:
     type_names: tuple[str, ...] = ()
     priors: tuple[str, ...] = ()
     source: str = "result"
+    verdict: Verdict | None = None
+    unlike: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         edges, probability = np.asarray(self.edges), np.asarray(self.probability)
@@ -151,6 +159,12 @@ class Result:
         return (self.probability.max(-1) < DETERMINED) & off_diagonal(self.edges.shape[1])
 
     @property
+    def sure(self) -> float:
+        """The share of pairs with a probability above 0.95 for one type other than "no interaction"."""
+        types = [k for k in range(self.probability.shape[-1]) if k != self.without_type]
+        return float((self.probability[..., types].max(-1) > SURE)[:, off_diagonal(self.edges.shape[1])].mean())
+
+    @property
     def without_type(self) -> int | None:
         """The type that means "no interaction", if that was stated beforehand."""
         return 0 if PINNED in self.priors else None
@@ -166,7 +180,10 @@ class Result:
 
         An older file is replaced only when the new one is complete.
         """
-        save_fields(self, (*ARRAYS, *NAMES), path, FORMAT_VERSION)
+        said: dict[str, Any] = {"unlike": self.unlike} if self.unlike else {}
+        if self.verdict is not None:
+            said["verdict"] = json.dumps(self.verdict.to_json())
+        save_fields(self, (*ARRAYS, *NAMES), path, FORMAT_VERSION, **said)
 
     @classmethod
     def load(cls, path: str | Path) -> Result:
@@ -183,4 +200,12 @@ class Result:
                 f"{path}: not a result file, {missing[0]!r} is missing; give the result.npz of `bouncegrad infer`"
             )
         parts |= {name: tuple(map(str, np.atleast_1d(parts[name]))) for name in NAMES}
-        return cls(**{name: parts[name] for name in (*ARRAYS, *NAMES)}, source=str(path))
+        verdict = None
+        if "verdict" in parts:
+            try:
+                verdict = Verdict.from_json(json.loads(str(parts["verdict"])))
+            except ValueError:
+                raise InputError(f"{path}: its verdict is damaged; run `bouncegrad infer` again") from None
+        unlike = tuple(map(str, np.atleast_1d(parts.get("unlike", np.array((), dtype=np.str_)))))
+        fields = {name: parts[name] for name in (*ARRAYS, *NAMES)}
+        return cls(**fields, source=str(path), verdict=verdict, unlike=unlike)

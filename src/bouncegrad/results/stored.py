@@ -15,12 +15,19 @@ if TYPE_CHECKING:  # pandas is slow to load
     import pandas as pd
 
 
-def save_fields(item: object, fields: Sequence[str], path: str | Path, version: int) -> None:
+def save_fields(item: object, fields: Sequence[str], path: str | Path, version: int, **more: Any) -> None:
     """Writes fields of an object to one `.npz` file, with the field names as keys.
 
     An older file is replaced only when the new one is complete.
+
+    Args:
+        item: the object.
+        fields: names of its fields.
+        path: the file.
+        version: of the format.
+        more: further values, with their keys.
     """
-    save_arrays(path, {"format_version": version, **{name: getattr(item, name) for name in fields}})
+    save_arrays(path, {"format_version": version, **{name: getattr(item, name) for name in fields}, **more})
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:

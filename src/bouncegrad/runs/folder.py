@@ -191,6 +191,12 @@ class Run:
                 progress = (1 - second) * progress + second * (float(stage["progress"]) if stage else 0.0)
         return progress
 
+    @property
+    def last_loss(self) -> float | None:
+        """Loss in the last row of metrics that has one; None if there is none."""
+        found = [row["loss"] for row in read_rows(self.metrics) if isinstance(row.get("loss"), float)]
+        return found[-1] if found else None
+
     def cut_rows(self, end: float) -> None:
         """Removes the rows of metrics from this epoch on, and temporary files that a killed process left."""
         cut_rows(self.metrics, end)

@@ -90,6 +90,9 @@ class Config:
         substeps: steps of the forecasting modules from one frame to the next; close encounters need more steps.
         quantities: names of features that have few whole values but are quantities, such as counts; other features
             that look like codes of categories are refused.
+        variants: auto, where there are fewer than 100 recordings and the run is limited by time: settings like the
+            number of edge types, the width of modules and mirrored copies are chosen by held-out frames, and the
+            modules are held against simple rivals, see `fitting/variants.py`; none: settings are used as they are.
         batch: tasks per gradient step.
         mirror: in each visit, tasks are mirrored or turned by one of the eight symmetries of a square; for few tasks,
             with a law that does not distinguish left from right.
@@ -148,6 +151,7 @@ class Config:
     horizon: int = 10
     substeps: int = 2
     quantities: tuple[str, ...] = ()
+    variants: Literal["auto", "none"] = "auto"
     batch: int = 64
     mirror: bool = False
     optimizer: Literal["muon", "adam"] | None = None

@@ -1,4 +1,4 @@
-"""`bouncegrad benchmark accuracy`, `forecast`, `networks` and `speed`."""
+"""`bouncegrad benchmark accuracy`, `forecast`, `networks`, `series` and `speed`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bouncegrad.app.parser import Parser
 from bouncegrad.app.recordings import new_folder
 from bouncegrad.data.errors import InputError
 
-NAMES = ("accuracy", "forecast", "networks", "speed")
+NAMES = ("accuracy", "forecast", "networks", "series", "speed")
 
 
 def main(words: list[str]) -> None:
     """Measures a table again, and prints it beside the published values."""
     parser = Parser("benchmark")
-    parser.add_argument("name", type=str, help="the table to measure: accuracy, forecast, networks or speed")
+    parser.add_argument("name", type=str, help="the table to measure: accuracy, forecast, networks, series or speed")
     parser.add_argument(
         "--out", type=str, default="benchmark", help="folder of figures; a figure that it has is not measured again"
     )
@@ -49,20 +49,23 @@ def rows(
     name: str, names: list[str], seeds: list[int], minutes: float | None, out: str, *, training: bool = True
 ) -> None:
     """Measures the rows of a table one after another, and prints the table at the end."""
-    from bouncegrad.app.benchmarks import accuracy, forecast, networks
+    from bouncegrad.app.benchmarks import accuracy, forecast, networks, series
     from bouncegrad.app.benchmarks.rows import chosen
 
-    measured = {"accuracy": accuracy, "forecast": forecast, "networks": networks}[name]
+    measured = {"accuracy": accuracy, "forecast": forecast, "networks": networks, "series": series}[name]
     run = measured.run if training else partial(networks.run, training=False)
     key, words = ("auroc", "AUROC") if name == "networks" else ("edge_accuracy", "edge accuracy")
     folder, results = new_folder(out), []
     for figures in run(chosen(names, measured.ROWS), seeds, minutes, folder):
         results.append(figures)
-        if training:
+        if name == "series":
+            told = f"{figures['verdict']}, {figures['sure']} sure edges, {figures['wrong']} of them wrong"
+            print(f"{figures['row']}, seed {figures['seed']}: {told}", flush=True)
+        elif training:
             print(f"{figures['row']}, seed {figures['seed']}: {words} {figures[key]:.4f}", flush=True)
     print(columns(measured.table(results)))
-    if name == "networks":
-        print(networks.NOTE)
+    if name in ("networks", "series"):
+        print(measured.NOTE)
     print(f"figures of every run: {Path(out)}")
 
 

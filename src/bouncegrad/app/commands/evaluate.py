@@ -60,6 +60,12 @@ def main(words: list[str]) -> None:
     from bouncegrad.results.result import DETERMINED
 
     print(describe_split(numbers))
+    for line in numbers["unlike"]:
+        print(f"warning: {line}; no edge is called sure")
+    if model.trust is not None:
+        print("\n".join(model.trust.verdict.lines()))
+    if numbers["regression_auroc"] is not None:
+        print(f"AUROC of the graph that the verdict names, that of the regression: {numbers['regression_auroc']:.4f}")
     print(f"{evaluation_tables(numbers)}\n")
     if numbers["reliability"]:
         bins = [f"{stated:.0%} stated, {right:.0%} right ({n:,})" for stated, right, n in numbers["reliability"]]

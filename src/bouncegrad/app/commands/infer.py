@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 
 from bouncegrad.app.arguments import add_device_option, add_drawn_options, add_known_option, printer
@@ -28,9 +29,12 @@ def main(words: list[str]) -> None:
     args = parser.parse_args(words)
 
     from bouncegrad.app.pictures import graph_picture, task_number
+    from bouncegrad.models.evaluation import judgement
     from bouncegrad.models.model import Model
     from bouncegrad.models.windows import infer_windows
+    from bouncegrad.results.block_regression import regress_blocks
     from bouncegrad.results.export import write_edges_csv
+    from bouncegrad.results.regression_edges import write_regression_edges
     from bouncegrad.results.result import DETERMINED
     from bouncegrad.settings.devices import computing
 
@@ -54,16 +58,29 @@ def main(words: list[str]) -> None:
     pinned = model.config.pinned
     graph_picture(result, task, folder / "graph.svg", 0 if pinned else None)
     files = [str(folder / name) for name in ("edges.csv", "result.npz", "graph.svg")]
+    blurred: tuple[str, ...] = ()
+    if result.verdict is not None and result.verdict.kind == "regression" and args.window is None:
+        found = regress_blocks(data)
+        write_regression_edges(found, data.entities, folder / "regression_edges.csv")
+        files.insert(1, str(folder / "regression_edges.csv"))
+        blurred = tuple(name for name, so in zip(data.entities, found.blurred, strict=True) if so)
     m, n = result.edges.shape[:2]
     undetermined = float(result.undetermined.sum() / (m * n * (n - 1)))
     if args.json:
         about = {"tasks": m, "entities": n, "context_frames": result.context, "part": part, "seconds": seconds}
-        about["undetermined"] = undetermined
+        about |= {"undetermined": undetermined, **judgement(result), "blurred": list(blurred)}
         print(json.dumps(about | {"priors": list(result.priors), "files": files}))
         return
     what = "tasks" if args.window is None else "windows"
     print_line = printer(args.quiet)
     print_line(f"{m} {what} of {n} entities from {result.context} frames each, {seconds:.1f} s")
+    for line in result.unlike:
+        print(f"warning: {line}; no edge is called sure", file=sys.stderr)
+    if result.verdict is not None:
+        print_line(result.verdict.sentence)
+    if blurred:
+        why = "measurement noise, or a common cause that was not recorded (see bouncegrad unseen)"
+        print_line(f"the past of {', '.join(blurred)} tells more than the present: {why}")
     if undetermined:
         print_line(f"{undetermined:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
     if model.config.edge_types == 1:

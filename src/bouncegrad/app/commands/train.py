@@ -17,11 +17,13 @@ from bouncegrad.app.options import train_parser, with_flags, with_preset
 from bouncegrad.app.progress import bar
 from bouncegrad.app.recordings import reading_options, require_groups_used
 from bouncegrad.app.resuming import restore_reading, resume_command, settings_of
+from bouncegrad.app.signals import stop_signal
 from bouncegrad.app.tasks import read_tasks, validation_tasks
 from bouncegrad.app.training import Job, train_in
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.runs.folder import Run
+from bouncegrad.runs.lock import locked
 from bouncegrad.runs.provenance import Provenance
 from bouncegrad.runs.tensorboard import has_events
 from bouncegrad.settings.config import PRESETS, Config
@@ -29,6 +31,7 @@ from bouncegrad.settings.resolved import chosen_search, resolve
 
 if TYPE_CHECKING:
     from bouncegrad.fitting.edge_types import Choice
+    from bouncegrad.fitting.variants import Chosen
 
 
 def main(words: list[str]) -> int:
@@ -57,6 +60,10 @@ def main(words: list[str]) -> int:
     if config.edge_types == "auto":
         run.require_free()
         config, losses = choose(config, data, known, args.quiet)
+    chosen = None
+    if not args.resume and launched()[1] == 1:
+        chosen = choose_variant(config, data, known, run, args.quiet)
+        config = config if chosen is None else chosen.config
     resolved = resolve(config, data.shape)
     _, why = chosen_search(config, data.shape, resolved.loss)
     if config.search == "auto" and why:
@@ -65,6 +72,8 @@ def main(words: list[str]) -> int:
     if stated:
         print_line(f"stated beforehand: {', '.join(stated)}")
     provenance = Provenance(tasks.whole, tasks.held_out, reading_options(args) | {"new": args.new}, losses)
+    if chosen is not None:
+        provenance = provenance._replace(held_out_frames=chosen.to_json())
     return train_in(
         run,
         Job(config, data, provenance, known, new, args.resume),
@@ -89,3 +98,21 @@ def choose(config: Config, data: Trajectories, known: Int[np.ndarray, "M N N"] |
         choice = settle_edge_types(config, data, known, lambda types, row, share: show(share, f"K = {types}"))
     printer(quiet)("\n".join(choice.lines()))
     return choice
+
+
+def choose_variant(
+    config: Config, data: Trajectories, known: Int[np.ndarray, "M N N"] | None, run: Run, quiet: bool
+) -> Chosen | None:
+    """Chooses settings by held-out frames where recordings are few; prints what was tried, and the verdict."""
+    from bouncegrad.fitting.variants import chooses, settle_variants
+
+    if not chooses(config):
+        return None
+    with locked(run.folder), bar("held-out frames", shown=not quiet) as show, stop_signal() as stopped:
+        run.require_free()
+        chosen = settle_variants(config, data, known, lambda name, row, share: show(share, name), stopped)
+    if stopped():
+        raise KeyboardInterrupt
+    if chosen is not None:
+        printer(quiet)("\n".join(chosen.lines()))
+    return chosen

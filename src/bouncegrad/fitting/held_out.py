@@ -1,0 +1,160 @@
+"""Held-out frames: modules are judged by frames that they were not trained on, without true edges.
+
+    one recording, or three at most      the last third of the time is held out, after a gap of 1 %
+    more recordings                      a quarter of them is held out; their graphs are inferred from their first half,
+                                         and their second half is predicted
+    more recordings of one graph         a quarter of them is held out; the graph is the one of the others
+
+Losses are those of predictions one frame ahead, number by number, in units of a typical change, see
+`results/blocks.py`: variances are widened by (0.05 typical changes)², and a number counts 5 nats at most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations_with_replacement
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from bouncegrad.core.batches import scaled_tracks
+from bouncegrad.core.compositions.forecaster import as_graph
+from bouncegrad.core.marks import counted
+from bouncegrad.core.structures import adjacency_to_structure
+from bouncegrad.data.angles import wrapped
+from bouncegrad.data.errors import InputError
+from bouncegrad.data.scaling import Scaling
+from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.model import Model
+from bouncegrad.results.baselines import with_sines
+from bouncegrad.results.block_regression import fit_and_judge
+from bouncegrad.results.blocks import RESOLUTION, WORST, block_means, blocks_of, losses, split_in_time
+from bouncegrad.results.verdict import OWN_PAST, REGRESSION
+from bouncegrad.settings.config import Config
+
+SINGLE = 3  # recordings at most that are divided in time
+FEW = 100  # recordings; with more, overfitting is no danger and the choice would take time for nothing
+SHARE = 0.25  # of the recordings
+FEWEST_FRAMES = 40  # of all held-out parts together; fewer say nothing
+
+
+class HeldOut(NamedTuple):
+    """What is trained on, and what is judged.
+
+    Args:
+        training: recordings that modules are trained on.
+        past: what graphs are inferred from.
+        later: what is predicted: frames of the tasks of `past`, or other recordings of its one graph.
+        one_graph: whether all recordings have the same graph; this is so for a single one.
+    """
+
+    training: Trajectories
+    past: Trajectories
+    later: Trajectories
+    one_graph: bool
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the same recordings are divided in time."""
+        return self.training is self.past
+
+
+def hold_out(data: Trajectories, config: Config) -> HeldOut | None:
+    """Returns the parts; None if there are too few frames, or recordings enough not to need them."""
+    blind = replace(data, edges=None, tasks=tuple(map(str, range(len(data.tasks)))))
+    tasks, frames = data.shape[:2]
+    if tasks >= FEW or config.window is not None or config.composition != "graph" or config.proposes:
+        return None
+    if tasks <= SINGLE:
+        first, last = split_in_time(frames)
+        training, later = blind.frames(0, first.stop), blind.frames(last.start - config.lags, frames)
+        parts = HeldOut(training, training, later, tasks == 1 or config.shared_graph)
+    elif config.shared_graph:
+        training, later = blind.split(SHARE, config.seed)
+        parts = HeldOut(training, training, later, True)
+    else:
+        training, held = blind.split(SHARE, config.seed)
+        half = frames // 2
+        parts = HeldOut(training, held.frames(0, half), held.frames(half - 1 - config.lags, frames), False)
+    least = config.lags + 2
+    enough = parts.later.shape[0] * (parts.later.shape[1] - 1 - config.lags) >= FEWEST_FRAMES
+    return (
+        parts if enough and min(parts.past.shape[1], parts.later.shape[1], parts.training.shape[1]) >= least else None
+    )
+
+
+@torch.no_grad()
+def errors_of(model: Model, parts: HeldOut) -> Float[np.ndarray, " blocks"]:
+    """Returns the mean loss of the modules in each block of held-out frames."""
+    composition = as_graph(model.on(parts.later), "held-out frames").widened(RESOLUTION)
+    edges = torch.as_tensor(model.infer(parts.past).edges)
+    if len(edges) != len(parts.later.tasks):
+        edges = edges[:1].expand(len(parts.later.tasks), -1, -1)
+    z = adjacency_to_structure(edges, composition.pairs)
+    tracks = scaled_tracks(parts.later, model.scaling)
+    marks = counted(tracks[:, None], composition.features, composition.lags)
+    x = composition.with_history(tracks)
+    seen = x[..., : composition.features]
+    mean, log_variance = composition.predict_change(x[:, :-1], z)
+    change = (seen[:, 1:] - seen[:, :-1]) / composition.change
+    loss = composition.head.loss(change - mean, log_variance).clamp(max=WORST).double().mean(3)  # [tasks, frames, N]
+    if marks is None:
+        rows = loss.mean(2).flatten()
+    else:
+        there = marks[:, 0]
+        rows = ((loss * there).sum(2) / there.sum(2).clamp(min=1))[there.sum(2) > 0]
+    return block_means(rows.numpy(), blocks_of(len(rows)))
+
+
+def rivals_of(parts: HeldOut) -> tuple[dict[str, Float[np.ndarray, " blocks"]], int]:
+    """Returns the losses of the rivals in the same blocks, and the lags of the regression.
+
+    A regression with sources needs one graph. If there are too few frames for it, it is left out.
+    """
+    if not parts.one_graph:
+        return {OWN_PAST: own_law_errors(parts)}, 0
+    try:
+        found = fit_and_judge(parts.training, parts.later)
+    except InputError:
+        return {OWN_PAST: own_law_errors(parts)}, 0
+    return {OWN_PAST: found.losses_own, REGRESSION: found.losses_full}, found.full.lags
+
+
+def own_law_errors(parts: HeldOut) -> Float[np.ndarray, " blocks"]:
+    """Returns the losses of one law for all entities that sees nothing but the entity: a polynomial of degree 3.
+
+    change = Σ_p c_p monomial_p(own state), fitted by least squares
+    """
+    unit = np.array(Scaling.fit(parts.training).change)
+    training, later = (with_sines(part) for part in (parts.training, parts.later))
+    states, changes, _ = _moves(parts.training, training, unit)
+    middle, spread = states.mean(0), np.maximum(states.std(0), np.finfo(float).tiny)
+    columns = _monomials((states - middle) / spread)
+    fitted = np.linalg.lstsq(columns, changes, rcond=1e-9)[0]
+    freedom = max(len(columns) - columns.shape[1], 1)
+    variance = np.square(changes - columns @ fitted).sum(0) / freedom
+    states, changes, rows = _moves(parts.later, later, unit)
+    errors = changes - _monomials((states - middle) / spread) @ fitted
+    loss = losses(errors, np.broadcast_to(variance, errors.shape), np.ones(len(unit))).mean(1)
+    number, row = np.unique(rows, return_inverse=True)
+    by_row = np.bincount(row, loss) / np.bincount(row)
+    return block_means(by_row, blocks_of(len(number)))
+
+
+def _moves(
+    data: Trajectories, seen: Trajectories, unit: Float[np.ndarray, " D"]
+) -> tuple[Float[np.ndarray, "R F"], Float[np.ndarray, "R D"], Int[np.ndarray, " R"]]:
+    """Returns states of single entities, their changes in units, and the number of (task, frame) of each."""
+    changes = wrapped(np.diff(np.asarray(data.x, np.float64), axis=1), data.periods) / unit
+    m, steps, n, _ = changes.shape
+    there = np.ones((m, steps, n), bool) if data.mask is None else data.mask[:, 1:] & data.mask[:, :-1]
+    rows = np.broadcast_to(np.arange(m * steps).reshape(m, steps, 1), there.shape)
+    return np.asarray(seen.x[:, :-1], np.float64)[there], changes[there], rows[there]
+
+
+def _monomials(states: Float[np.ndarray, "R F"], degree: int = 3) -> Float[np.ndarray, "R P"]:
+    """Returns all products of at most three features, and a constant."""
+    powers = (of for k in range(degree + 1) for of in combinations_with_replacement(range(states.shape[1]), k))
+    return np.stack([states[:, list(of)].prod(1) for of in powers], 1)

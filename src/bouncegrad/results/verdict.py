@@ -1,0 +1,123 @@
+"""The verdict: does anything predict held-out frames better than doing without interaction, and what?
+
+    interaction    the learned modules predict better than every rival
+    regression     a linear regression predicts better than doing without interaction, and the modules are not better
+    weak           something predicts better, but not surely
+    nothing        nothing predicts better than each entity's own past, or than one law for all pairs
+
+Losses are compared over blocks of held-out frames, see `blocks.py`. A difference is sure above three standard errors.
+Only `interaction` means that the inferred graph may be read. No true edges are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from bouncegrad.results.blocks import paired_z
+
+MODULES, OWN_PAST, ONE_KIND, REGRESSION = "learned modules", "own past", "one kind of pair", "linear regression"
+NULLS = (OWN_PAST, ONE_KIND)  # rivals without a graph
+SURE, HINT = 3.0, 1.0  # standard errors
+KINDS = ("interaction", "regression", "weak", "nothing")
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One of those that were compared.
+
+    Args:
+        name: what predicts.
+        error: mean loss on held-out frames, in nats per number, in units of a typical change.
+        z: how much better the learned modules are, in standard errors; negative if they are worse.
+    """
+
+    name: str
+    error: float
+    z: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the held-out frames say.
+
+    Args:
+        kind: one of `KINDS`.
+        rivals: all that were compared, the learned modules first.
+        over_nothing: z of the best predictor over the best rival without a graph.
+    """
+
+    kind: str
+    rivals: tuple[Rival, ...]
+    over_nothing: float
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        z, of = f"z = {self.over_nothing:.1f}", {rival.name: rival for rival in self.rivals}
+        if self.kind == "interaction":
+            least = min(rival.z for rival in self.rivals[1:])
+            return (
+                f"the learned modules predict held-out frames better than any rival (z = {least:.1f}): read the graph"
+            )
+        if self.kind == "regression":
+            better = of[REGRESSION].z
+            how = f"predicts better (z = {-better:.1f})" if better < -SURE else f"predicts as well (z = {better:.1f})"
+            return f"a linear regression {how}: its graph is the one to read, in regression_edges.csv"
+        if self.kind == "weak":
+            return f"weak: held-out frames are predicted better than without interaction, but not surely ({z})"
+        return "nothing predicts held-out frames better than each entity's own past: no interaction shown"
+
+    def lines(self) -> list[str]:
+        """Returns the rivals as a small table, and the sentence."""
+        width = max(len(rival.name) for rival in self.rivals)
+        rows = [f"{rival.name:<{width}}  {rival.error:14.3f}  {rival.z:9.1f}" for rival in self.rivals[1:]]
+        first = f"{self.rivals[0].name:<{width}}  {self.rivals[0].error:14.3f}"
+        return [f"{'':<{width}}  held-out error  z over it", first, *rows, self.sentence]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values; `from_json` reads them."""
+        return asdict(self) | {"rivals": [asdict(rival) for rival in self.rivals]}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Verdict:
+        """Returns the verdict that `to_json` described.
+
+        Raises:
+            ValueError: values are missing, or the kind is unknown.
+        """
+        try:
+            rivals = tuple(Rival(str(r["name"]), float(r["error"]), float(r["z"])) for r in values["rivals"])
+            found = cls(str(values["kind"]), rivals, float(values["over_nothing"]))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"verdict: {error}") from None
+        if found.kind not in KINDS or not rivals:
+            raise ValueError(f"verdict: unknown kind {found.kind!r}")
+        return found
+
+
+def decided(errors: Mapping[str, Float[np.ndarray, " blocks"]]) -> Verdict:
+    """Returns the verdict.
+
+    Args:
+        errors: mean loss in each block of held-out frames, for `MODULES`, for some of `NULLS`, and for `REGRESSION` if
+            it could be fitted.
+    """
+    mean = {name: float(np.mean(values)) for name, values in errors.items()}
+    null = min((name for name in NULLS if name in errors), key=mean.__getitem__)
+    over = {name: float(paired_z(errors[null], values)) for name, values in errors.items() if name not in NULLS}
+    beats = {name: float(paired_z(values, errors[MODULES])) for name, values in errors.items() if name != MODULES}
+    best = min(over, key=mean.__getitem__)
+    if over[MODULES] > SURE and beats.get(REGRESSION, np.inf) > SURE:
+        kind = "interaction"
+    elif over.get(REGRESSION, 0.0) > SURE:
+        kind = "regression"
+    else:
+        kind = "weak" if max(over.values()) > HINT else "nothing"
+    rivals = [Rival(MODULES, mean[MODULES], 0.0)]
+    rivals += [Rival(name, mean[name], beats[name]) for name in (*NULLS, REGRESSION) if name in beats]
+    return Verdict(kind, tuple(rivals), over[best])

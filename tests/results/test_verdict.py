@@ -1,0 +1,63 @@
+"""The verdict: its four kinds for given losses, its sentence, and its way through files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from bouncegrad.results.verdict import MODULES, ONE_KIND, OWN_PAST, REGRESSION, Verdict, decided
+
+BLOCKS = np.sin(np.arange(20.0))  # blocks differ, and differ alike for all
+
+
+def errors(**means: tuple[float, float]) -> dict[str, np.ndarray]:
+    """Losses by block: a mean, and what is added to every second block, so that differences have a standard error."""
+    names = {"modules": MODULES, "own": OWN_PAST, "one": ONE_KIND, "regression": REGRESSION}
+    return {names[key]: BLOCKS + mean + odd * (np.arange(20) % 2) for key, (mean, odd) in means.items()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"),
+    [
+        ("interaction", errors(modules=(-1.0, 0.1), own=(0.0, 0.0), regression=(0.5, 0.0))),
+        ("interaction", errors(modules=(-1.0, 0.1), own=(0.0, 0.0), one=(0.2, 0.0))),
+        ("regression", errors(modules=(0.5, 0.0), own=(0.4, 0.0), regression=(0.0, 0.1))),
+        ("regression", errors(modules=(-0.5, 0.9), own=(1.0, 0.0), regression=(-0.05, 0.1))),  # as good: z below 3
+        ("weak", errors(modules=(-0.5, 0.8), own=(0.0, 0.0))),
+        ("nothing", errors(modules=(0.5, 0.1), own=(0.0, 0.0), regression=(0.1, 0.0))),
+        ("nothing", errors(modules=(0.1, 0.1), own=(0.5, 0.0), one=(0.0, 0.0))),
+    ],
+)
+def test_the_kind_follows_from_the_losses(kind, found):
+    assert decided(found).kind == kind
+
+
+def test_the_modules_come_first_and_z_is_how_much_better_they_are():
+    verdict = decided(errors(modules=(-1.0, 0.1), own=(0.0, 0.0), regression=(0.5, 0.0)))
+    assert [rival.name for rival in verdict.rivals] == [MODULES, OWN_PAST, REGRESSION]
+    own, regression = (rival.z for rival in verdict.rivals[1:])
+    difference = 1.0 - 0.1 * (np.arange(20) % 2)
+    assert own == pytest.approx(difference.mean() / (difference.std(ddof=1) / np.sqrt(20)))
+    assert verdict.over_nothing == pytest.approx(own)
+    assert regression > own
+    assert verdict.sentence.endswith(f"(z = {own:.1f}): read the graph")
+    assert verdict.lines()[-1] == verdict.sentence
+
+
+def test_the_sentence_of_a_regression_names_its_file():
+    sentence = decided(errors(modules=(0.5, 0.0), own=(0.4, 0.0), regression=(0.0, 0.1))).sentence
+    assert sentence.startswith("a linear regression predicts better (z = ")
+    assert "regression_edges.csv" in sentence
+
+
+def test_a_verdict_is_read_as_it_was_written():
+    verdict = decided(errors(modules=(-1.0, 0.1), own=(0.0, 0.0)))
+    assert Verdict.from_json(json.loads(json.dumps(verdict.to_json()))) == verdict
+
+
+@pytest.mark.parametrize("values", [{}, {"kind": "certain", "rivals": [], "over_nothing": 1.0}, {"kind": "weak"}])
+def test_damaged_values_are_refused(values):
+    with pytest.raises(ValueError, match="verdict"):
+        Verdict.from_json(values)
