@@ -42,7 +42,8 @@ pygments_dark_style = "monokai"
 CONTENTS = {
     "Start": ["start", "idea", "your-data", "options"],
     "Tutorials": [
-        f"tutorials/{name}" for name in ("springs", "charged", "own-csv", "unseen", "counterfactual", "maml")
+        f"tutorials/{name}"
+        for name in ("springs", "charged", "own-csv", "notebook", "unseen", "counterfactual", "maml")
     ],
     "Questions": ["before", "during", "after", "how-sure"],
     "Look up": ["data", "notation", "report", "scaling", "results", "history"],

@@ -141,8 +141,14 @@ def test_unfitted(tasks, name):
         ({"proposal": "learned"}, ["setting proposal: 'learned'", "only --search paper"]),
     ],
 )
-def test_wrong_settings(settings, says):
-    refused(lambda: RelationalInference(**settings), "RelationalInference: ", *says)
+def test_wrong_settings(tasks, settings, says):
+    """Scikit-learn asks that values are checked in `fit` and not before; a wrong name is refused at once."""
+    refused(lambda: RelationalInference(**settings).fit(tasks), "RelationalInference: ", *says)
+
+
+def test_wrong_names(model):
+    refused(lambda: RelationalInference(edge_typs=3), "unknown setting 'edge_typs'")
+    refused(lambda: model.set_params(edge_typs=3), "RelationalInference: unknown setting 'edge_typs'")
 
 
 def test_numbers_of_numpy_are_numbers(tasks):

@@ -20,7 +20,7 @@ from bouncegrad.results import style
 from bouncegrad.results.result import Result
 
 HERE = Path(__file__).parent
-MINUTES = 3.0
+MINUTES = 1.5
 
 
 def independent(frames: int = 800, entities: int = 4) -> Trajectories:
@@ -31,14 +31,19 @@ def independent(frames: int = 800, entities: int = 4) -> Trajectories:
     return Trajectories(x[None, :, :, None], features=("v",))
 
 
-def bars(result: Result, ax: Axes) -> None:
-    """The errors of all that were compared."""
+def errors(result: Result, ax: Axes) -> None:
+    """The errors of all that were compared, on an axis of at least two nats."""
     assert result.verdict is not None
     rivals = result.verdict.rivals[::-1]
-    low = min(rival.error for rival in rivals) - 0.3
-    colours = [style.COLOURS[0] if rival.name == "learned modules" else style.FAINT for rival in rivals]
-    ax.barh([rival.name for rival in rivals], [rival.error - low for rival in rivals], left=low, color=colours)
-    ax.set_xlabel("error on held-out frames (nats per number)")
+    found = [rival.error for rival in rivals]
+    middle, half = (min(found) + max(found)) / 2, max(1.0, 0.6 * (max(found) - min(found)))
+    for row, rival in enumerate(rivals):
+        colour = style.COLOURS[0] if rival.name == "learned modules" else style.MUTED
+        ax.plot(rival.error, row, "o", color=colour, markersize=9)
+    ax.set(xlim=(middle - half, middle + half), ylim=(-0.6, len(rivals) - 0.4))
+    ax.set_yticks(range(len(rivals)), [rival.name for rival in rivals])
+    style.plain(ax, grid="y")
+    ax.set_xlabel("error on held-out frames (nats per number; less is better)")
     ax.set_title(f"verdict: {result.verdict.kind}", loc="left", fontsize=11)
 
 
@@ -58,7 +63,7 @@ def main() -> None:
     axes = made.subplots(2, 2, width_ratios=(1.5, 1.0))
     for row, data in enumerate((independent(), simulate("charged", 1, frames=2000, seed=3))):
         result = RelationalInference(seed=0, minutes=MINUTES).fit(data).infer(data)
-        bars(result, axes[row, 0])
+        errors(result, axes[row, 0])
         matrix(result, axes[row, 1])
     style.save(made, HERE / "how_sure.png")
 

@@ -86,4 +86,6 @@ def test_what_is_no_table():
     edges = pd.DataFrame({"task": ["p"], "source": ["a"], "target": ["z"], "type": [1]})
     assert refused(frame, edges=edges).startswith("DataFrame, line 0: target 'z' is no entity of DataFrame (a, b, c)")
     both = pd.concat({"x": frame[["x"]], "y": frame[["y"]]}, axis=1)
-    assert refused(both) == "DataFrame: columns have 2 levels; join them to names such as a:x"
+    assert "entity x has no column for the feature y of the others" in refused(both)
+    deep = pd.concat({"m": both}, axis=1)
+    assert refused(deep) == "DataFrame: columns have 3 levels; join them to names such as a:x"

@@ -57,7 +57,7 @@ def test_walls_of_a_periodic_box():
 
     warnings = changed(walk(), wrap)
     assert [warning[:15] for warning in warnings] == ["feature x wraps", "feature y wraps"]
-    assert "its size is about 4" in warnings[0] or "its size is about 3.9" in warnings[0]
+    assert warnings[0].endswith("its size, which is about --periodic '[x:4,y:4]'")
 
     def turn(x):
         x[...] = np.mod(np.random.default_rng(1).normal(0.3, 0.05, x.shape).cumsum(1), 2 * np.pi)
@@ -101,4 +101,5 @@ def test_files_of_users():
     assert (inspect(data).warnings, int((~data.mask).sum())) == ((), 8)
     warnings = inspect(load(SECOND / "periodic-box/wrapped.csv")).warnings
     assert [name in line for name, line in zip("xy", warnings, strict=True)] == [True, True]
-    assert all("its size is about 3.0" in line for line in warnings)
+    assert all(line.endswith("add its size, which is about --periodic '[x:3,y:3]'") for line in warnings)
+    assert inspect(load(SECOND / "periodic-box/wrapped.csv", periodic=["x:3", "y:3"])).warnings == ()

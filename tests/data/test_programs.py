@@ -162,3 +162,14 @@ def test_parquet_without_its_package_is_refused_in_one_line(tmp_path, monkeypatc
     frame = pd.DataFrame({"time": [0, 0, 1, 1], "entity": list("abab"), "x": [1.0, 2, 3, 4]})
     monkeypatch.setattr(pd, "read_parquet", lambda path: frame)
     assert load(tmp_path / "a.parquet").shape == (1, 2, 2, 1)
+
+
+def test_a_box_of_lammps_names_its_periodic_walls(tmp_path):
+    name, content = FILES["lammps"]
+    (tmp_path / name).write_text(content)
+    box = dict(load(tmp_path / name).origin)["box"]
+    assert box.startswith("9 by 9 by 2 (pp pp pp; p means periodic); places wrap there: add --periodic '[x:9,y:9]'")
+    stated = load(tmp_path / name, periodic=["x:9", "y:9"])
+    assert stated.periodic == ("x:9", "y:9")
+    (tmp_path / name).write_text(content.replace(" x y z", " xu yu zu"))
+    assert "add --periodic" not in dict(load(tmp_path / name).origin)["box"]

@@ -13,8 +13,8 @@ from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.estimator import RelationalInference
 from bouncegrad.fitting import variants
-from bouncegrad.fitting.held_out import errors_of, hold_out, own_law_errors
 from bouncegrad.fitting.variants import LONGER, settle_variants
+from bouncegrad.models.held_out import errors_of, hold_out, judged, own_law_errors, with_verdict
 from bouncegrad.models.model import Model
 from bouncegrad.settings.config import Config
 
@@ -46,6 +46,7 @@ def test_of_several_recordings_a_quarter_is_held_out_and_halved():
 def test_recordings_of_one_graph_hold_out_whole_recordings():
     parts = hold_out(simulate("springs", 12, entities=3, frames=40, shared=True, seed=0), Config(shared_graph=True))
     assert parts.one_graph
+    assert not parts.in_time
     assert parts.training is parts.past
     assert (parts.training.shape[0], parts.later.shape[:2]) == (9, (3, 40))
 
@@ -58,6 +59,7 @@ def test_some_runs_hold_nothing_out(config, single):
 def test_many_recordings_and_short_ones_hold_nothing_out():
     assert hold_out(simulate("springs", 100, entities=3, frames=10, seed=0), Config()) is None
     assert hold_out(simulate("springs", 1, entities=3, frames=30, seed=0), Config()) is None
+    assert hold_out(simulate("springs", 20, entities=13, frames=30, seed=0), Config()) is None
 
 
 def test_epochs_and_none_choose_nothing(single):
@@ -87,6 +89,29 @@ def test_the_own_law_explains_what_follows_from_the_entity_alone():
     noisy = own_law_errors(hold_out(Trajectories(x + 0.1 * rng.normal(size=x.shape)), Config()))
     assert exact.max() < -1.8  # a resolution of 0.05 gives 0.5 log(2 pi 0.05²) = -2.08 at best
     assert noisy.min() > exact.max()
+
+
+def test_recordings_of_a_model_of_many_are_judged_by_their_second_half(tmp_path):
+    springs = simulate("springs", 120, entities=3, frames=40, seed=0)
+    model = RelationalInference(epochs=60, **SMALL).fit(springs).model_
+    new = simulate("springs", 20, entities=3, frames=40, seed=1)
+    found = with_verdict(model, new, model.infer(new))
+    assert found.verdict.kind == "interaction"
+    np.testing.assert_array_equal(found.probability, model.infer(new).probability)
+    assert judged(model, new.select([0, 1, 2])) is None
+    assert judged(model, new.frames(0, 5)) is None
+
+
+def test_where_the_graph_does_not_help_no_edge_is_determined():
+    springs = simulate("springs", 120, entities=3, frames=40, seed=0)
+    model = RelationalInference(epochs=60, **SMALL).fit(springs).model_
+    rng, x = np.random.default_rng(0), np.zeros((20, 40, 3, 4))
+    for t in range(1, 40):
+        x[:, t] = 0.9 * x[:, t - 1] + 0.1 * rng.normal(size=(20, 3, 4))
+    new = Trajectories(x, features=springs.features, dt=springs.dt)
+    found = with_verdict(model, new, model.infer(new))
+    assert found.verdict.kind in ("nothing", "weak")
+    assert found.undetermined.sum() == 20 * 6
 
 
 @pytest.fixture

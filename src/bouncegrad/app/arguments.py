@@ -8,6 +8,7 @@ from typing import Literal
 from bouncegrad.app.parser import Parser
 
 ANGLES = "features that are angles: [phase] in radians, [heading:deg] in degrees"
+PERIODIC = "positions that wrap at periodic walls, with the size of the box: [x:10,y:10]"
 EDGES = "file of true edges: a table (task, source, target, type), or a matrix or vector in .npy or .csv"
 
 
@@ -52,6 +53,7 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
         "--likelihood", type=float | None, help="DeepLabCut: less likely body parts are missing (default: 0.6)"
     )
     group.add_argument("--angles", type=tuple[str, ...], default=(), help=ANGLES)
+    group.add_argument("--periodic", type=tuple[str, ...], default=(), help=PERIODIC)
     group.add_argument("--edges", type=str | None, metavar="FILE", help=EDGES)
     group.add_argument(
         "--edges_order",

@@ -30,8 +30,8 @@ GROUPS = (
     Group(
         "data: how it is read, and which tasks are kept for validation",
         (
-            *("part", "columns", "velocities", "time_step", "fps", "resample", "angles", "missing", "strict"),
-            *("keypoints", "likelihood", "quantities", "kinds", "groups"),
+            *("part", "columns", "velocities", "time_step", "fps", "resample", "angles", "periodic", "missing"),
+            *("strict", "keypoints", "likelihood", "quantities", "kinds", "groups"),
             *("edges", "edges_order", "holdout", "new"),
         ),
     ),

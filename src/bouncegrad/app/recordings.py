@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 PARTS = ("train", "valid", "test")
 READING = (
-    *("edges", "edges_order", "velocities", "time_step", "fps", "resample", "angles", "groups", "kinds"),
-    *("columns", "keypoints", "likelihood", "missing", "strict"),
+    *("edges", "edges_order", "velocities", "time_step", "fps", "resample", "angles", "periodic", "groups"),
+    *("kinds", "columns", "keypoints", "likelihood", "missing", "strict"),
 )
 
 

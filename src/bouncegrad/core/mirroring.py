@@ -80,11 +80,14 @@ def symmetries(
             f"setting mirror: features {', '.join(features)} have no positions x, y (and velocities vx, vy) to mirror; "
             "rename the features, or leave out mirror"
         )
+    period = np.array(scaling.period or (0.0,) * len(features))
     d, scale, middle = len(features), np.array(scaling.scale), np.array(scaling.shift)
     still = np.zeros(d)
     still[velocities] = middle[velocities]  # velocities are mirrored about 0, not about their mean
     matrices, shifts = [], []
     for order in itertools.permutations(range(len(positions))):
+        if (period[positions] != period[positions][list(order)]).any():
+            continue  # a box that is longer along one axis does not look the same when turned
         for signs in itertools.product((1.0, -1.0), repeat=len(positions)):
             raw = np.eye(d)
             for group in groups:

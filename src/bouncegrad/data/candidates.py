@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bouncegrad.data.angles import wrapped
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import header, read_cells, require_present
 from bouncegrad.data.formats.edge_table import numbered
@@ -49,17 +50,20 @@ def nearest(data: Trajectories, k: int) -> Bool[np.ndarray, "N N"]:
     columns = first if data.features[first[0]] in POSITIONS else range(x.shape[-1])
     size = x.reshape(-1, x.shape[-1]).std(0) if len(first) != len(columns) else np.ones(x.shape[-1])
     frames = x.reshape(-1, *x.shape[2:])[:, :, list(columns)] / np.where(size > 0, size, 1.0)[list(columns)]
+    periods = data.periods[list(columns)] / np.where(size > 0, size, 1.0)[list(columns)]
     chosen = np.unique(np.linspace(0, len(frames) - 1, FRAMES).round().astype(int))
-    distance = sum((distances(frames[i]) for i in chosen), np.zeros((data.shape[2],) * 2))
+    distance = sum((distances(frames[i], periods) for i in chosen), np.zeros((data.shape[2],) * 2))
     np.fill_diagonal(distance, np.inf)
     allowed = np.zeros(distance.shape, dtype=bool)
     np.put_along_axis(allowed, np.argsort(distance, axis=0, kind="stable")[:k], True, axis=0)
     return allowed
 
 
-def distances(x: Float[np.ndarray, "N D"]) -> Float[np.ndarray, "N N"]:
-    """Returns the distances between all entities."""
-    return np.sqrt(sum(np.subtract.outer(column, column) ** 2 for column in x.T))
+def distances(x: Float[np.ndarray, "N D"], periods: Float[np.ndarray, " D"]) -> Float[np.ndarray, "N N"]:
+    """Returns the distances between all entities, the shorter way where a feature wraps."""
+    apart = (np.subtract.outer(column, column) for column in x.T)
+    whole = zip(apart, periods, strict=True)
+    return np.sqrt(sum((wrapped(d[..., None], np.array([p]))[..., 0] if p else d) ** 2 for d, p in whole))
 
 
 def read_pairs(path: Path, data: Trajectories) -> Bool[np.ndarray, "N N"]:

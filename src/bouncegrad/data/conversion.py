@@ -146,7 +146,7 @@ def _try(data: Trajectories, aside: Path, place: Path, part: str | None, form: F
 def _lost(data: Trajectories, again: Trajectories) -> dict[str, str]:
     """Returns, for each field that a file does not give back unchanged, a line that says so."""
     lost = {}
-    for field in ("features", "units", "angles", "entities", "tasks", "groups", "kinds"):
+    for field in ("features", "units", "angles", "periodic", "entities", "tasks", "groups", "kinds"):
         before, after = getattr(data, field), getattr(again, field)
         if before != after:
             lost[field] = f"{field} {listed(before)}" + (f", read back as {listed(after)}" if any(after) else "")

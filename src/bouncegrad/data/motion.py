@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from bouncegrad.data.angles import box_sizes, wrapped
 from bouncegrad.data.observed import location, moment, observed_values
 from bouncegrad.data.trajectories import POSITIONS, Trajectories, plural
 
@@ -30,12 +31,14 @@ class Places(NamedTuple):
     Args:
         names: the features that make up a place.
         values: the places.
+        periods: the size of the box along each feature with periodic walls; 0 for other features.
         step: the length of each step; NaN beside a gap.
         usual: the median length of a step, of those that are not 0.
     """
 
     names: tuple[str, ...]
     values: Float[np.ndarray, "M T N k"]
+    periods: Float[np.ndarray, " k"]
     step: Float[np.ndarray, "M T-1 N"]
     usual: float
 
@@ -48,7 +51,7 @@ def checks(data: Trajectories) -> Iterator[str]:
         return
     lost = lost_states(places)
     yield from lost_lines(data, places, lost)
-    places = measured(places.names, np.where(lost[..., None], np.nan, places.values))
+    places = measured(places.names, np.where(lost[..., None], np.nan, places.values), places.periods)
     wrapping = wrapping_features(places)
     yield from wrap_lines(data, places, wrapping)
     yield from exchanges(data, places, wrapping)
@@ -59,18 +62,19 @@ def checks(data: Trajectories) -> Iterator[str]:
 def places_of(data: Trajectories) -> Places | None:
     """Returns the places by the features x, y, z, or by all features if there are none; None if nothing can be told."""
     named = [i for i, name in enumerate(data.features) if name in POSITIONS]
-    used = [i for i in named or range(len(data.features)) if not data.periods[i]]
+    box = box_sizes(data.periodic, data.features, data.source)
+    used = [i for i in named or range(len(data.features)) if box[i] or not data.periods[i]]
     if not used:
         return None
     names = tuple(data.features[i] for i in used)
-    return measured(names, np.stack([observed_values(data, i) for i in used], axis=-1))
+    return measured(names, np.stack([observed_values(data, i) for i in used], axis=-1), box[used])
 
 
-def measured(names: tuple[str, ...], values: Float[np.ndarray, "M T N k"]) -> Places:
-    """Returns places with the lengths of their steps."""
-    step = np.linalg.norm(np.diff(values, axis=1), axis=-1)
+def measured(names: tuple[str, ...], values: Float[np.ndarray, "M T N k"], periods: Float[np.ndarray, " k"]) -> Places:
+    """Returns places with the lengths of their steps, which go the shorter way round a periodic box."""
+    step = np.linalg.norm(wrapped(np.diff(values, axis=1), periods), axis=-1)
     moved = step[np.isfinite(step) & (step > 0)]
-    return Places(names, values, step, float(np.median(moved)) if moved.size else 0.0)
+    return Places(names, values, periods, step, float(np.median(moved)) if moved.size else 0.0)
 
 
 def lost_states(places: Places) -> Bool[np.ndarray, "M T N"]:
@@ -113,23 +117,37 @@ def wrapping_features(places: Places) -> dict[str, float]:
         change = np.diff(places.values[..., i], axis=1)
         known = np.abs(change[np.isfinite(change)])
         values = places.values[..., i][np.isfinite(places.values[..., i])]
-        if not known.size or not values.size:
+        if not known.size or not values.size or places.periods[i]:
             continue
         extent, usual = float(np.ptp(values)), float(np.median(known))
         large = known[known > extent / 2]
         if len(large) < OFTEN or usual > extent / FAR or large.min() < 0.8 * extent or len(large) > 0.2 * len(known):
             continue
-        # A step over the wall is the size of the box less the true step, which is like the step before it.
-        before = np.r_["1", np.full_like(change[:, :1], np.nan), change[:, :-1]]
+        # A step over the wall is the size of the box less the true step, which is like those before and after it.
         across = np.abs(np.nan_to_num(change)) > extent / 2
-        sizes = np.abs(change - before)[across & (np.abs(np.nan_to_num(before)) < extent / 2)]
+        inside = np.where(across, np.nan, change)
+        sizes = np.abs(change[:, 1:-1] - (inside[:, :-2] + inside[:, 2:]) / 2)[across[:, 1:-1]]
         sizes = sizes[np.isfinite(sizes)]
-        found[name] = float(np.median(sizes if sizes.size else large))
+        found[name] = roundest(sizes if sizes.size else large, extent)
     return found
+
+
+def roundest(sizes: Float[np.ndarray, " some"], least: float) -> float:
+    """Returns the number with the fewest digits that is as good an estimate as the median, and not below the least.
+
+    Example:
+        >>> roundest(np.array([2.98, 3.0, 3.01, 3.04]), 2.992)
+        3.0
+    """
+    middle = float(np.median(sizes))
+    error = 2 * 1.25 * float(np.std(sizes)) / len(sizes) ** 0.5  # 1.25: of a median, relative to a mean
+    tried = (float(f"{middle:.{digits}g}") for digits in (1, 2, 3, 4))
+    return next((size for size in tried if size >= least and abs(size - middle) <= error), middle)
 
 
 def wrap_lines(data: Trajectories, places: Places, wrapping: dict[str, float]) -> Iterator[str]:
     """Warns of features that wrap around, as in a box with periodic walls."""
+    box = ",".join(f"{name}:{size:.4g}" for name, size in wrapping.items())
     for name, size in wrapping.items():
         change = np.abs(np.diff(places.values[..., places.names.index(name)], axis=1))
         across = np.nan_to_num(change) > size / 2
@@ -139,7 +157,8 @@ def wrap_lines(data: Trajectories, places: Places, wrapping: dict[str, float]) -
         remedy = f"if it is an angle, add --angles '[{name}{angle}]'; " if angle is not None else ""
         yield (
             f"feature {name} wraps: {int(across.sum()):,} times it jumps from one end of its range to the other, first "
-            f"at {where}; {remedy}if this is a box with periodic walls, its size is about {size:.4g}: see --periodic"
+            f"at {where}; {remedy}if this is a box with periodic walls, add its size, which is about --periodic "
+            f"'[{box}]'"
         )
 
 
@@ -152,7 +171,7 @@ def exchanges(data: Trajectories, places: Places, wrapping: dict[str, float]) ->
     for task, frame in np.argwhere(far.sum(2) >= 2):
         who = np.flatnonzero(far[task, frame])
         before, after = places.values[task, frame, who], places.values[task, frame + 1, who]
-        apart = np.linalg.norm(before[:, None] - after[None], axis=-1)
+        apart = np.linalg.norm(wrapped(before[:, None] - after[None], places.periods), axis=-1)
         crossed = np.maximum(apart, apart.T) < NEAR * places.usual
         found += [(task, frame, who[i], who[j]) for i, j in np.argwhere(np.triu(crossed, 1))]
     if found:
@@ -195,7 +214,7 @@ def jumps(data: Trajectories, lost: Bool[np.ndarray, "M T N"], wrapping: tuple[s
     for i, name in enumerate(data.features):
         values = observed_values(data, i)
         values[lost] = np.nan
-        change = np.diff(values, axis=1)
+        change = wrapped(np.diff(values, axis=1)[..., None], data.periods[[i]])[..., 0]
         size = np.abs(change[np.isfinite(change)])
         if size.size < 3 or name in wrapping:
             continue

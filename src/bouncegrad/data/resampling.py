@@ -27,10 +27,11 @@ Step = float | str
 
 
 class Evenly(NamedTuple):
-    """The resampling that is asked for: the time between frames, or `usual`, and the features that are angles."""
+    """The resampling that is asked for: the time between frames, or `usual`, the angles and the periodic positions."""
 
     step: Step
     angles: tuple[str, ...] = ()
+    periodic: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Records:
         time: the time of each state.
         values: the D features of each state, all finite.
         source: the file or command that the states came from, for messages.
-        periods: the period of each feature that is an angle; 0 for other features.
+        periods: the period of each feature that wraps; 0 for other features.
     """
 
     task: Int[np.ndarray, " rows"]

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, UInt64
 
 from bouncegrad.data import motion
+from bouncegrad.data.angles import without_seams
 from bouncegrad.data.derivatives import derivative
 from bouncegrad.data.observed import location, not_finite, observed_values
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories, plural
@@ -112,7 +113,10 @@ def velocity_mismatch(data: Trajectories) -> Iterator[str]:
         np.stack([observed_values(data, data.features.index(name + axis)) for axis in axes], axis=-1)
         for name in ("", "v")
     )
-    derived = derivative(position, data.dt)
+    periods = data.periods[[data.features.index(axis) for axis in axes]]
+    here = np.isfinite(position).all(-1)
+    whole = np.where(here[..., None], without_seams(position, here, periods), np.nan)
+    derived = derivative(whole if periods.any() else position, data.dt)
     error, speed, moved = (np.linalg.norm(v, axis=-1) for v in (stated - derived, stated, derived))
     larger = np.maximum(speed, moved)
     used = np.isfinite(error) & (larger > 0)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from bouncegrad.data.angles import periods_of
+from bouncegrad.data.angles import as_stated, box_sizes, periods_of, without_seams
+from bouncegrad.data.by_name import by_name
 from bouncegrad.data.derivatives import velocities
 from bouncegrad.data.errors import InputError
 
@@ -40,6 +41,8 @@ class Trajectories:
         source: the file or command that the data came from, for messages.
         derived: features that were derived from positions; see `with_velocities`.
         angles: features that are angles, as `phase` (radians) or `heading:deg` (degrees), see `angles.py`.
+        periodic: positions that wrap at periodic walls, with the size of the box: `x:10`. Differences between entities
+            then go the shorter way, and positions themselves have no meaning.
         groups: the group of each of the M tasks. With `shared_graph`, tasks of one group have one graph in common. If
             it is empty, all tasks are one group.
         kinds: the kind of each of the N entities. Every kind has a node module of its own. If it is empty, all entities
@@ -69,6 +72,7 @@ class Trajectories:
     source: str = "array"
     derived: tuple[str, ...] = ()
     angles: tuple[str, ...] = ()
+    periodic: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     resampling: str = ""
@@ -108,7 +112,9 @@ class Trajectories:
                 raise InputError(f"{self.source}: {what}; give one each")
             object.__setattr__(self, field, labels)
         object.__setattr__(self, "angles", tuple(map(str, self.angles)))
-        periods_of(self.angles, self.features, self.units, self.source)
+        sizes = box_sizes(tuple(map(str, self.periodic)), self.features, self.source)
+        object.__setattr__(self, "periodic", as_stated(sizes, self.features))
+        periods_of(self.angles, self.features, self.units, self.source, self.periodic)
         if not (np.isfinite(self.dt) and self.dt > 0):
             raise InputError(f"{self.source}: dt is {self.dt}; give the positive time between two frames")
         if self.mask is not None:
@@ -173,8 +179,8 @@ class Trajectories:
 
     @property
     def periods(self) -> Float[np.ndarray, " D"]:
-        """The period of each feature that is an angle, in its unit; 0 for other features."""
-        return periods_of(self.angles, self.features, self.units, self.source)
+        """The period of each feature that is an angle or a periodic position, in its unit; 0 for other features."""
+        return periods_of(self.angles, self.features, self.units, self.source, self.periodic)
 
     @property
     def group_numbers(self) -> Int[np.ndarray, " M"]:
@@ -214,6 +220,20 @@ class Trajectories:
         """What the file does not state and was assumed, one line each."""
         return tuple(text for name, text in self.origin if name == "assumed")
 
+    def __len__(self) -> int:
+        """Returns M, the number of tasks."""
+        return len(self.tasks)
+
+    def __getitem__(self, tasks: Any) -> Trajectories:
+        """Returns some tasks: `data[2]` is the third one alone, `data[:10]` are the first ten, see `select`."""
+        if isinstance(tasks, tuple) and tasks[1:] == (Ellipsis,):  # the way scikit-learn asks for rows
+            tasks = tasks[0]
+        return self.select(np.atleast_1d(np.arange(len(self))[tasks]))
+
+    def _repr_html_(self) -> str | None:
+        card: str | None = by_name("data.recordings_card", "recordings_card")(self)
+        return card
+
     def select(self, tasks: Sequence[int] | np.ndarray | slice) -> Trajectories:
         """Returns the tasks of these indices, in this order."""
         index = np.arange(len(self.tasks))[tasks]
@@ -234,7 +254,7 @@ class Trajectories:
         x, mask = self.x[:, start:stop], None if self.mask is None else self.mask[:, start:stop]
         if self.derived:
             axes = [self.features.index(name.removeprefix("v")) for name in self.derived]
-            velocity, mask = velocities(x[..., axes], mask, self.dt)
+            velocity, mask = velocities(without_seams(x[..., axes], mask, self.periods[axes]), mask, self.dt)
             x = x.copy()
             x[..., [self.features.index(name) for name in self.derived]] = velocity
         return replace(self, x=x, mask=mask)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bouncegrad.data.angles import without_seams
 from bouncegrad.data.derivatives import velocities
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import POSITIONS, Trajectories
@@ -38,7 +39,8 @@ def with_velocities(data: Trajectories) -> Trajectories:
         found = " and ".join(present)
         raise InputError(f"{data.source}: has {found} already; do not ask for velocities, or remove them")
     index = [data.features.index(axis) for axis in axes]
-    velocity, mask = velocities(data.x[..., index], data.mask, data.dt)
+    position = without_seams(data.x[..., index], data.mask, data.periods[index]).astype(data.x.dtype, copy=False)
+    velocity, mask = velocities(position, data.mask, data.dt)
     return replace(
         data,
         x=np.concatenate([data.x, velocity], axis=-1),

@@ -119,12 +119,27 @@ def shared_out(config: Config, candidates: int) -> tuple[Config, Config]:
 
 
 @torch.no_grad()
-def held_out_loss(model: Model, held: Trajectories) -> float:
-    """Returns the mean loss in the second half of the frames, with structures inferred from the first half."""
+def held_out_loss(
+    model: Model,
+    held: Trajectories,
+    known: Int[np.ndarray, "M N N"] | None = None,
+    asking: str = "setting edge_types: auto",
+) -> float:
+    """Returns the mean loss in the second half of the frames, with structures inferred from the first half.
+
+    Args:
+        model: with a likelihood of changes.
+        held: recordings that it was not trained on.
+        known: types of edges that need not be found, -1 for all others.
+        asking: what asks, for messages.
+
+    Raises:
+        InputError: the composition is no graph, or the recordings do not fit the model.
+    """
     half, lags = held.shape[1] // 2, model.config.lags
     past = held.frames(0, half)
-    composition = as_graph(model.on(past), "setting edge_types: auto").widened(RESOLUTION)
-    z = adjacency_to_structure(torch.as_tensor(model.infer(held, half).edges), composition.pairs)
+    composition = as_graph(model.on(past), asking).widened(RESOLUTION)
+    z = adjacency_to_structure(torch.as_tensor(model.infer(held, half, known).edges), composition.pairs)
     later = scaled_tracks(held, model.scaling)[:, half - 1 - lags :]
     loss = composition.loss(whole_tracks(later, torch.arange(len(z)), lags), z)
     return float(loss.double().mean())

@@ -44,7 +44,6 @@ from bouncegrad.fitting.recorder import Recorder
 from bouncegrad.fitting.validation import Validation
 from bouncegrad.models.model import Model
 from bouncegrad.runs.folder import Run
-from bouncegrad.runs.lock import locked
 from bouncegrad.runs.provenance import Provenance, describe
 from bouncegrad.settings.build import ALIKE
 from bouncegrad.settings.config import Config
@@ -87,7 +86,7 @@ def train(
         recorder = Recorder(prepared, parts, run, environment, validation)
         by_first = environment.processes.by_first
         if run is not None:
-            by_first(partial(held.enter_context, locked(run.folder)))
+            by_first(partial(held.enter_context, run.locked()))
             about = partial(describe, prepared.data, prepared.scaling, provenance or Provenance(data), prepared.known)
             recorder.begin(about, provenance.whole if provenance else data, resume)
         recipe = Recipe(prepared, parts, recorder)

@@ -23,8 +23,8 @@ from jaxtyping import Float, Int
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories
 from bouncegrad.fitting.environment import Environment, Row
-from bouncegrad.fitting.held_out import HeldOut, errors_of, hold_out, rivals_of
 from bouncegrad.fitting.stages import train
+from bouncegrad.models.held_out import HeldOut, errors_of, hold_out, rivals_of
 from bouncegrad.models.trust import Trust
 from bouncegrad.results.blocks import paired_z
 from bouncegrad.results.verdict import MODULES, ONE_KIND, SURE, Verdict, decided
@@ -84,6 +84,20 @@ class Chosen:
         """Returns plain values for data.json."""
         about = {"tried": self.tried, "chosen": self.name, "share": self.share, "in_time": self.in_time}
         return about | {"verdict": self.verdict.to_json()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any], config: Config) -> Chosen:
+        """Returns what `to_json` described, with the settings of its run.
+
+        Raises:
+            ValueError: values are missing or damaged.
+        """
+        try:
+            tried = {str(name): float(error) for name, error in values["tried"].items()}
+            name, share, in_time = str(values["chosen"]), float(values["share"]), bool(values["in_time"])
+            return cls(config, tried, name, Verdict.from_json(values["verdict"]), share, in_time)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"held-out frames: {error}") from None
 
 
 def chooses(config: Config) -> bool:
@@ -175,7 +189,7 @@ class _Choice:
         if self.known is not None or best.edge_types == 1 or best.pinned or best.entity_types is not None:
             return []
         assert isinstance(best.edge_types, int)
-        return [(ANOTHER, {"edge_types": best.edge_types + 1}), (PINNED, {"pinned": True})]
+        return [(ANOTHER, {"edge_types": best.edge_types + 1}), (PINNED, {"pinned": True, "sparsity": 0.5})]
 
     def attempt(self, name: str, config: Config, longer: int = 1) -> None:
         """Trains one variant and judges it; a variant that the recordings do not allow is left out."""

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.held_out import with_verdict
 from bouncegrad.models.model import Model
 from bouncegrad.models.protocols import (
     CONSTANT_VELOCITY,
@@ -77,6 +78,7 @@ def evaluate(
     context = min(model.frames, frames) if context is None else context
     planned = plan(protocol, frames, context, model.config.lags)
     result = model.infer(data, context, progress=progress)
+    result = with_verdict(model, data.frames(0, context), result)
     seconds = time.perf_counter() - start
     errors = {}
     if planned.steps > 0:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import scaled_tracks
+from bouncegrad.core.compositions.confined import FREE, Region
 from bouncegrad.core.compositions.forecaster import Forecaster, as_graph
 from bouncegrad.core.marks import unmarked, with_marks
 from bouncegrad.core.spread import SAMPLES, Futures, futures, widened
@@ -115,7 +116,7 @@ def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequ
         result: the inferred edges.
     """
     on = as_graph(model.on(seen), "forecasts")
-    forecaster = model.require_forecaster().on(on.entities, on.pairs, on.kinds)
+    forecaster = model.require_forecaster().on(on.entities, on.pairs, on.kinds).within(region_of(model))
     origin = np.asarray(data.x[:, list(frames)], np.float64)
     if data.mask is None or data.mask.all():
         needed = torch.tensor(frames)[:, None] + torch.arange(-model.config.lags, 1)
@@ -127,6 +128,28 @@ def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequ
     states = forecaster.graph.with_history(tracks)[:, :, 0]
     z = adjacency_to_structure(torch.as_tensor(result.edges), on.pairs)
     return Start(forecaster, states, unmarked(tracks[:, :, -1], on.features), origin, z)
+
+
+def region_of(model: Model) -> Region:
+    """Returns the range of the training part in scaled units; features that wrap have no bounds."""
+    scaling = model.scaling
+    low, high = ((np.array(bound) - scaling.shift) / scaling.scale for bound in (scaling.low, scaling.high))
+    wraps = np.asarray(model.periods) > 0
+    bounds = np.where(wraps, -np.inf, low), np.where(wraps, np.inf, high)
+    return Region(*(torch.as_tensor(bound, dtype=torch.get_default_dtype()) for bound in bounds))
+
+
+def frames_inside(model: Model, path: Float[np.ndarray, "M steps N D"]) -> int | None:
+    """Returns the number of frames until the first state leaves what training saw by a quarter; None: none leaves.
+
+    Args:
+        model: that the forecast comes from.
+        path: forecast states, in the user's units.
+    """
+    low, high = np.array(model.scaling.low), np.array(model.scaling.high)
+    free = np.where(np.asarray(model.periods) > 0, np.inf, FREE * (high - low))
+    outside = ((path < low - free) | (path > high + free)).any((0, 2, 3))
+    return int(outside.argmax()) if outside.any() else None
 
 
 def roll_out(model: Model, start: Start, steps: int) -> Float[np.ndarray, "M C steps N D"]:
@@ -210,7 +233,7 @@ def in_units(model: Model, start: Start, path: Float[Tensor, "M C S N D"]) -> Fl
 
 
 def around(model: Model, x: Float[np.ndarray, "*S D"]) -> Float[np.ndarray, "*S D"]:
-    """Returns the same tracks with angles in the range of training, which is one whole turn."""
+    """Returns the same tracks with angles and periodic positions in the range of training: one turn, or the box."""
     return from_start(x, model.periods, np.array(model.scaling.low))
 
 

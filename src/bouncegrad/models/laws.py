@@ -11,6 +11,7 @@ from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import as_graph
 from bouncegrad.core.laws import effects
 from bouncegrad.core.structures import adjacency_to_structure
+from bouncegrad.data.angles import wrapped
 from bouncegrad.data.simulate.systems import SYSTEMS
 from bouncegrad.data.trajectories import POSITIONS, Trajectories
 from bouncegrad.models.model import Model
@@ -50,7 +51,8 @@ def learned_law(model: Model, data: Trajectories, result: Result) -> Law | None:
     x, there = np.asarray(some.x, np.float64)[..., places], np.ones(some.shape[:3], bool)
     if some.mask is not None:
         there = some.mask
-    apart, both = x[:, :, target] - x[:, :, source], there[:, :, source] & there[:, :, target]
+    apart = wrapped(x[:, :, target] - x[:, :, source], some.periods[places])
+    both = there[:, :, source] & there[:, :, target]
     seen = both[:, frames] & both[:, frames + 1]
     now, later = apart[:, frames][seen], apart[:, frames + 1][seen]
     return law_of(now, later, effect[seen], kind[seen], result.type_names, "velocity" if moving else "position")

@@ -17,7 +17,7 @@ from bouncegrad.core.compositions.graph_settings import Place
 from bouncegrad.core.inference import expected_sweeps, infer
 from bouncegrad.core.inferred import Watched
 from bouncegrad.core.seams import Relational
-from bouncegrad.data.angles import periods_of
+from bouncegrad.data.angles import as_stated, periods_of
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.requirements import require_moderate
@@ -191,23 +191,30 @@ class Model:
 
     @property
     def periods(self) -> Float[np.ndarray, " D"]:
-        """The period of each feature that is an angle (a whole turn); 0 for other features."""
-        return periods_of(self.angles, self.features, ("",) * len(self.features), "model")
+        """The period of each feature that is an angle or a periodic position; 0 for other features."""
+        return periods_of(self.angles, self.features, ("",) * len(self.features), "model", self.periodic)
+
+    @property
+    def periodic(self) -> tuple[str, ...]:
+        """Positions that wrap at periodic walls, in the notation of `Trajectories.periodic`."""
+        return as_stated(self.scaling.period, self.features)
 
     def adopted(self, data: Trajectories) -> Trajectories:
-        """Returns the recordings, with the angles of training if they state none.
+        """Returns the recordings, with the angles and periodic positions of training if they state none.
 
         Raises:
-            InputError: they state other angles.
+            InputError: they state others.
         """
-        if data.angles == self.angles or data.features != self.features:
+        if (data.angles, data.periodic) == (self.angles, self.periodic) or data.features != self.features:
             return data
-        if data.angles:
-            raise InputError(
-                f"{data.source}: angles {', '.join(data.angles)} differ from those of training, "
-                f"{', '.join(self.angles) or 'none'}; leave --angles out, or give the same"
-            )
-        return replace(data, angles=self.angles)
+        for field, what in (("angles", "angles"), ("periodic", "periodic positions")):
+            given, known = getattr(data, field), getattr(self, field)
+            if given and given != known:
+                raise InputError(
+                    f"{data.source}: {what} {', '.join(given)} differ from those of training, "
+                    f"{', '.join(known) or 'none'}; leave --{field} out, or give the same"
+                )
+        return replace(data, angles=self.angles, periodic=self.periodic)
 
     def seen(self, data: Trajectories, context: int | None) -> Trajectories:
         """Returns the context frames, after checking that they fit the training part.

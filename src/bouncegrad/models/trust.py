@@ -5,7 +5,8 @@
     one recording, or three at most                they follow blocks of time, see `core/block_evidence.py`
     more recordings                                they stay as they are; they were calibrated in training
 
-Where graphs of new recordings are asked for, the verdict is that of the training.
+Where graphs of new recordings are asked for, the verdict is that of the training. Models of many recordings have none;
+the recordings themselves are then judged, see `held_out.judged`.
 """
 
 from __future__ import annotations

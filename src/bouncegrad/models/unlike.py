@@ -26,10 +26,10 @@ FEWER = 0.25  # of the frames of training
 
 def out_of_range(data: Trajectories, scaling: Scaling) -> list[str]:
     """Returns a line for each feature that lies elsewhere, or is spread otherwise, than in training."""
-    found, angles = [], {angle.partition(":")[0] for angle in data.angles}
+    found, wraps = [], data.periods > 0
     x = np.asarray(data.x, np.float64)[np.ones(data.x.shape[:3], bool) if data.mask is None else data.mask]
     for d, name in enumerate(data.features):
-        if name in angles or not len(x):
+        if wraps[d] or not len(x):
             continue
         low, middle, high = np.quantile(x[:, d], [0.25, 0.5, 0.75])
         # The middle half of a normal distribution is 1.35 standard deviations wide.

@@ -49,6 +49,8 @@ def unseen(
         raise InputError("unseen entities: a model with --lags or --candidates cannot find them; train without")
     if model.angles:
         raise InputError("unseen entities: a model of angles cannot find them; give sines and cosines as features")
+    if model.periodic:
+        raise InputError("unseen entities: a model of periodic positions cannot find them; train without --periodic")
     if model.kinds:
         raise InputError("unseen entities: a model of kinds of entities cannot find them; train without --kinds")
     if count is not None and not 1 <= count <= MOST:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from bouncegrad.data.angles import as_sines, wrapped
+from bouncegrad.data.angles import as_sines, box_sizes, without_seams, wrapped
 from bouncegrad.data.trajectories import POSITIONS, Trajectories
 from bouncegrad.results.edge_scores import correlation, distance, edges_from_scores, least_squares
 from bouncegrad.results.linear_scores import lagged_regression, partial_correlation
@@ -63,6 +63,9 @@ SCORES: dict[str, Callable[[Trajectories], Float[np.ndarray, "M N N"] | None]] =
 }
 
 
+PLACES = ("least_squares", "correlation", "distance")  # scores of differences and changes of positions
+
+
 def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, dict[str, float | None]]:
     """Accuracy and AUROC of simple edge scores, ready for JSON.
 
@@ -75,11 +78,13 @@ def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, di
         `{"least_squares": {"edge_accuracy": ..., "auroc": ..., "auroc_undirected": ..., "pooled_auroc": ...,
         "pooled_auroc_undirected": ...}, ...}` for each of `SCORES`
     """
-    truth, seen = data.edges, with_sines(data.frames(0, context))
-    joined = end_to_end(seen) if truth is not None and len(truth) > 1 and (truth == truth[0]).all() else None
+    truth, seen = data.edges, data.frames(0, context)
+    joins = truth is not None and len(truth) > 1 and (truth == truth[0]).all()
     table: dict[str, dict[str, float | None]] = {}
     for name, scores in SCORES.items():
-        score = None if truth is None else scores(seen)
+        suited = suited_to(name, seen)
+        joined = end_to_end(suited) if joins else None
+        score = None if truth is None else scores(suited)
         pooled = None if joined is None else scores(joined)
         edges = None if score is None else edges_from_scores(score, types)
         table[name] = {
@@ -90,11 +95,16 @@ def edge_baselines(data: Trajectories, context: int, types: int) -> dict[str, di
     return table
 
 
+def suited_to(name: str, data: Trajectories) -> Trajectories:
+    """Returns the recordings as the score of this name can use them."""
+    return without_wraps(data) if name in PLACES else with_sines(data)
+
+
 def with_sines(data: Trajectories) -> Trajectories:
-    """Replaces every angle by its sine and its cosine, for scores that cannot use angles."""
-    if not data.angles:
+    """Replaces every feature that wraps by its sine and its cosine, for scores that cannot use such features."""
+    if not data.angles and not data.periodic:
         return data
-    names = [angle.partition(":")[0] for angle in data.angles]
+    names = [name for name, period in zip(data.features, data.periods, strict=True) if period]
     features = tuple(f"sin {name}" if name in names else name for name in data.features)
     at = [name for name in data.features if name in names]
     return replace(
@@ -103,8 +113,20 @@ def with_sines(data: Trajectories) -> Trajectories:
         features=features + tuple(f"cos {name}" for name in at),
         units=data.units + ("",) * len(at),
         angles=(),
+        periodic=(),
         derived=(),
     )
+
+
+def without_wraps(data: Trajectories) -> Trajectories:
+    """Replaces angles by sine and cosine, and unwraps periodic positions in time; they stay periodic.
+
+    This is for scores of differences between positions and of their changes.
+    """
+    if not data.periodic:
+        return with_sines(data)
+    x = without_seams(np.asarray(data.x, np.float64), data.mask, box_sizes(data.periodic, data.features, data.source))
+    return replace(with_sines(replace(data, x=x, periodic=(), derived=())), periodic=data.periodic)
 
 
 def _ranked(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bouncegrad.data.angles import wrapped
 from bouncegrad.data.scaling import Scaling, feature_groups
 from bouncegrad.data.trajectories import POSITIONS, Trajectories
 from bouncegrad.results.metrics import off_diagonal
@@ -29,6 +30,7 @@ def least_squares(data: Trajectories) -> Float[np.ndarray, "M N N"]:
     scaling, (x, kept) = Scaling.fit(data), _scaled(data)
     unit = _shared(scaling.scale, data.features) / _shared(scaling.change, data.features)
     kinds = _kinds(data.features)
+    box = np.array(scaling.period or (0.0,) * len(unit)) / _shared(scaling.scale, data.features)
     state, change = x[:, :-1][..., kinds.T], (np.diff(x, axis=1) * unit)[..., kinds.T]
     m, t, n, axes, _ = state.shape
     pulled, moved = (slice(1), slice(1, 2)) if _mechanical(data.features) else (slice(None), slice(None))
@@ -37,7 +39,7 @@ def least_squares(data: Trajectories) -> Float[np.ndarray, "M N N"]:
     score = np.zeros((m, n, n))
     for target in range(n):
         sources = [s for s in range(n) if s != target]
-        apart = (state[:, :, sources] - state[:, :, [target]])[..., pulled]
+        apart = wrapped(state[:, :, sources] - state[:, :, [target]], box[kinds.T])[..., pulled]
         apart = np.moveaxis(apart, 2, 3).reshape(m, rows, -1)
         regressors = np.concatenate([apart, constant, state[:, :, target].reshape(m, rows, -1)], axis=2) * weight
         response = change[:, :, target, :, moved].reshape(m, rows, -1) * weight
@@ -117,7 +119,7 @@ def distance(data: Trajectories) -> Float[np.ndarray, "M N N"] | None:
     score = np.zeros((m, n, n))
     for source in range(n):
         both = mask & mask[:, :, [source]]
-        apart = np.linalg.norm(x - x[:, :, [source]], axis=3) * both
+        apart = np.linalg.norm(wrapped(x - x[:, :, [source]], data.periods[axes]), axis=3) * both
         score[:, source] = np.where(both.any(1), -apart.sum(1) / np.maximum(both.sum(1), 1), -np.inf)
     farthest = score.min(initial=0.0, where=np.isfinite(score))
     return np.maximum(score, farthest) * off_diagonal(n)

@@ -1,13 +1,15 @@
-"""Export of results to other tools: tables (pandas, CSV) and graphs (networkx, GraphML)."""
+"""Export of results to other tools: tables (pandas, CSV) and graphs (networkx, GraphML, PyTorch Geometric)."""
 
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bouncegrad.data.errors import InputError
 from bouncegrad.data.files import replacing
 from bouncegrad.results.metrics import off_diagonal, symmetric_probability
 from bouncegrad.results.result import DETERMINED, Result
@@ -45,8 +47,7 @@ def edge_table(result: Result, *, undirected: bool = False, short: bool = False)
         >>> edge_table(result).query("type == '1' and probability_1 > 0.8")[["source", "target"]].values.tolist()
         [['ann', 'bob']]
     """
-    import pandas as pd
-
+    pd = needed("pandas", "pandas", "a table")
     one_graph = result.one_graph
     shown = slice(1) if one_graph else slice(None)
     probability, edges = result.probability[shown], result.edges[shown]
@@ -84,9 +85,8 @@ def to_networkx(result: Result, task: int, *, without_type: int | None = None) -
         task: index of the task.
         without_type: the type that means "no interaction"; its edges are left out. If None, all edges are kept.
     """
-    import networkx as nx
-
-    graph = nx.DiGraph(name=result.tasks[task])
+    nx = needed("networkx", "networkx", "a graph for networkx")
+    graph = nx.DiGraph(name=result.tasks[numbered(result, task)])
     graph.add_nodes_from(result.entities)
     for target, source in zip(*np.nonzero(off_diagonal(len(result.entities)).T), strict=True):
         k = int(result.edges[task, source, target])
@@ -98,6 +98,59 @@ def to_networkx(result: Result, task: int, *, without_type: int | None = None) -
                 probability=float(result.probability[task, source, target, k]),
             )
     return graph
+
+
+def to_pyg(result: Result, task: int, *, without_type: int | None = None) -> Any:
+    """Returns the graph of one task as `torch_geometric.data.Data`.
+
+    `edge_index` has rows source and target, `edge_type` the type of every edge, and `edge_attr` the probability of
+    every type, `Float[edges, K]`. Edges are ordered by target, then source. `entities` are the names of the nodes.
+
+    Args:
+        result: the result to convert.
+        task: index of the task.
+        without_type: the type that means "no interaction"; its edges are left out. If None, all edges are kept.
+
+    Raises:
+        InputError: PyTorch Geometric is not installed, or there is no such task.
+    """
+    geometric, task = needed("torch_geometric.data", "torch_geometric", "a graph for PyG"), numbered(result, task)
+    import torch
+
+    edges = result.edges[task]
+    kept = off_diagonal(len(result.entities)) & ((edges != without_type) if without_type is not None else True)
+    target, source = np.nonzero(kept.T)
+    return geometric.Data(
+        edge_index=torch.as_tensor(np.stack([source, target])),
+        edge_type=torch.as_tensor(edges[source, target]),
+        edge_attr=torch.as_tensor(result.probability[task, source, target], dtype=torch.float32),
+        num_nodes=len(result.entities),
+        entities=list(result.entities),
+    )
+
+
+def needed(module: str, package: str, what: str) -> Any:
+    """Returns a module of another package.
+
+    Raises:
+        InputError: the package is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        raise InputError(f"{what} needs {package}, which is not installed; pip install {package}") from None
+
+
+def numbered(result: Result, task: int) -> int:
+    """Returns the number of a task; negative ones count from the last.
+
+    Raises:
+        InputError: there is no such task.
+    """
+    count = len(result.tasks)
+    if not -count <= task < count:
+        raise InputError(f"task {task}: {result.source} has the tasks 0 to {count - 1}")
+    return task
 
 
 def write_graphml(result: Result, folder: str | Path, *, without_type: int | None = None) -> tuple[Path, ...]:

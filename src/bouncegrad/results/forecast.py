@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from bouncegrad.data.by_name import by_name
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.stored import read_stored, save_fields, write_table
@@ -62,6 +63,10 @@ class Forecast:
         last = np.asarray(data.x[:, -1], np.float64)
         names = (data.features, data.units, data.entities, data.tasks)
         return cls(x, low, high, last, data.shape[1], float(data.dt), *names)
+
+    def _repr_html_(self) -> str | None:
+        card: str | None = by_name("results.notebook", "card_of")(self)
+        return card
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file with the fields as keys.

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bouncegrad.data.angles import with_breaks
+from bouncegrad.data.angles import continued, with_breaks
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
 from bouncegrad.results.forecast import Forecast
@@ -27,8 +27,9 @@ AHEAD: Dash = (0, (4, 2))  # line style of forecasts
 def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) -> Axes:
     """Draws one task: recorded states as thin lines, the forecast as thick dashed lines with its 90 % interval.
 
-    If the data has features x and y, paths in the plane are drawn. The interval is then drawn as ellipses at a few
-    frames, among them the last one. Otherwise, the first feature is drawn against time, and the interval as a band.
+    If the data has features x and y, paths in the plane are drawn, which go on over periodic walls. The interval is
+    then drawn as ellipses at a few frames, among them the last one. Otherwise, the first feature is drawn against time,
+    and the interval as a band.
     More than 16 entities have no names, and only one ellipse each.
 
     Args:
@@ -42,8 +43,15 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
     seen = np.asarray(data.x[task, start:stop], np.float64)
     joined = np.concatenate([forecast.last[task][None], forecast.x[task]])
     few = len(forecast.entities) <= NAMED
+    low, high = forecast.low[task], forecast.high[task]
     if (xy := plane(data.features)) is not None:
         bare(ax)
+        if data.periodic:
+            at, raw = forecast.context - 1 - start, joined
+            seen = continued(seen, data.periods)
+            joined = continued(joined, data.periods)
+            joined = joined + np.nan_to_num(seen[at] - joined[0])
+            low, high = low + (joined - raw)[1:], high + (joined - raw)[1:]
         ahead = forecast.x.shape[1]
         count = ELLIPSES if few else 1
         some = np.unique(np.linspace(0, ahead - 1, min(count + 1, ahead)).round().astype(int))[-count:]
@@ -51,8 +59,8 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
             colour, marker = entity_style(n)
             ax.plot(*seen[:, n, xy].T, color=colour, linewidth=0.9)
             ax.plot(*joined[:, n, xy].T, color=colour, linewidth=2.0, linestyle=AHEAD)
-            high, low = forecast.high[task][some][:, n, xy].T, forecast.low[task][some][:, n, xy].T
-            size, middle = high - low, (high + low) / 2
+            above, below = high[some][:, n, xy].T, low[some][:, n, xy].T
+            size, middle = above - below, (above + below) / 2
             ax.add_collection(
                 EllipseCollection(
                     size[0],
@@ -82,8 +90,8 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
             ax.plot(*with_breaks(time, seen[:, n, 0], period), color=colour, linewidth=0.9)
             ax.plot(*with_breaks(ahead, joined[:, n, 0], period), color=colour, linewidth=2.0, linestyle=AHEAD)
             ax.plot(ahead[-1], joined[-1, n, 0], marker=marker, markersize=5, color=colour)
-            low, high = forecast.low[task, :, n, 0], forecast.high[task, :, n, 0]
-            ax.fill_between(ahead[1:], low, high, where=low <= high, color=colour, alpha=0.12, lw=0)
+            below, above = low[:, n, 0], high[:, n, 0]
+            ax.fill_between(ahead[1:], below, above, where=below <= above, color=colour, alpha=0.12, lw=0)
         if few:
             name_points(ax, forecast.entities, np.stack([np.full(joined.shape[1], ahead[-1]), joined[-1, :, 0]], 1))
         ax.axvline(ahead[0], color=MUTED, linewidth=0.8)
@@ -102,6 +110,7 @@ def counterfactual(found: Counterfactual, task: int, ax: Axes) -> Axes:
     both = [np.concatenate([found.last[task][None], path[task]]) for path in (found.with_entity, found.without_entity)]
     if (xy := plane(found.features)) is not None:
         bare(ax)
+        both = [continued(path, np.array(found.periods or [0.0])) for path in both]
         for n in range(len(found.entities)):
             colour, marker = entity_style(n + (n >= found.removed_number))
             ax.plot(*both[0][:, n, xy].T, color=colour, linewidth=0.9)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from bouncegrad.data.angles import with_breaks
+from bouncegrad.data.angles import continued, with_breaks
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.labels import name_points, plane, time_label, with_unit
 from bouncegrad.results.style import FAINT, MUTED, bare, entity_style, legend, plain
@@ -33,8 +33,8 @@ def tracks(
     """Draws one task: paths in the plane if the data has features x and y, otherwise every feature against time.
 
     Paths fade in with time. They start with a hollow mark at the first frame and end with a filled mark at the last
-    one. Frames that were not observed leave gaps, and so does an angle that wraps. If there are more than 16 entities,
-    names are left out.
+    one. Frames that were not observed leave gaps, and so does an angle that wraps. Paths go on over periodic walls. If
+    there are more than 16 entities, names are left out.
 
     Args:
         data: the recordings.
@@ -47,7 +47,7 @@ def tracks(
     xy = plane(data.features)
     if xy is None:
         return _against_time(data, task, ax)
-    return _paths(_seen(data, task)[..., xy], data.entities, ax, edges, without_type)
+    return _paths(continued(_seen(data, task)[..., xy], data.periods[xy]), data.entities, ax, edges, without_type)
 
 
 def _seen(data: Trajectories, task: int) -> Float[np.ndarray, "T N D"]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from bouncegrad.data.by_name import by_name
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import plural
 from bouncegrad.results.metrics import off_diagonal
 from bouncegrad.results.stored import read_stored, save_fields
 from bouncegrad.results.verdict import Verdict
+
+if TYPE_CHECKING:  # both are slow to load
+    import networkx as nx
+    import pandas as pd
 
 FORMAT_VERSION = 1
 ARRAYS = ("edges", "probability", "loss", "context")
@@ -174,6 +179,23 @@ class Result:
         """Whether all tasks were stated to have the same graph. Tasks of several groups do not."""
         stated = ONE_GRAPH in self.priors and len(self.tasks) > 1
         return stated and bool((self.probability == self.probability[0]).all())
+
+    def to_pandas(self, *, undirected: bool = False, short: bool = False) -> pd.DataFrame:
+        """Returns a table with one row per edge, see `export.edge_table`."""
+        table: pd.DataFrame = by_name("results.export", "edge_table")(self, undirected=undirected, short=short)
+        return table
+
+    def to_networkx(self, task: int = 0, *, without_type: int | None = None) -> nx.DiGraph:
+        """Returns the graph of one task for networkx, see `export.to_networkx`."""
+        return by_name("results.export", "to_networkx")(self, task, without_type=without_type)
+
+    def to_pyg(self, task: int = 0, *, without_type: int | None = None) -> Any:
+        """Returns the graph of one task for PyTorch Geometric, see `export.to_pyg`."""
+        return by_name("results.export", "to_pyg")(self, task, without_type=without_type)
+
+    def _repr_html_(self) -> str | None:
+        card: str | None = by_name("results.notebook", "card_of")(self)
+        return card
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file with the fields as keys.

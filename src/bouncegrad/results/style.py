@@ -12,13 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from bouncegrad.data.colours import COLOURS, FAINT, INK, MUTED, PAPER, WRONG
 from bouncegrad.data.files import replacing
 
 Dash: TypeAlias = Literal["solid"] | tuple[float, tuple[float, ...]]
 
-INK, MUTED, FAINT, PAPER, WRONG = "#1b1f25", "#6b7280", "#d5d9df", "#fdfdfc", "#b42318"
-# The palette of Okabe and Ito, which can be distinguished with any colour vision, without its yellow and black.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 DASHES: tuple[Dash, ...] = (
     "solid",
     (0, (5, 2)),

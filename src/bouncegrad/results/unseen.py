@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
+from bouncegrad.data.by_name import by_name
 from bouncegrad.results.forecast import frame_columns
 from bouncegrad.results.result import Result
 from bouncegrad.results.stored import save_fields, write_table
@@ -75,6 +76,10 @@ class Unseen:
     def write_csv(self, path: str | Path) -> None:
         """Writes `table` as CSV, with all digits."""
         write_table(self.table(), path)
+
+    def _repr_html_(self) -> str | None:
+        card: str | None = by_name("results.notebook", "card_of")(self)
+        return card
 
     def save(self, path: str | Path) -> None:
         """Writes one `.npz` file without the edges; `result.save` writes these.

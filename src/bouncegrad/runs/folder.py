@@ -18,6 +18,7 @@ from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.torch_files import read_torch, write_torch
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.runs.consistency import MISFIT, consistent
+from bouncegrad.runs.lock import locked
 from bouncegrad.runs.metrics_log import add_row, cut_rows, read_rows
 from bouncegrad.runs.provenance import ABOUT, FORMAT, digest, is_reading, is_shape, require_same
 from bouncegrad.settings.resolved import ResolvedConfig
@@ -55,6 +56,10 @@ class Run:
         self.folder = Path(folder)
         self.checkpoint = self.folder / "checkpoint.pt"
         self.metrics = self.folder / "metrics.jsonl"
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Returns a context in which no other process can train in the folder, see `lock.py`."""
+        return locked(self.folder)
 
     def create(self, config: ResolvedConfig, about: dict[str, Any]) -> None:
         """Writes the resolved settings and the description of the data, see `describe`.
@@ -194,7 +199,7 @@ class Run:
     @property
     def last_loss(self) -> float | None:
         """Loss in the last row of metrics that has one; None if there is none."""
-        found = [row["loss"] for row in read_rows(self.metrics) if isinstance(row.get("loss"), float)]
+        found = [row["loss"] for row in self.rows() if isinstance(row.get("loss"), float)]
         return found[-1] if found else None
 
     def cut_rows(self, end: float) -> None:

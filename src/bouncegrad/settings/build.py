@@ -198,11 +198,15 @@ def kind_numbers(kinds: Sequence[str], known: Sequence[str]) -> list[int]:
 
 
 def require_turnable(config: ResolvedConfig, data: Trajectories) -> None:
-    """Refuses settings that do not work with angles.
+    """Refuses settings that do not work with angles or with periodic positions.
 
     Raises:
-        InputError: the data has angles; the message names the setting.
+        InputError: the data has some; the message names the setting.
     """
+    if data.periodic and config.proposal == "learned":
+        raise InputError(
+            f"setting proposal: it does not work with periodic positions ({', '.join(data.periodic)}); leave it out"
+        )
     for name in ("mirror", *(["proposal"] if config.proposal == "learned" else [])):
         if data.angles and getattr(config, name):
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
@@ -62,6 +63,17 @@ def require_positive(settings: object, *names: str) -> None:
         require(settings, name, value is None or 0 < value <= 1e30, "give a number above 0, at most 1e30")
 
 
+def require_known(cls: type[DataclassInstance], names: Iterable[str], source: str) -> None:
+    """Checks that these are names of settings.
+
+    Raises:
+        InputError: names the first one that is not, and all that are.
+    """
+    known = {f.name for f in fields(cls)}
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"{source}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+
+
 def from_mapping(cls: type[Settings], values: dict[str, Any], source: str) -> Settings:
     """Returns settings from a mapping; numpy's numbers become Python's, lists become tuples.
 
@@ -73,9 +85,7 @@ def from_mapping(cls: type[Settings], values: dict[str, Any], source: str) -> Se
     Raises:
         InputError: a setting is unknown, or its value cannot be used.
     """
-    known = {f.name for f in fields(cls)}
-    if unknown := [name for name in values if name not in known]:
-        raise InputError(f"{source}: unknown setting {unknown[0]!r}; known are {', '.join(sorted(known))}")
+    require_known(cls, values, source)
     plain = {k: v.tolist() if hasattr(v, "tolist") else v for k, v in values.items()}
     try:
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()})

@@ -50,7 +50,8 @@ def main(words: list[str]) -> None:
         warn_if_unfinished(Run(args.run))
         data, split = test_tasks(Run(args.run), args.data, args)
         with bar("inferring", not args.json) as shown:
-            numbers = evaluate(model, data, args.context, split, args.protocol, shown).numbers
+            evaluation = evaluate(model, data, args.context, split, args.protocol, shown)
+    numbers = evaluation.numbers
     if args.json:
         print(json.dumps(numbers))
         return
@@ -62,8 +63,8 @@ def main(words: list[str]) -> None:
     print(describe_split(numbers))
     for line in numbers["unlike"]:
         print(f"warning: {line}; no edge is called sure")
-    if model.trust is not None:
-        print("\n".join(model.trust.verdict.lines()))
+    if evaluation.result.verdict is not None:
+        print("\n".join(evaluation.result.verdict.lines()))
     if numbers["regression_auroc"] is not None:
         print(f"AUROC of the graph that the verdict names, that of the regression: {numbers['regression_auroc']:.4f}")
     print(f"{evaluation_tables(numbers)}\n")

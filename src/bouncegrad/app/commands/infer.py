@@ -30,6 +30,7 @@ def main(words: list[str]) -> None:
 
     from bouncegrad.app.pictures import graph_picture, task_number
     from bouncegrad.models.evaluation import judgement
+    from bouncegrad.models.held_out import with_verdict
     from bouncegrad.models.model import Model
     from bouncegrad.models.windows import infer_windows
     from bouncegrad.results.block_regression import regress_blocks
@@ -47,6 +48,7 @@ def main(words: list[str]) -> None:
         if args.window is None:
             with bar("inferring", not (args.json or args.quiet)) as shown:
                 result = model.infer(data, args.context, known, shown)
+            result = with_verdict(model, data.frames(0, args.context), result)
         else:
             result = infer_windows(model, data, args.window, args.context, known)
         seconds = time.perf_counter() - start

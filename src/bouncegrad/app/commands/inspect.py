@@ -10,15 +10,16 @@ from bouncegrad.app.arguments import add_data_options, add_json_option
 from bouncegrad.app.columns import baseline_table
 from bouncegrad.app.parser import Parser
 from bouncegrad.app.recordings import load_data, reading_of, separate_parts
+from bouncegrad.app.score_tables import as_json, score_tables
 from bouncegrad.data.formats import load, parts, recognise
 from bouncegrad.data.inspection import inspect
 from bouncegrad.data.trajectories import Trajectories
 
-UNKNOWN = "baselines: not available, since the true edges are not known; give them with --edges"
-
 
 def main(words: list[str]) -> None:
     """Prints what is in the data, what looks wrong, and with `--baselines` how well simple scores find the edges.
+
+    If the true edges are not known, it prints the scores themselves, and how far they agree with each other.
 
     Of a folder with parts that are data sets of their own, it prints the list.
     """
@@ -27,7 +28,8 @@ def main(words: list[str]) -> None:
     parser.add_argument(
         "--baselines",
         action="store_true",
-        help="also measure how well simple scores, such as correlation, find the true edges",
+        help="also measure how well simple scores, such as correlation, find the true edges; without true edges, print "
+        "the scores, and how far they agree",
     )
     add_json_option(parser)
     add_data_options(parser, train=True)
@@ -43,7 +45,14 @@ def main(words: list[str]) -> None:
     if args.baselines:
         table = baselines(data)
         numbers["baselines"] = table
-        lines += ["", baseline_table(table) if data.edges is not None else UNKNOWN]
+        if data.edges is not None:
+            lines += ["", baseline_table(table)]
+        else:
+            from bouncegrad.results.agreement import baseline_scores  # here, so that help does not load scipy
+
+            scores = baseline_scores(data, data.shape[1])
+            numbers |= as_json(data, scores)
+            lines += ["", score_tables(data, scores)]
     print(json.dumps(numbers) if args.json else "\n".join(lines))
 
 

@@ -20,7 +20,7 @@ def main(words: list[str]) -> None:
     args = parser.parse_args(words)
 
     from bouncegrad.app.pictures import forecast_picture, task_number
-    from bouncegrad.models.forecasts import forecast
+    from bouncegrad.models.forecasts import forecast, frames_inside
     from bouncegrad.models.model import Model
     from bouncegrad.results.forecast import INTERVAL
     from bouncegrad.settings.devices import computing
@@ -33,6 +33,7 @@ def main(words: list[str]) -> None:
         start = time.perf_counter()
         found = forecast(model, data, args.steps, args.context)
         seconds = time.perf_counter() - start
+    inside = frames_inside(model, found.x)
     folder = new_folder(args.out)
     found.save(folder / "forecast.npz")
     found.write_csv(folder / "forecast.csv")
@@ -40,9 +41,11 @@ def main(words: list[str]) -> None:
     files = [str(folder / name) for name in ("forecast.csv", "forecast.npz", "forecast.svg")]
     if args.json:
         about = {"tasks": len(data.tasks), "steps": args.steps, "context_frames": found.context, "part": part}
-        print(json.dumps(about | {"interval": INTERVAL, "seconds": seconds, "files": files}))
+        print(json.dumps(about | {"interval": INTERVAL, "inside": inside, "seconds": seconds, "files": files}))
         return
     print_line = printer(args.quiet)
     print_line(f"{len(data.tasks)} tasks, {args.steps} frames after the first {found.context}, {seconds:.1f} s")
+    if inside is not None:
+        print_line(f"after frame {inside} the forecast leaves what was seen in training; it is kept near it")
     print_line(f"{INTERVAL:.0%} of the futures lie between _low and _high")
     print("\n".join(f"wrote {file}" for file in files))

@@ -21,6 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
+from bouncegrad.core.compositions.confined import Region
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.compositions.tamed import tamed
 from bouncegrad.core.heads import bounded
@@ -46,6 +47,9 @@ class Forecaster(nn.Module):
         generator: draws the spread's first weights.
         substeps: M.
         horizons: number of frames ahead for which intervals are widened, see `spread.py`.
+
+    Attributes:
+        region: that forecasts stay near, see `confined.py`; None: they may go anywhere, as in training.
     """
 
     weight: Tensor
@@ -64,6 +68,7 @@ class Forecaster(nn.Module):
     ) -> None:
         super().__init__()
         self.graph, self.substeps = graph, substeps
+        self.region: Region | None = None
         self.spread: ModulePool | None = None
         if spread_hidden is not None:
             self.spread = ModulePool(
@@ -106,11 +111,26 @@ class Forecaster(nn.Module):
         """Edges into each entity."""
         return self.graph.groups
 
+    def within(self, region: Region) -> Forecaster:
+        """Returns the same modules (shared, not copied), with forecasts that stay near this region."""
+        other = copy.copy(self)
+        other.region = region
+        return other
+
+    def region_of(self, x: Float[Tensor, "B C N D+H"]) -> Region | None:
+        """Returns the region of the forecasts from these states; None: they are not confined."""
+        return None if self.region is None else self.region.with_start(x[..., : self.graph.features])
+
+    def confined(self, x: Float[Tensor, "B C N D+H"], region: Region | None) -> Float[Tensor, "B C N D+H"]:
+        """Returns the states with their features confined to the region."""
+        d = self.graph.features
+        return x if region is None else torch.cat([region.confined(x[..., :d]), x[..., d:]], -1)
+
     def rollout(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
         """Returns R = `steps` frames, free-running from the states `x`, without noise."""
-        z, frames = self.names[z], []
+        z, frames, region = self.names[z], [], self.region_of(x)
         for _ in range(steps):
-            x = self.graph.moved(x, self.frame(x, z)[0])
+            x = self.confined(self.graph.moved(x, self.frame(x, z)[0]), region)
             frames.append(x[..., : self.graph.features])
         return torch.stack(frames, 2)
 
@@ -118,10 +138,11 @@ class Forecaster(nn.Module):
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], noise: Float[Tensor, "B 1 R N D"]
     ) -> Float[Tensor, "B C R N D"]:
         """Returns such frames with noise: the change of every frame is `change + exp(log_variance / 2) noise`."""
-        z, frames = self.names[z], []
+        z, frames, region = self.names[z], [], self.region_of(x)
         for drawn in noise.unbind(2):
             change, inputs = self.frame(x, z)
             x = self.graph.moved(x, change + torch.exp(self.log_variance(inputs, x) / 2) * drawn)
+            x = self.confined(x, region)
             frames.append(x[..., : self.graph.features])
         return torch.stack(frames, 2)
 

@@ -88,7 +88,7 @@ class GraphComposition(nn.Module):
         change = np.divide(scaling.change, scaling.scale)
         self.register_buffer("change", torch.tensor(change, device=device).float())
         placed = torch.ones(self.view.state, device=device)
-        placed[list(inputs.relative) if inputs.placeless else []] = 0.0
+        placed[[*(inputs.relative if inputs.placeless else ()), *self.view.periodic]] = 0.0
         self.register_buffer("placed", placed)
         self.register_buffer("variance", torch.ones(features, device=device))
         self.register_buffer("temperature", torch.ones((), device=device))

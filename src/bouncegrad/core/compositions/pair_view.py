@@ -4,7 +4,8 @@
 
 o: opening, 1 after training. a: 0 for positions that are seen only as differences, 1 for all other features. A law
 that falls off with distance changes by orders of magnitude where differences hardly change; direction and log-distance
-show this. Angles, and differences of angles, are seen as sine and cosine.
+show this. Angles, and differences of angles, are seen as sine and cosine. Periodic positions are seen only as
+differences, which go the shorter way round the box.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class PairView(nn.Module):
     absolute: Tensor
     opening: Tensor
     steady: Tensor
+    box: Tensor
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class PairView(nn.Module):
     ) -> None:
         super().__init__()
         self.features, self.polar, self.angles = features, list(polar), list(angles)
+        self.periodic = [i for i, size in enumerate(scaling.period) if size]
         self.state = features + history + len(self.angles)
         differences = torch.tensor(np.divide(scaling.difference, scaling.scale), device=device).float()
         differences[self.angles] = 1.0
@@ -69,8 +72,11 @@ class PairView(nn.Module):
         metric = np.array(scaling.scale)[self.polar] / typical
         self.register_buffer("metric", torch.tensor(metric, device=device).float())
         absolute = torch.ones(self.state, device=device)
-        absolute[list(relative)] = 0.0
+        absolute[[*relative, *self.periodic]] = 0.0
         self.register_buffer("absolute", absolute)
+        # It is not stored: checkpoints of runs without periodic positions stay as they are.
+        box = [scaling.period[i] / scaling.scale[i] for i in self.periodic]
+        self.register_buffer("box", torch.tensor(box, device=device).float(), persistent=False)
         self.register_buffer("opening", torch.ones((), device=device))
         self.register_buffer("steady", torch.zeros(features, features, device=device))
 
@@ -82,16 +88,24 @@ class PairView(nn.Module):
     def forward(self, x: Float[Tensor, "B C N D+H"], pairs: Int[Tensor, "2 E"]) -> Float[Tensor, "B*C*E width"]:
         """Returns one row for every pair (source, target) of every state."""
         source, target = x[:, :, pairs[0]], x[:, :, pairs[1]]
-        between = source - target
+        between = self.shorter(source - target)
         if self.opening < 1:
             steady = between[..., : self.features] @ self.steady
-            steady[..., self.angles] = 0.0
+            steady[..., [*self.angles, *self.periodic]] = 0.0
             between = between - (1 - self.opening) * nn.functional.pad(steady, (0, x.shape[-1] - self.features))
         seen = self.opening * self.absolute
         parts = [seen * self.circled(source), seen * self.circled(target), self.circled(between) / self.difference]
         if self.polar:
             parts.append(polar(between[..., self.polar] * self.metric))
         return torch.cat(parts, -1).flatten(0, 2)
+
+    def shorter(self, between: Float[Tensor, "*B D+H"]) -> Float[Tensor, "*B D+H"]:
+        """Replaces differences of periodic positions by those the shorter way round the box."""
+        if not self.periodic:
+            return between
+        made = between.clone()
+        made[..., self.periodic] -= self.box * (between[..., self.periodic] / self.box).round()
+        return made
 
     def circled(self, x: Float[Tensor, "*B D+H"]) -> Float[Tensor, "*B state"]:
         """Replaces angles by their sines, and appends their cosines."""

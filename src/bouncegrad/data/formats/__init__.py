@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import Unpack
 
+from bouncegrad.data.angles import as_stated, box_sizes
 from bouncegrad.data.arguments import require_keywords
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.alet import ALET
@@ -13,7 +14,7 @@ from bouncegrad.data.formats.chosen import chosen_features, require_all_observed
 from bouncegrad.data.formats.dnri import DNRI
 from bouncegrad.data.formats.edge_arrays import read_truth
 from bouncegrad.data.formats.format import Format
-from bouncegrad.data.formats.frames import SOURCE, edges_from_frame, from_frame, to_frame
+from bouncegrad.data.formats.frames import SOURCE, edges_from_frame, to_frame
 from bouncegrad.data.formats.keypoints import DEEPLABCUT, SLEAP
 from bouncegrad.data.formats.kipf import KIPF
 from bouncegrad.data.formats.labels import read_labels
@@ -22,21 +23,20 @@ from bouncegrad.data.formats.mapped import FOLDER as MAPPED
 from bouncegrad.data.formats.metrica import METRICA
 from bouncegrad.data.formats.netsim import NETSIM
 from bouncegrad.data.formats.numbered_rows import MOT, WALKERS
+from bouncegrad.data.formats.objects import as_pandas, from_object
 from bouncegrad.data.formats.own import ARCHIVE, ARRAY
 from bouncegrad.data.formats.parquet import PARQUET
 from bouncegrad.data.formats.pedestrians import PEDESTRIANS
 from bouncegrad.data.formats.reading import OPTIONS, Manner, Reading, manner_of
 from bouncegrad.data.formats.scenes import TRAJNET
 from bouncegrad.data.formats.sheets import TABLE, TRACKS, WIDE
+from bouncegrad.data.formats.table_folder import folder_of
 from bouncegrad.data.formats.tracker_files import TRACKER_FILES
 from bouncegrad.data.formats.xyz import XYZ
 from bouncegrad.data.lost import with_lost_missing
 from bouncegrad.data.resampling import resample as at_even_frames
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.velocities import with_velocities
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "FORMATS",
@@ -53,30 +53,34 @@ __all__ = [
 
 # The first format that recognises a path reads it, so special formats come before general ones: files of a folder
 # before a bare array, NetSim before the own archive. `save` chooses the last format of a suffix if none is named.
+TEXTS = (DEEPLABCUT, SLEAP, METRICA, MOT, WALKERS, *TRACKS, WIDE, TABLE)
 FORMATS: tuple[Format, ...] = (
     *(KIPF, ALET, DNRI, PEDESTRIANS, NETSIM, MAPPED, ARCHIVE, ARRAY),
     *(TRAJNET, LAMMPS, XYZ, TRACKER_FILES, PARQUET),
-    *(DEEPLABCUT, SLEAP, METRICA, MOT, WALKERS, *TRACKS, WIDE, TABLE),
+    *TEXTS,
+    folder_of(TEXTS),
 )
 
 
-def load(path: str | Path | pd.DataFrame, *, part: str | None = None, **reading: Unpack[Reading]) -> Trajectories:
-    """Returns the recordings in a file or folder of any known format, or in a pandas table.
+def load(path: str | Path | object, *, part: str | None = None, **reading: Unpack[Reading]) -> Trajectories:
+    """Returns the recordings in a file or folder of any known format, or in an object of another package.
 
     NaN means missing in every format; in tables a blank and NA do too. Infinities in tables are refused. Infinities in
     arrays are not checked here, since frames after the context may hold anything; `Trajectories.require_finite` refuses
     them.
 
     Args:
-        path: a file, a folder, one file of a folder (which then chooses the data set and the part), or a long or wide
-            table of pandas.
+        path: a file, a folder, or one file of a folder (which then chooses the data set and the part). Or an object: a
+            long or wide table of pandas or polars, an array of xarray (as `movement` makes it), labels of sleap-io, or
+            tracking data of kloppy.
         part: train, valid or test, or the name of a case, for a format that has parts.
         reading: the options of reading, which `Reading` describes in full: `edges`, a file or table of true edges;
             `edges_order`, the order of a vector of edges; `velocities`, True to derive velocities; `time_step`, the
             time between two frames; `resample`, the time between the frames to interpolate; `angles`, the features that
-            are angles; `groups`, a table of tasks that share a graph; `kinds`, a table of kinds of entities; `columns`,
-            the roles of the columns of a table; `fps`, frames in a second; `missing`, the numbers of a lost state;
-            `keypoints` and `likelihood`, how body parts are read; `strict`, True to refuse missing cells.
+            are angles; `periodic`, positions that wrap at periodic walls; `groups`, a table of tasks that share a
+            graph; `kinds`, a table of kinds of entities; `columns`, the roles of the columns of a table; `fps`, frames
+            in a second; `missing`, the numbers of a lost state; `keypoints` and `likelihood`, how body parts are read;
+            `strict`, True to refuse missing cells.
 
     Raises:
         InputError: one line that names the file, the place, the value found and the remedy.
@@ -89,9 +93,9 @@ def load(path: str | Path | pd.DataFrame, *, part: str | None = None, **reading:
         '12 tasks, 49 frames, 5 entities, 2 features (x, y), truth unknown'
     """
     require_keywords("load", reading, OPTIONS)
-    angles, manner = tuple(reading.get("angles", ())), manner_of(reading)
+    manner = manner_of(reading)
     data, beside = _read(path, part, manner)
-    data = replace(data, angles=tuple(dict.fromkeys((*data.angles, *angles))))
+    data = _with_periods(data, reading)
     data = _with_labels(_with_edges(data, beside, reading), reading)
     if (time_step := reading.get("time_step")) is not None:
         if data.resampling:
@@ -180,12 +184,12 @@ def written_format(path: Path, format: str | None) -> Format:
     return form
 
 
-def _read(path: str | Path | pd.DataFrame, part: str | None, manner: Manner) -> tuple[Trajectories, Path | None]:
+def _read(path: str | Path | object, part: str | None, manner: Manner) -> tuple[Trajectories, Path | None]:
     """Returns the recordings and the file of edges beside them."""
     if not isinstance(path, str | Path):
         if part is not None:
             raise InputError(f"{SOURCE}: has no parts, so no part {part!r}; leave the part out")
-        return from_frame(path, manner), None
+        return from_object(path, manner), None
     path = Path(path)
     form = recognise(path)
     if part is not None and not form.parts(path):
@@ -210,7 +214,18 @@ def _with_edges(data: Trajectories, beside: Path | None, reading: Reading) -> Tr
         return data
     if isinstance(edges, str | Path):
         return replace(data, edges=read_truth(_existing(Path(edges)), data, order))
-    return replace(data, edges=edges_from_frame(edges, data))
+    return replace(data, edges=edges_from_frame(as_pandas(edges), data))
+
+
+def _with_periods(data: Trajectories, reading: Reading) -> Trajectories:
+    """Returns the recordings with the angles and periodic positions that are asked for, beside those of the format."""
+    angles, periodic = tuple(reading.get("angles", ())), tuple(reading.get("periodic", ()))
+    boxes = as_stated(box_sizes(periodic, data.features, data.source), data.features)
+    return replace(
+        data,
+        angles=tuple(dict.fromkeys((*data.angles, *angles))),
+        periodic=tuple(dict.fromkeys((*data.periodic, *boxes))),
+    )
 
 
 def _with_labels(data: Trajectories, reading: Reading) -> Trajectories:

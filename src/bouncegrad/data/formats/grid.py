@@ -56,7 +56,8 @@ class Grid:
         if evenly is None:
             even = EvenFrames(*self.filled(values))
         else:
-            turns = periods_of(evenly.angles, features, ("",) * len(features), str(self.path))
+            units = ("",) * len(features)
+            turns = periods_of(evenly.angles, features, units, str(self.path), evenly.periodic)
             even = self.resampled(values, evenly.step, turns)
         return Trajectories(
             even.x,

@@ -6,9 +6,10 @@ features, `nose_x, nose_y, tail_x, ...`. The option `keypoints` chooses otherwis
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -21,6 +22,9 @@ from bouncegrad.data.formats.grid import Frames
 from bouncegrad.data.formats.reading import Manner
 from bouncegrad.data.formats.times import times
 from bouncegrad.data.trajectories import Trajectories, plural
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEADERS = (("scorer", "bodyparts", "coords"), ("scorer", "individuals", "bodyparts", "coords"))
 AXES = ("x", "y", "z")
@@ -98,13 +102,32 @@ def read_deeplabcut(path: Path, manner: Manner) -> Trajectories:
     if rows.empty:
         raise InputError(f"{path}: has a header but no rows; give at least one recording")
     labels = list(zip(*(header[1:] if count == 4 else [["animal"] * width, *header[1:]]), strict=True))[1:]
+    return from_labels(rows, labels, path, manner, f", line {count}")
+
+
+def from_labels(
+    rows: pd.DataFrame, labels: Sequence[tuple[str, ...]], path: Path, manner: Manner, where: str = ""
+) -> Trajectories:
+    """Returns the recording in the rows of DeepLabCut.
+
+    Args:
+        rows: the column `0` has the frames, and the columns `1`, `2`, ... the numbers that the labels are about.
+        labels: the animal, the body part and the coordinate of each column.
+        path: the file, for messages.
+        manner: the options of reading.
+        where: the line of the header, for messages.
+
+    Raises:
+        InputError: a body part lacks x or y, or a cell is not a number.
+    """
+    names = list(map(str, range(1, 1 + len(labels))))
     animals, parts = (tuple(dict.fromkeys(label[i] for label in labels)) for i in (0, 1))
     axes = tuple(axis for axis in AXES if axis in {label[2] for label in labels})
     if not axes or len(set(labels)) < len(labels):
-        raise InputError(f"{path}, line {count}: the header has no columns x and y for each body part; export it again")
+        raise InputError(f"{path}{where}: the header has no columns x and y for each body part; export it again")
     values = np.full((len(rows), len(animals), len(parts), len(axes)), np.nan)
     likely = np.ones(values.shape[:3])
-    for name, (animal, part, axis) in zip(names[1:], labels, strict=True):
+    for name, (animal, part, axis) in zip(names, labels, strict=True):
         at = (slice(None), animals.index(animal), parts.index(part))
         if axis == "likelihood":
             likely[at] = numbers(rows, name, path, blank=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,11 +64,23 @@ def read_dump(path: Path, manner: Manner) -> Trajectories:
         raise InputError(f"{path}: frames differ in their columns; write the same columns in all frames")
     sizes = " by ".join(f"{high - low:g}" for low, high in box)
     said = [("read as", f"the entity is id, places are {', '.join(used)}, the time counts steps (see --time_step)")]
-    said += [("box", f"{sizes} ({bounds or 'walls not stated'}; p means periodic)")] if box else []
     left = [name for name in columns if name not in (*used, "id")]
     said += [("left out", f"{listed(left, 20)}: no place and no velocity")] if left else []
     data = recordings_of(blocks, features, path, manner)
+    if box:
+        kept = [name for name, feature in zip(used, features, strict=True) if feature in data.features]
+        walls = f"{bounds or 'walls not stated'}; p means periodic"
+        said.insert(1, ("box", f"{sizes} ({walls}){_remedy(kept, bounds, box)}"))
     return replace(data, origin=(*said, *data.origin))
+
+
+def _remedy(used: Sequence[str], bounds: str, box: list[list[float]]) -> str:
+    """Returns the option for places that wrap at periodic walls; empty if none do."""
+    walls = dict(zip("xyz", zip(bounds.split(), box, strict=False), strict=False))
+    wrapped = [name for name in used if name in ("x", "y", "z", "xs", "ys", "zs")]
+    sizes = [(name[0], *walls[name[0]]) for name in wrapped if name[0] in walls]
+    stated = ",".join(f"{name}:{high - low:g}" for name, kind, (low, high) in sizes if kind == "pp")
+    return f"; places wrap there: add --periodic '[{stated}]'" if stated else ""
 
 
 def _starts(path: Path, words: str) -> bool:

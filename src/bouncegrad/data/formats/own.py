@@ -14,7 +14,7 @@ from bouncegrad.data.formats.format import Format
 from bouncegrad.data.trajectories import Trajectories
 
 VERSION = 1
-NAMES = ("features", "entities", "units", "tasks", "angles", "groups", "kinds")
+NAMES = ("features", "entities", "units", "tasks", "angles", "periodic", "groups", "kinds")
 KEYS = ("x", "state", "mask", "edges", "dt", *NAMES, "format_version")
 
 

@@ -113,25 +113,34 @@ def _windows_of(folder: Path) -> tuple[Case, ...]:
 def _windows(folder: Path, changed: int) -> tuple[Case, ...]:
     """Returns the cases of one scene.
 
-    A case begins at the first frame from which `WINDOW` frames without a pause have enough people in common. The search
-    for the next case begins where this one ends. `changed` is the time of the last change of the file: after a change
-    the cached result is not used.
+    `changed` is the time of the last change of the file: after a change the cached result is not used.
     """
-    rows = _read_rows(folder / TRACKS)
+    return tuple(Case(folder, *window) for window in windows_in(_read_rows(folder / TRACKS)))
+
+
+def windows_in(rows: Float[np.ndarray, "rows F"]) -> list[tuple[Float[np.ndarray, "T N F"], tuple[int, ...]]]:
+    """Returns the rows of windows that do not overlap, and the people who are present in all frames of each.
+
+    A window begins at the first frame from which `WINDOW` frames without a pause have enough people in common. The
+    search for the next one begins where this one ends.
+
+    Args:
+        rows: frame and person of each state, and then the state; sorted by frame, then person.
+    """
     frames, first = np.unique(rows[:, 0], return_index=True)
     people = [set(map(int, some)) for some in np.split(rows[:, 1], first[1:])]
     step = np.median(np.diff(frames)) if len(frames) > 1 else 0.0
-    cases, start = [], 0
+    found, start = [], 0
     while start + WINDOW <= len(frames):
         window = slice(start, start + WINDOW)
         present = sorted(set.intersection(*people[window]))
         if (np.diff(frames[window]) == step).all() and len(present) >= FEWEST:
             chosen = rows[np.isin(rows[:, 0], frames[window]) & np.isin(rows[:, 1], present)]
-            cases.append(Case(folder, chosen.reshape(WINDOW, len(present), COLUMNS), tuple(present)))
+            found.append((chosen.reshape(WINDOW, len(present), rows.shape[1]), tuple(present)))
             start += WINDOW
         else:
             start += 1
-    return tuple(cases)
+    return found
 
 
 def _read_rows(file: Path) -> Float[np.ndarray, "rows 8"]:

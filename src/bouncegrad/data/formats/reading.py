@@ -20,7 +20,7 @@ KEYPOINTS = ("entities", "features")
 
 
 class Reading(TypedDict, total=False):
-    """How recordings are read. Every option may be left out or, except `velocities`, `strict` and `angles`, be None.
+    """How recordings are read. Every option may be left out or, except the lists and switches, be None.
 
     Args:
         edges: a file of true edges, which replaces the edges that the recordings come with. It is a table (task,
@@ -34,6 +34,8 @@ class Reading(TypedDict, total=False):
             `resampling.py`. Velocities are derived afterwards.
         angles: features that are angles, `phase` in radians or `heading:deg` in degrees, in addition to those that the
             format states. Differences of angles wrap around, see `angles.py`.
+        periodic: positions that wrap at the walls of a periodic box, with the size of the box, `x:10`, in addition to
+            those that the format states.
         groups: a table (task, group). Tasks of one group have one graph in common.
         kinds: a table (entity, kind). Entities of different kinds move by different laws.
         columns: the columns of a table by their roles, as text `time=frame,entity=particle,task=video,features=[x,y]`
@@ -52,6 +54,7 @@ class Reading(TypedDict, total=False):
     fps: float | None
     resample: Step | None
     angles: Sequence[str]
+    periodic: Sequence[str]
     groups: str | Path | None
     kinds: str | Path | None
     columns: str | Mapping[str, Any] | None
@@ -91,7 +94,8 @@ def manner_of(reading: Reading) -> Manner:
     Raises:
         InputError: one of them cannot be used.
     """
-    resample, angles = reading.get("resample"), tuple(reading.get("angles", ()))
+    resample = reading.get("resample")
+    angles, periodic = tuple(reading.get("angles", ())), tuple(reading.get("periodic", ()))
     keypoints, fps, likelihood = reading.get("keypoints"), reading.get("fps"), reading.get("likelihood")
     if keypoints is not None and keypoints not in KEYPOINTS:
         raise InputError(f"option keypoints: {keypoints!r} cannot be used; give {' or '.join(KEYPOINTS)}")
@@ -102,7 +106,7 @@ def manner_of(reading: Reading) -> Manner:
     if likelihood is not None and not 0 <= likelihood <= 1:
         raise InputError(f"option likelihood: {likelihood:g} cannot be used; give a number from 0 to 1")
     return Manner(
-        evenly=None if resample is None else Evenly(resample, angles),
+        evenly=None if resample is None else Evenly(resample, angles, periodic),
         columns=columns_of(reading.get("columns")),
         keypoints=keypoints,
         likelihood=LIKELIHOOD if likelihood is None else likelihood,

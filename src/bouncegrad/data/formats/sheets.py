@@ -1,4 +1,4 @@
-"""Reads tables that have a header of one line, long or wide, of this package or of another program.
+"""Reads tables that have a header of one line or two, long or wide, of this package or of another program.
 
 `plan.py` decides the role of each column, `table.py` reads long tables and `wide.py` wide ones.
 """
@@ -14,10 +14,11 @@ import numpy as np
 
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import table, wide
-from bouncegrad.data.formats.cells import UNNAMED, checked_names, raw_header, read_rows, require_named
+from bouncegrad.data.formats.cells import UNNAMED, raw_header, read_rows, require_named
 from bouncegrad.data.formats.dialect import cells_of_first_lines, has_no_header, is_number, is_table
 from bouncegrad.data.formats.edge_table import edges_beside, edges_path
 from bouncegrad.data.formats.format import Format
+from bouncegrad.data.formats.headers import header_of
 from bouncegrad.data.formats.layouts import LAYOUTS, layout_of
 from bouncegrad.data.formats.plan import Plan, plan_of
 from bouncegrad.data.formats.reading import Manner
@@ -47,7 +48,7 @@ def read(path: Path, manner: Manner) -> Trajectories:
                 "columns: --columns 'time=1,entity=2,features=[x=3,y=4]'"
             )
     else:
-        names, skipped = checked_names(raw_header(path), path, rename=False), 1
+        names, skipped = header_of(path)
     plan = plan_of(names, path, manner)
     if plan.columns.entity is None:
         wide.read_columns(path, plan, manner)  # checked before the rows, which may be many
@@ -125,7 +126,7 @@ def _names(path: Path) -> list[str]:
     if not is_table(path) or has_no_header(path):
         return []
     try:
-        return checked_names(raw_header(path), path, rename=False)
+        return header_of(path)[0]
     except InputError:
         return []  # the reader refuses it and says why
 

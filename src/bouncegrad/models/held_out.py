@@ -28,14 +28,18 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.models.model import Model
+from bouncegrad.models.trust import UNSURE
 from bouncegrad.results.baselines import with_sines
 from bouncegrad.results.block_regression import fit_and_judge
 from bouncegrad.results.blocks import RESOLUTION, WORST, block_means, blocks_of, losses, split_in_time
-from bouncegrad.results.verdict import OWN_PAST, REGRESSION
+from bouncegrad.results.result import Result
+from bouncegrad.results.verdict import MODULES, OWN_PAST, REGRESSION, Verdict, decided
 from bouncegrad.settings.config import Config
 
 SINGLE = 3  # recordings at most that are divided in time
 FEW = 100  # recordings; with more, overfitting is no danger and the choice would take time for nothing
+MOST_ENTITIES = 12  # of several recordings; with more, a variant learns too little in its share of the time
+JUDGED = 50  # recordings at most by which a model of many recordings is judged
 SHARE = 0.25  # of the recordings
 FEWEST_FRAMES = 40  # of all held-out parts together; fewer say nothing
 
@@ -58,14 +62,15 @@ class HeldOut(NamedTuple):
     @property
     def in_time(self) -> bool:
         """Whether the same recordings are divided in time."""
-        return self.training is self.past
+        return self.later.tasks == self.training.tasks
 
 
 def hold_out(data: Trajectories, config: Config) -> HeldOut | None:
     """Returns the parts; None if there are too few frames, or recordings enough not to need them."""
     blind = replace(data, edges=None, tasks=tuple(map(str, range(len(data.tasks)))))
     tasks, frames = data.shape[:2]
-    if tasks >= FEW or config.window is not None or config.composition != "graph" or config.proposes:
+    few = tasks <= SINGLE or (tasks < FEW and data.shape[2] <= MOST_ENTITIES)
+    if not few or config.window is not None or config.composition != "graph" or config.proposes:
         return None
     if tasks <= SINGLE:
         first, last = split_in_time(frames)
@@ -76,13 +81,58 @@ def hold_out(data: Trajectories, config: Config) -> HeldOut | None:
         parts = HeldOut(training, training, later, True)
     else:
         training, held = blind.split(SHARE, config.seed)
-        half = frames // 2
-        parts = HeldOut(training, held.frames(0, half), held.frames(half - 1 - config.lags, frames), False)
+        parts = HeldOut(training, *halves(held, config.lags), False)
     least = config.lags + 2
     enough = parts.later.shape[0] * (parts.later.shape[1] - 1 - config.lags) >= FEWEST_FRAMES
-    return (
-        parts if enough and min(parts.past.shape[1], parts.later.shape[1], parts.training.shape[1]) >= least else None
-    )
+    shortest = min(part.shape[1] for part in (parts.training, parts.past, parts.later))
+    return parts if enough and shortest >= least else None
+
+
+def halves(data: Trajectories, lags: int) -> tuple[Trajectories, Trajectories]:
+    """Returns the first half of the frames, and the second half with the frames that it is predicted from."""
+    half = data.shape[1] // 2
+    return data.frames(0, half), data.frames(half - 1 - lags, data.shape[1])
+
+
+def judged(model: Model, data: Trajectories) -> Verdict | None:
+    """Returns a verdict on recordings that modules were not trained on: does their graph help to predict them?
+
+    Graphs are inferred from the first half of the frames, and the second half is predicted; the rival is each entity's
+    own past. None where there are fewer than four recordings, or too few frames.
+
+    Args:
+        model: trained on many recordings, each of which has its own graph.
+        data: new recordings.
+    """
+    config, (tasks, frames) = model.config, data.shape[:2]
+    usable = config.window is None and not config.shared_graph and config.composition == "graph"
+    if not usable or tasks <= SINGLE or frames < 2 * (config.lags + 2) + 2:
+        return None
+    some = replace(model.adopted(data), edges=None).select(np.arange(min(tasks, JUDGED)))
+    past, later = halves(some, config.lags)
+    parts = HeldOut(past, past, later, False)
+    if tasks * (later.shape[1] - 1 - config.lags) < FEWEST_FRAMES:
+        return None
+    return decided({MODULES: errors_of(model, parts), OWN_PAST: own_law_errors(parts)})
+
+
+def with_verdict(model: Model, data: Trajectories, result: Result) -> Result:
+    """Returns the result with a verdict on these recordings, if training gave none; unsure if it says so.
+
+    Args:
+        model: that the result comes from.
+        data: the recordings.
+        result: inferred from them.
+    """
+    verdict = judged(model, data) if result.verdict is None else None
+    if verdict is None:
+        return result
+    probability = result.probability
+    if verdict.kind != "interaction":
+        possible = probability > 0
+        even = possible / np.maximum(possible.sum(-1, keepdims=True), 1)
+        probability = even + UNSURE * (probability - even)
+    return replace(result, probability=probability, verdict=verdict)
 
 
 @torch.no_grad()

@@ -1,0 +1,61 @@
+"""Confinement of forecasts: what stays as it is, what is pulled back, and forecasts that cannot run away."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from bouncegrad.core.compositions.confined import Region
+from bouncegrad.data.simulate import simulate
+from bouncegrad.estimator import RelationalInference
+from bouncegrad.models.forecasts import predict
+
+
+def test_states_near_the_region_stay_to_the_bit():
+    region = Region(torch.tensor([-1.0, 0.0]), torch.tensor([1.0, 4.0]))
+    x = torch.tensor([[[[-1.5, -1.0], [0.3, 2.0], [1.5, 5.0]]]])
+    assert torch.equal(region.confined(x), x)
+
+
+def test_states_far_outside_are_pulled_back_smoothly_and_in_order():
+    region = Region(torch.tensor([0.0]), torch.tensor([1.0]))
+    x = torch.linspace(1.2, 3.0, 400)[None, None, :, None]
+    found = region.confined(x).flatten()
+    assert (found.diff() > 0).all()
+    assert found.diff().max() <= x.flatten().diff().max() * 1.0001
+    assert float(region.confined(torch.tensor([[[[1e30]]]]))) == pytest.approx(1.95)
+    assert float(region.confined(torch.tensor([[[[-1e30]]]]))) == pytest.approx(-0.95)
+
+
+def test_a_feature_without_bounds_is_free_and_a_start_outside_widens_the_region():
+    region = Region(torch.tensor([-math.inf, 0.0]), torch.tensor([math.inf, 1.0]))
+    x = torch.tensor([[[[1e6, 5.0], [0.0, 0.0]]]])
+    wider = region.with_start(x)
+    assert wider.high[0, 0, 0, 1] == 5.0
+    assert torch.equal(wider.confined(x), x)
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_long_forecasts_stay_finite_and_within_three_times_the_range(trained):
+    tasks = simulate("charged", 12, entities=4, frames=30, seed=0)
+    model = RelationalInference(epochs=20, threads=1).fit(tasks).model_
+    if not trained:
+        generator = torch.Generator().manual_seed(1)
+        with torch.no_grad():
+            for parameter in model.forecaster.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    path = predict(model, tasks, 500)
+    low, high = np.array(model.scaling.low), np.array(model.scaling.high)
+    assert np.isfinite(path).all()
+    assert (np.abs(path - (low + high) / 2) <= 1.5 * (high - low) * (1 + 1e-5)).all()
+
+
+def test_forecasts_that_stay_inside_are_those_without_bounds():
+    tasks = simulate("springs", 40, entities=3, frames=30, seed=0)
+    model = RelationalInference(epochs=150, threads=1).fit(tasks).model_
+    wide = replace(model.scaling, low=(-1e9,) * 4, high=(1e9,) * 4)
+    np.testing.assert_array_equal(predict(model, tasks, 3), predict(replace(model, scaling=wide), tasks, 3))
