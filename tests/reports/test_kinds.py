@@ -73,7 +73,7 @@ def test_a_ball_among_players(tmp_path: Path, capsys):
     assert main(["train", *words, "--epochs", "1", "--holdout", "0", "--out", str(out)]) == 0
     model = Model.load(out)
     assert model.composition.node.modules_count == 3
-    assert model.composition.kinds == [2] * 5 + [0] * 5 + [1]
+    assert model.composition.kinds == [0] * 5 + [1] + [2] * 5  # in natural order: away, ball, home
     assert main(["report", str(out)]) == 0
     assert "5 away, 1 ball, 5 home; each kind has its own node module" in (out / "report.html").read_text()
     (tmp_path / "kinds.csv").write_text("\n".join(kinds[:-1]) + "\n")

@@ -1,7 +1,7 @@
 """Variants: settings that the user need not know are chosen by held-out frames, and the rivals are held against them.
 
-    1  the settings as given; one edge type; small modules; mirrored copies; the lags of the best regression
-    2  beside the best of these: one edge type more, or type 0 without interaction
+    1  the settings as given; small modules; mirrored copies; the lags of the best regression
+    2  beside the best of these: one edge type (a rival), one edge type more, or type 0 without interaction
     3  the best one again, trained three times as long
 
 Each variant is trained for the same time on the training part of `held_out.py`, and the one with the least held-out
@@ -174,8 +174,6 @@ class _Choice:
         """The variants of the first step; `lags` are those of the regression."""
         config, features = self.config, self.parts.training.features
         found: list[tuple[str, dict[str, Any]]] = [(AS_GIVEN, {})]
-        if self.known is None and not config.pinned and config.candidates is None and config.entity_types is None:
-            found.append((ONE_TYPE, {"edge_types": 1}))
         found.append((SMALL, {"edge_hidden": (WIDTH, WIDTH), "node_hidden": (WIDTH, WIDTH)}))
         if not config.mirror and set(POSITIONS[:2]) <= set(features) and not self.parts.training.angles:
             found.append((MIRRORED, {"mirror": True}))
@@ -189,7 +187,8 @@ class _Choice:
         if self.known is not None or best.edge_types == 1 or best.pinned or best.entity_types is not None:
             return []
         assert isinstance(best.edge_types, int)
-        return [(ANOTHER, {"edge_types": best.edge_types + 1}), (PINNED, {"pinned": True, "sparsity": 0.5})]
+        one = [] if best.candidates is not None else [(ONE_TYPE, {"edge_types": 1})]
+        return [*one, (ANOTHER, {"edge_types": best.edge_types + 1}), (PINNED, {"pinned": True, "sparsity": 0.5})]
 
     def attempt(self, name: str, config: Config, longer: int = 1) -> None:
         """Trains one variant and judges it; a variant that the recordings do not allow is left out."""

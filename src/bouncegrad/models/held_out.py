@@ -28,7 +28,6 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.models.model import Model
-from bouncegrad.models.trust import UNSURE
 from bouncegrad.results.baselines import with_sines
 from bouncegrad.results.block_regression import fit_and_judge
 from bouncegrad.results.blocks import RESOLUTION, WORST, block_means, blocks_of, losses, split_in_time
@@ -117,22 +116,16 @@ def judged(model: Model, data: Trajectories) -> Verdict | None:
 
 
 def with_verdict(model: Model, data: Trajectories, result: Result) -> Result:
-    """Returns the result with a verdict on these recordings, if training gave none; unsure if it says so.
+    """Returns the result with a verdict on these recordings, if training gave none; probabilities stay as they are.
+
+    What is inferred for a recording must not depend on the recordings beside it, but the verdict is about all of them.
 
     Args:
         model: that the result comes from.
         data: the recordings.
         result: inferred from them.
     """
-    verdict = judged(model, data) if result.verdict is None else None
-    if verdict is None:
-        return result
-    probability = result.probability
-    if verdict.kind != "interaction":
-        possible = probability > 0
-        even = possible / np.maximum(possible.sum(-1, keepdims=True), 1)
-        probability = even + UNSURE * (probability - even)
-    return replace(result, probability=probability, verdict=verdict)
+    return result if result.verdict is not None else replace(result, verdict=judged(model, data))
 
 
 @torch.no_grad()

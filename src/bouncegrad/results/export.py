@@ -115,8 +115,7 @@ def to_pyg(result: Result, task: int, *, without_type: int | None = None) -> Any
         InputError: PyTorch Geometric is not installed, or there is no such task.
     """
     geometric, task = needed("torch_geometric.data", "torch_geometric", "a graph for PyG"), numbered(result, task)
-    import torch
-
+    torch = needed("torch", "torch", "a graph for PyG")
     edges = result.edges[task]
     kept = off_diagonal(len(result.entities)) & ((edges != without_type) if without_type is not None else True)
     target, source = np.nonzero(kept.T)
