@@ -132,7 +132,12 @@ def test_the_choice_trains_every_variant_and_keeps_the_clock(hurried, single):
     assert set(seen) <= set(chosen.tried)
     assert chosen.config.minutes < 0.1
     assert chosen.trust.in_time
-    assert [rival.name for rival in chosen.verdict.rivals][1:] == ["own past", "one kind of pair", "linear regression"]
+    assert [rival.name for rival in chosen.verdict.rivals][1:] == [
+        "own past",
+        "modules without edges",
+        "one kind of pair",
+        "linear regression",
+    ]
     assert chosen.lines()[-1] == chosen.verdict.sentence
 
 

@@ -1,7 +1,8 @@
 """Variants: settings that the user need not know are chosen by held-out frames, and the rivals are held against them.
 
     1  the settings as given; small modules; mirrored copies; the lags of the best regression
-    2  beside the best of these: one edge type (a rival), one edge type more, or type 0 without interaction
+    2  beside the best of these: two rivals, one edge type and no edges at all; one edge type more, or type 0 without
+       interaction
     3  the best one again, trained three times as long
 
 Each variant is trained for the same time on the training part of `held_out.py`, and the one with the least held-out
@@ -27,7 +28,7 @@ from bouncegrad.fitting.stages import train
 from bouncegrad.models.held_out import HeldOut, errors_of, hold_out, rivals_of
 from bouncegrad.models.trust import Trust
 from bouncegrad.results.blocks import paired_z
-from bouncegrad.results.verdict import MODULES, ONE_KIND, SURE, Verdict, decided
+from bouncegrad.results.verdict import ALONE, MODULES, ONE_KIND, SURE, Verdict, decided
 from bouncegrad.settings.config import Config
 from bouncegrad.settings.devices import computing
 from bouncegrad.settings.resolved import MINUTES
@@ -36,8 +37,9 @@ EACH, LONG = 0.05, 3  # share of the run that one variant takes, and how many ti
 LEAST_MINUTES = 0.5  # shorter runs cannot train each variant long enough to judge it
 WIDTH = 16  # of small modules
 AFTER_SHORT = 2.0  # the final training is so many times longer than a variant, where longer ones are not better
-AS_GIVEN, ONE_TYPE, SMALL, MIRRORED, LAGGED, ANOTHER, PINNED, LONGER = (
+AS_GIVEN, NO_EDGES, ONE_TYPE, SMALL, MIRRORED, LAGGED, ANOTHER, PINNED, LONGER = (
     "as given",
+    "no edges",
     "one edge type",
     "small modules",
     "mirrored copies",
@@ -46,6 +48,7 @@ AS_GIVEN, ONE_TYPE, SMALL, MIRRORED, LAGGED, ANOTHER, PINNED, LONGER = (
     "type 0 is no interaction",
     "trained longer",
 )
+FIRST = (AS_GIVEN, SMALL, MIRRORED, LAGGED)  # the best of these stays unless another is surely better
 
 
 @dataclass(frozen=True)
@@ -150,14 +153,15 @@ class _Choice:
             self.attempt(name, replace(self.config, **settings))
         best = self.best()
         for name, settings in self.second(self.configs[best]):
-            self.attempt(name, replace(self.configs[best], **settings))
+            self.attempt(name, replace(self.configs[best], **settings), alone=name == NO_EDGES)
         best = self.best()
         self.attempt(LONGER, self.configs[best], LONG)
         if self.stop():
             return None
         longer = self.mean(LONGER) < self.mean(best)
         errors = self.errors[LONGER] if longer else self.errors[best]
-        beside = {ONE_KIND: self.errors[ONE_TYPE]} if ONE_TYPE in self.errors else {}
+        trained = {ONE_KIND: ONE_TYPE, ALONE: NO_EDGES}
+        beside = {rival: self.errors[name] for rival, name in trained.items() if name in self.errors}
         verdict = decided({MODULES: errors} | beside | rivals)
         spent = (time.perf_counter() - self.start) / 60
         left = max(self.minutes - spent, EACH * self.minutes)
@@ -187,16 +191,23 @@ class _Choice:
         if self.known is not None or best.edge_types == 1 or best.pinned or best.entity_types is not None:
             return []
         assert isinstance(best.edge_types, int)
-        one = [] if best.candidates is not None else [(ONE_TYPE, {"edge_types": 1})]
-        return [*one, (ANOTHER, {"edge_types": best.edge_types + 1}), (PINNED, {"pinned": True, "sparsity": 0.5})]
+        pinned = {"pinned": True, "sparsity": 0.5}
+        rivals: list[tuple[str, dict[str, Any]]] = [(NO_EDGES, {"edge_types": 2} | pinned)]
+        if best.candidates is None:
+            rivals.append((ONE_TYPE, {"edge_types": 1}))
+        return [*rivals, (ANOTHER, {"edge_types": best.edge_types + 1}), (PINNED, pinned)]
 
-    def attempt(self, name: str, config: Config, longer: int = 1) -> None:
-        """Trains one variant and judges it; a variant that the recordings do not allow is left out."""
+    def attempt(self, name: str, config: Config, longer: int = 1, alone: bool = False) -> None:
+        """Trains one variant and judges it; a variant that the recordings do not allow is left out.
+
+        With `alone`, all edges are known to be of type 0, which sends nothing.
+        """
         if self.stop():
             return
         config = replace(config, minutes=longer * EACH * self.minutes, forecast=0.0)
         environment = Environment(stop=self.stop, report=lambda row, share: self.report(name, row, share))
-        known = self.known if self.parts.in_time else None
+        known, (tasks, _, n, _) = self.known if self.parts.in_time else None, self.parts.training.shape
+        known = np.zeros((tasks, n, n), np.int64) if alone else known
         try:
             model, *_ = train(config, self.parts.training, known=known, environment=environment)
         except InputError:
@@ -204,7 +215,7 @@ class _Choice:
                 raise
             return
         with computing("cpu", config.threads):
-            self.configs[name], self.errors[name] = config, errors_of(model, self.parts)
+            self.configs[name], self.errors[name] = config, errors_of(model, self.parts, alone)
 
     def mean(self, name: str) -> float:
         """The held-out loss of a variant."""
@@ -212,7 +223,7 @@ class _Choice:
 
     def best(self) -> str:
         """The variant of least loss; those of the second step must be better than all others by 3 standard errors."""
-        first = min((name for name in self.errors if name not in (ONE_TYPE, ANOTHER, PINNED, LONGER)), key=self.mean)
+        first = min((name for name in self.errors if name in FIRST), key=self.mean)
         second = [name for name in (ANOTHER, PINNED) if name in self.errors]
         surely = [name for name in second if paired_z(self.errors[first], self.errors[name]) > SURE]
         return min(surely, key=self.mean, default=first)

@@ -20,8 +20,9 @@ from jaxtyping import Float
 
 from bouncegrad.results.blocks import paired_z
 
-MODULES, OWN_PAST, ONE_KIND, REGRESSION = "learned modules", "own past", "one kind of pair", "linear regression"
-NULLS = (OWN_PAST, ONE_KIND)  # rivals without a graph
+MODULES, OWN_PAST, ALONE = "learned modules", "own past", "modules without edges"
+ONE_KIND, REGRESSION = "one kind of pair", "linear regression"
+NULLS = (OWN_PAST, ALONE, ONE_KIND)  # rivals without a graph
 SURE, HINT = 3.0, 1.0  # standard errors
 KINDS = ("interaction", "regression", "weak", "nothing")
 
