@@ -125,6 +125,10 @@ def test_only_runs_that_are_long_enough_choose():
     assert variants.chooses(Config())
 
 
+def test_a_stop_before_the_first_variant_chooses_nothing(hurried, single):
+    assert settle_variants(Config(minutes=0.1, **SMALL), single, stop=lambda: True) is None
+
+
 def test_the_choice_trains_every_variant_and_keeps_the_clock(hurried, single):
     seen: list[str] = []
     chosen = settle_variants(Config(minutes=0.1, **SMALL), single, report=lambda name, row, share: seen.append(name))

@@ -33,6 +33,7 @@ from bouncegrad.data.windows import windows
 from bouncegrad.fitting.environment import Environment, Row
 from bouncegrad.fitting.stages import train
 from bouncegrad.models.model import Model
+from bouncegrad.results.blocks import RESOLUTION
 from bouncegrad.settings.config import Config
 from bouncegrad.settings.devices import computing
 from bouncegrad.settings.resolved import MINUTES
@@ -40,7 +41,6 @@ from bouncegrad.settings.resolved import MINUTES
 MOST = 4  # the largest K that is tried
 FEWEST_TASKS = 4  # one of four tasks is held out
 HELD_OUT, SHARE = 0.25, 0.5  # share of the tasks that is held out, and of the run that the choice takes
-RESOLUTION = 0.05  # of a typical change; smaller errors do not count
 MARGIN, WIDEST, GAIN = 0.05, 0.25, 0.1  # least and largest margin in nats, and its share of the gain of the best K
 
 

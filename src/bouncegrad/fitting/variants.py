@@ -151,6 +151,8 @@ class _Choice:
         rivals, lags = rivals_of(self.parts)
         for name, settings in self.first(lags):
             self.attempt(name, replace(self.config, **settings))
+        if self.stop():
+            return None
         best = self.best()
         for name, settings in self.second(self.configs[best]):
             self.attempt(name, replace(self.configs[best], **settings), alone=name == NO_EDGES)
@@ -168,17 +170,14 @@ class _Choice:
         minutes = left if longer else min(left, AFTER_SHORT * EACH * self.minutes)
         tried = {name: self.mean(name) for name in self.errors}
         name = f"{best}, {LONGER}" if longer else best
-        config, share = (
-            replace(self.configs[best], minutes=minutes, forecast=self.config.forecast),
-            spent / self.minutes,
-        )
-        return Chosen(config, tried, name, verdict, share, self.parts.in_time)
+        config = replace(self.configs[best], minutes=minutes, forecast=self.config.forecast)
+        return Chosen(config, tried, name, verdict, spent / self.minutes, self.parts.in_time)
 
     def first(self, lags: int) -> list[tuple[str, dict[str, Any]]]:
         """The variants of the first step; `lags` are those of the regression."""
         config, features = self.config, self.parts.training.features
-        found: list[tuple[str, dict[str, Any]]] = [(AS_GIVEN, {})]
-        found.append((SMALL, {"edge_hidden": (WIDTH, WIDTH), "node_hidden": (WIDTH, WIDTH)}))
+        small = {"edge_hidden": (WIDTH, WIDTH), "node_hidden": (WIDTH, WIDTH)}
+        found: list[tuple[str, dict[str, Any]]] = [(AS_GIVEN, {}), (SMALL, small)]
         if not config.mirror and set(POSITIONS[:2]) <= set(features) and not self.parts.training.angles:
             found.append((MIRRORED, {"mirror": True}))
         # The last change of a velocity is the force itself: modules would read types from it instead of from edges.
@@ -206,8 +205,8 @@ class _Choice:
             return
         config = replace(config, minutes=longer * EACH * self.minutes, forecast=0.0)
         environment = Environment(stop=self.stop, report=lambda row, share: self.report(name, row, share))
-        known, (tasks, _, n, _) = self.known if self.parts.in_time else None, self.parts.training.shape
-        known = np.zeros((tasks, n, n), np.int64) if alone else known
+        tasks, _, n, _ = self.parts.training.shape
+        known = np.zeros((tasks, n, n), np.int64) if alone else self.known if self.parts.in_time else None
         try:
             model, *_ = train(config, self.parts.training, known=known, environment=environment)
         except InputError:
