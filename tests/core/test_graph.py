@@ -202,3 +202,19 @@ def test_the_hand_made_system_follows_its_formula() -> None:
     pairs = made.composition.pairs
     pull = torch.zeros(3).index_add(0, pairs[1], 0.1 * z * (x[0][pairs[0]] - x[0][pairs[1]]))
     torch.testing.assert_close(x[1], x[0] + pull)
+
+
+def test_the_resolution_is_the_least_error_of_each_feature() -> None:
+    """The variance grows by its square, in predictions and in the losses of all fillings alike."""
+    plain, limited = small_graph(3), small_graph(3, resolution=(0.0, 0.3))
+    x = torch.randn(2, 4, 3, 2, generator=torch.Generator().manual_seed(0))
+    z = torch.zeros(2, 6, dtype=torch.long)
+    mean, before = plain.predict_change(x, z)
+    same, after = limited.predict_change(x, z)
+    torch.testing.assert_close(same, mean)
+    torch.testing.assert_close(after.exp(), before.exp() + torch.tensor([0.0, 0.09]))
+    batch = random_batch(2, 5, 3)
+    form = limited.linearized(batch).around(z)
+    columns = torch.arange(2).expand(3, 2)
+    torch.testing.assert_close(form.loss, limited.conditional_losses(batch, z, columns)[..., 0])
+    assert not torch.allclose(form.loss, plain.linearized(batch).around(z).loss)

@@ -200,3 +200,35 @@ def test_more_draws_are_better_draws() -> None:
         )
         right.append(float(known.composition.loss(batch, move.z).mean().detach()))
     assert right[1] <= right[0] + 1e-3
+
+
+@pytest.mark.parametrize("temperature", [math.inf, 1e9, 1.0])
+def test_first_probabilities_count_at_high_temperatures_only(temperature: float) -> None:
+    """At an infinite temperature structures have these probabilities; at 1 they are those of a search without them."""
+    composition, batch = small_graph(4, seed=1), random_batch(3, 6, 4)
+    batch = whole_tracks(batch.tracks, batch.tasks)
+    generator = torch.Generator().manual_seed(0)
+    probability = torch.rand(1, 12, 2, generator=generator, dtype=torch.float64).softmax(-1)
+    z = random_structure(3, 12, 2, generator)
+
+    def drawn(first: torch.Tensor | None, seed: int) -> torch.Tensor:
+        search = JointDraws(3, 0.0, first=first)
+        noise = torch.Generator().manual_seed(seed)
+        return search(composition, Uniform(composition.groups, 2), batch, z, temperature, noise).z
+
+    if temperature == 1.0:
+        assert torch.equal(drawn(probability.log(), 0), drawn(None, 0))
+        return
+    found = torch.stack([drawn(probability.log(), seed) for seed in range(400)]).double().mean((0, 1))
+    torch.testing.assert_close(found, probability[0, :, 1], atol=0.05, rtol=0)
+
+
+def test_a_type_that_the_prior_excludes_is_not_drawn_first() -> None:
+    composition, batch = small_graph(4), random_batch(3, 6, 4)
+    z = torch.zeros(3, 12, dtype=torch.long)
+    prior = known_edges(torch.tensor([[1, 0] + [-1] * 10]), 2).log_softmax(-1)
+    first = torch.tensor([0.99, 0.01]).log().expand(1, 12, 2)
+    search = JointDraws(3, prior=prior, first=first)
+    new = search(composition, Uniform(composition.groups, 2), batch, z, math.inf, torch.Generator().manual_seed(0)).z
+    assert new[:, 0].tolist() == [1, 1, 1]
+    assert new[:, 1].tolist() == [0, 0, 0]

@@ -37,9 +37,9 @@ def tasks():
 def test_only_the_proposal_gets_the_true_edges(tasks, monkeypatch):
     given = []
 
-    def spy(config, data, scaling, pairs, known=None, truth=None):
+    def spy(config, data, scaling, pairs, known=None, truth=None, first=None):
         given.append((data.edges, truth))
-        return build(config, data, scaling, pairs, known, truth)
+        return build(config, data, scaling, pairs, known, truth, first)
 
     monkeypatch.setattr("bouncegrad.fitting.parts.build", spy)
     _, loop, _ = train(Config(**SETTINGS), tasks)

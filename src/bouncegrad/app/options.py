@@ -31,7 +31,8 @@ GROUPS = (
         "data: how it is read, and which tasks are kept for validation",
         (
             *("part", "columns", "velocities", "time_step", "fps", "resample", "angles", "periodic", "missing"),
-            *("strict", "keypoints", "likelihood", "quantities", "kinds", "groups"),
+            *("unswap", "unit", "origin", "same_unit", "strict", "keypoints", "likelihood"),
+            *("quantities", "kinds", "groups"),
             *("edges", "edges_order", "holdout", "new"),
         ),
     ),
@@ -39,7 +40,7 @@ GROUPS = (
         "what you know of the edges and of the law",
         (
             *("edge_types", "pinned", "sparsity", "symmetric", "entity_types", "candidates", "known"),
-            *("shared_graph", "window", "momentum", "relative", "mirror"),
+            *("shared_graph", "first_graph", "window", "momentum", "relative", "mirror"),
         ),
     ),
     Group("time and machine", ("minutes", "epochs", "variants", "seed", "threads", "device")),
@@ -62,13 +63,16 @@ GROUPS = (
         "networks: what they see, how large they are, how they learn",
         (
             *("composition", "lags", "lagged", "polar", "edge_hidden", "node_hidden", "message", "activation"),
-            *("loss", "head", "batch", "optimizer", "learning_rate", "rate", "clip"),
+            *("loss", "head", "resolution", "batch", "optimizer", "learning_rate", "rate", "clip"),
         ),
     ),
     Group("forecasts", ("forecast", "horizon", "substeps")),
     Group(
         "the published search (Alet et al. 2019), with --search paper",
-        ("proposal", "move", "encoder", "encoder_hidden", "encoder_optimizer"),
+        (
+            *("proposal", "proposals", "move", "uniform", "encoder", "encoder_hidden", "encoder_optimizer"),
+            "tracked_passes",
+        ),
     ),
 )
 SCREENS = Screens(FIRST, GROUPS)

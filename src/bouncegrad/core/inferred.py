@@ -26,7 +26,8 @@ class InferenceEffort:
         joint_sweeps: of joint draws, while the temperature falls, where fillings are too many to enumerate.
         joint_start: the first temperature of joint draws.
         samples: joint draws of the edges into one entity, of which one is chosen.
-        descents: sweeps after joint draws that change edges one by one where that lowers the exact loss.
+        descents: sweeps after joint draws that lower the quadratic form, and again as many that change edges one by one
+            where that lowers the exact loss; at most.
         final_rounds: times that probabilities are averaged, at most; again as long as a better structure is met.
         final_samples: joint draws that they are averaged over.
         tasks_at_once, numbers_at_once: tasks, and entries of their tables of fillings, that fit into memory together.
@@ -42,7 +43,7 @@ class InferenceEffort:
     joint_sweeps: int = 16
     joint_start: float = 300.0
     samples: int = 16
-    descents: int = 12
+    descents: int = 6
     final_rounds: int = 3
     final_samples: int = 64
     tasks_at_once: int = 64

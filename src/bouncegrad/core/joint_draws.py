@@ -18,6 +18,11 @@ of the edges into one entity cost degree³ operations, and edges that hold each 
 directions of a pair have one type, all pairs of a task are drawn like the edges into one entity (`tied_slots.py`), or
 those of one entity after the other (`star_draws.py`). If tasks share a graph, their forms are added up, and each task
 gets a draw of its own: modules then learn from many probable graphs at once, and not from one that is wrong in places.
+
+If first probabilities of the types are given, such as those of a regression, the temperature leads from them to the
+posterior distribution, where they no longer count:
+
+    p_T(w) ∝ exp(-L(w) / T) prior(w)^(1 / T) first(w)^(1 - 1 / T)
 """
 
 from __future__ import annotations
@@ -58,6 +63,8 @@ class JointDraws:
         coupling: `Independent` or `Symmetric`; None: independent.
         group: the group of each task, 0, 1, ...; tasks of a group share a graph, and the prior of a task holds for its
             whole group. None: each task has its own graph.
+        first: log-probability of every type of every slot of every task, or of every group, at high temperatures; None:
+            all types that the prior allows are equally probable.
     """
 
     def __init__(
@@ -69,7 +76,9 @@ class JointDraws:
         prior: Prior | None = None,
         coupling: Coupling | None = None,
         group: Int[Tensor, " M"] | None = None,
+        first: Prior | None = None,
     ) -> None:
+        self.first = first
         self.group, self.tasks = group, tasks if group is None else int(group.max()) + 1
         if prior is not None and group is not None and len(prior) > 1:
             prior = mean_by(group.to(prior.device), prior, self.tasks)
@@ -142,6 +151,9 @@ class JointDraws:
         """
         slots, choices = tied_slots(self.coupling, composition), composition.choices
         prior = tempered(tied_prior(of_tasks(self.prior, batch.tasks), slots, choices), temperature)
+        if self.first is not None:
+            first = tied_prior(of_tasks(self.first, batch.tasks), slots, choices)
+            prior = (prior + (1 - 1 / max(temperature, 1.0)) * first).log_softmax(-1)
         if isinstance(self.coupling, Symmetric) and slots.shape[1] * (choices - 1) > LARGEST_UNIT:
             pairs, n = cast(Relational, composition).pairs, len(composition.groups)
             uniform = self.uniform(batch, (self.samples + 1, n, n - 1), len(z), generator)
@@ -160,12 +172,16 @@ class JointDraws:
     def uniform_structures(
         self, composition: Composition, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator
     ) -> Int[Tensor, "B S"]:
-        """Returns structures at an infinite temperature: uniform, but for types that the prior excludes."""
+        """Returns structures at an infinite temperature, from the first probabilities, without excluded types."""
         slots, choices = tied_slots(self.coupling, composition), composition.choices
         group = self.group_of(batch.tasks)
-        prior = tied_prior(of_tasks(self.prior, batch.tasks if group is None else group), slots, choices)
-        uniform = self.uniform(batch, (choices, *slots.shape[:2]), len(z), generator).movedim(0, -1)
-        return spread(torch.where(prior.isinf(), -torch.inf, uniform).argmax(-1), z, slots)
+        rows = batch.tasks if group is None else group
+        prior = tied_prior(of_tasks(self.prior, rows), slots, choices)
+        score = self.uniform(batch, (choices, *slots.shape[:2]), len(z), generator).movedim(0, -1)
+        if self.first is not None:
+            # The largest of log p + g, with g from a Gumbel distribution, has the probabilities p.
+            score = tied_prior(of_tasks(self.first, rows), slots, choices) - torch.log(-torch.log(score))
+        return spread(torch.where(prior.isinf(), -torch.inf, score).argmax(-1), z, slots)
 
     def drawn(
         self,

@@ -2,7 +2,8 @@
 
     1  for temperature falling to τ:   z <- joint draw around z (`joint_draws.py`)
                                        for each unit the structure of least exact loss is kept
-    2  from the best structure:        edges are changed one by one where that lowers the exact loss
+    2  from the best structure:        edges are changed one by one where that lowers the form, again around what is
+                                       found as long as the exact loss falls; then where that lowers the exact loss
     3  for joint draws w at τ around the best structure:
                                        p(edge) ∝ Σ_w [edge as in w] p(w) / q(w),   p by the exact loss, q their density;
                                        where all other edges of w are as in the best structure, p(edge | other edges)
@@ -26,8 +27,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bouncegrad.core.batches import Batch, whole_tracks
+from bouncegrad.core.form_descent import descended_form
 from bouncegrad.core.inferred import Inference, InferenceEffort, Interrupted
-from bouncegrad.core.joint_draws import JointDraws
+from bouncegrad.core.joint_draws import JointDraws, tempered_form
 from bouncegrad.core.priors import Prior, of_tasks
 from bouncegrad.core.seams import Coupling, Linear, Linearized, Quadratic, Relational
 from bouncegrad.core.structures import random_structure
@@ -77,7 +79,7 @@ def infer_jointly(
     every = math.ceil(linear.excess)
     some = composition.linearized(batch._replace(segments=batch.segments[:, ::every]), which) if every > 1 else linear
     hottest = effort.joint_start * float(torch.bincount(which).max())
-    z = steps.annealed(some, z, hottest / every, tau / every)
+    z = steps.lowered(linear, steps.annealed(some, z, hottest / every, tau / every), tau)
     shares = steps.averaged(linear, steps.descended(linear, steps.survey(linear, z, tau), tau), tau)
     everywhere = shares.new_zeros(search.tasks, composition.slots, composition.choices)
     probability = spread(shares, everywhere, slots).float()[which]
@@ -130,8 +132,25 @@ class Steps:
                 z, _ = self.search.structures(form, self.composition, self.rows, z, temperature, self.generator)
         return best
 
+    def lowered(self, linear: Linear, z: Int[Tensor, "rows E"], temperature: float) -> Int[Tensor, "rows E"]:
+        """Step 2: for each unit the structure of least cost among those that descents on the form lead to."""
+        best, least = z, self.prior.new_full((len(z), len(self.slots)), torch.inf)
+        for _ in range(self.effort.descents):
+            if self.stop():
+                raise Interrupted
+            form, types = linear.around(z), types_of(z, self.slots)
+            cost = self.cost(form.loss, types, temperature)
+            better = cost < least
+            best, least = self.by_slot(better, z, best), torch.minimum(cost, least)
+            tied = tempered_form(tied_form(form, self.slots, self.composition.groups), temperature)
+            found = torch.where(better[..., None], descended_form(tied, types, self.prior), types_of(best, self.slots))
+            z = spread(found, best, self.slots)
+            if torch.equal(z, best):
+                break
+        return best
+
     def descended(self, linear: Linear, survey: Survey, temperature: float) -> Survey:
-        """Step 2: the structure after changes of single edges.
+        """The end of step 2: the structure after changes of single edges that lower the exact cost.
 
         An edge is changed if this lowers the cost more than changing any other edge into the same entities.
         """

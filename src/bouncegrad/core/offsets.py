@@ -16,7 +16,7 @@ from torch import Tensor
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.seams import Composition
 
-TASKS, FRAMES = 100, 16  # read at most; more hardly change a mean
+TASKS, FRAMES, MESSAGES = 100, 16, 2**19  # read at most; more hardly change a mean
 SILENT = 0.01  # a type is silent if its messages vary less than this share of those that vary most
 
 
@@ -47,7 +47,8 @@ def message_sizes(
     composition: GraphComposition, tracks: Float[Tensor, "M T N D"]
 ) -> tuple[Float[Tensor, "K width"], Float[Tensor, " K"]]:
     """Returns the mean message of each type, and the variance of its messages after the node module's first layer."""
-    states = composition.with_history(tracks[:TASKS])
+    tasks = min(TASKS, max(1, MESSAGES // (FRAMES * max(1, composition.slots))))
+    states = composition.with_history(tracks[:tasks])
     frames = torch.linspace(0, states.shape[1] - 1, FRAMES, device=states.device).long().unique()
     message = composition.all_messages(states[:, frames])
     if tracks.shape[-1] > composition.features:

@@ -65,7 +65,8 @@ def assemble(prepared: Prepared, environment: Environment) -> Parts:
 
     def built(seed: int) -> tuple[BounceGrad, RandomFrames | Mirrored]:
         settings = replace(config, seed=seed % 2**63)
-        return build(settings, data.without_edges(), prepared.scaling, prepared.pairs, prepared.known, truth)
+        known, first = prepared.known, prepared.first
+        return build(settings, data.without_edges(), prepared.scaling, prepared.pairs, known, truth, first)
 
     loop, batches = built(config.seed)
     assert isinstance(loop.composition, Relational)

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bouncegrad.core.distributed import ALONE, Processes
+from bouncegrad.core.priors import Prior
 from bouncegrad.data.candidates import candidate_pairs
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.requirements import require_moderate, require_quantities
@@ -17,6 +18,7 @@ from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories, plural
 from bouncegrad.data.windows import windows
 from bouncegrad.settings.config import Config
+from bouncegrad.settings.first_graph import first_graph, with_resolution
 from bouncegrad.settings.memory import require_memory, training_bytes
 from bouncegrad.settings.resolved import ResolvedConfig, resolve
 
@@ -30,6 +32,7 @@ class Prepared(NamedTuple):
         scaling: of its states.
         pairs: candidate pairs.
         known: types of edges that need not be found, -1 for all others.
+        first: probabilities of the types that the search begins from, see `first_graph.py`.
     """
 
     config: ResolvedConfig
@@ -37,6 +40,7 @@ class Prepared(NamedTuple):
     scaling: Scaling
     pairs: Int[Tensor, "2 E"]
     known: Int[np.ndarray, "M N N"] | None
+    first: Prior | None = None
 
 
 def prepare(
@@ -57,13 +61,13 @@ def prepare(
     require_moderate(data.require_observed(config.lags + 2).require_finite())
     require_quantities(data, config.quantities)
     scaling = Scaling.fit(data)
-    resolved = resolve(config, data.shape, len(set(data.groups)) or 1)
+    resolved = with_resolution(resolve(config, data.shape, len(set(data.groups)) or 1), data)
     require_shareable(resolved, len(data.tasks), processes)
     pairs = torch.as_tensor(candidate_pairs(config.candidates, data))
     tasks, count = min(resolved.batch, len(data.tasks)), pairs.shape[1]
     what = f"{data.source}: training on {tasks} tasks at once with {count:,} pairs each"
     require_memory(training_bytes(resolved, data.shape, count), what)
-    return Prepared(resolved, data, scaling, pairs, known)
+    return Prepared(resolved, data, scaling, pairs, known, first_graph(resolved, data, pairs))
 
 
 def require_shareable(config: ResolvedConfig, tasks: int, processes: Processes) -> None:

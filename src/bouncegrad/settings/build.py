@@ -88,6 +88,7 @@ def build(
     pairs: Int[Tensor, "2 E"],
     known: Int[np.ndarray, "M N N"] | None = None,
     truth: Int[np.ndarray, "M N N"] | None = None,
+    first: Prior | None = None,
 ) -> tuple[BounceGrad, RandomFrames | Mirrored]:
     """Returns the loop of a run on these tasks, and the batches that it visits.
 
@@ -98,6 +99,7 @@ def build(
         pairs: candidate pairs.
         known: types of edges that need not be found, -1 for all others.
         truth: true edges; only the oracle proposal reads them.
+        first: probabilities of the types that the search begins from, see `first_graph.py`.
 
     Raises:
         InputError: settings and data do not fit each other.
@@ -109,8 +111,8 @@ def build(
     composition = build_composition(CompositionSetup(place, data.features, scaling, generator, config, data.angles))
     group = torch.as_tensor(data.group_numbers) if config.shared_graph else torch.arange(m)
     prior = build_prior(config, composition.pairs, known)
-    search = build_search(config, composition, m, group, build_coupling(config, n), prior)
-    proposal = build_proposal(config, data, composition, generator, truth)
+    search = build_search(config, composition, m, group, build_coupling(config, n), prior, first)
+    proposal = build_proposal(config, data, composition, scaling, generator, truth)
     annealer = build_annealer(config)
     z = random_structure(int(group.max()) + 1, composition.slots, config.edge_types, generator)[group]
     kind = Muon if config.optimizer == "muon" else torch.optim.Adam
@@ -173,6 +175,7 @@ def graph(
             activation=config.activation,
             likelihood=likelihood or ("learned" if config.loss == "likelihood" else "shared"),
             head=head,
+            resolution=() if likelihood else config.resolution,
         ),
         Inputs(
             lags=config.lags,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from bouncegrad.core.annealing import Fixed, Geometric, Tracked
+from bouncegrad.core.compositions.pair_view import PairView
 from bouncegrad.core.couplings import Independent
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
+from bouncegrad.core.encoders.regression import RegressionEncoder
 from bouncegrad.core.encoders.structure import Disguise, StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.heat_bath import HeatBath
@@ -19,7 +22,7 @@ from bouncegrad.core.joint_draws import JointDraws
 from bouncegrad.core.marks import MARKS
 from bouncegrad.core.moves import flip_slot, redraw_all, redraw_group, redraw_slot
 from bouncegrad.core.priors import Prior
-from bouncegrad.core.proposals import InTurn, Learned, Truth, Uniform
+from bouncegrad.core.proposals import InTurn, Learned, Nothing, Truth, Uniform
 from bouncegrad.core.residual import Residual
 from bouncegrad.core.seams import (
     Annealer,
@@ -35,7 +38,8 @@ from bouncegrad.core.search import Metropolis
 from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.errors import InputError
-from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.data.scaling import Scaling
+from bouncegrad.data.trajectories import POSITIONS, Trajectories
 from bouncegrad.settings.parts import load, search_part
 from bouncegrad.settings.resolved import ResolvedConfig
 
@@ -50,6 +54,7 @@ class SearchSetup:
         config: settings.
         group: the group of each task, numbered from 0; tasks of a group have the same graph.
         coupling, prior: restrictions and knowledge about edges, see `HeatBath`.
+        first: probabilities of the types from which joint draws begin, see `JointDraws`.
     """
 
     tasks: int
@@ -58,6 +63,7 @@ class SearchSetup:
     group: Int[Tensor, " M"]
     coupling: Coupling
     prior: Prior | None
+    first: Prior | None = None
 
 
 def build_search(
@@ -67,6 +73,7 @@ def build_search(
     group: Int[Tensor, " M"],
     coupling: Coupling,
     prior: Prior | None,
+    first: Prior | None = None,
 ) -> Search:
     """Returns the search of the settings.
 
@@ -74,7 +81,8 @@ def build_search(
         InputError: the settings state a prior, a coupling or a shared graph, and this search cannot use it.
     """
     part = search_part(config.search)
-    search: Search = load("search", part.builder)(SearchSetup(tasks, composition, config, group, coupling, prior))
+    setup = SearchSetup(tasks, composition, config, group, coupling, prior, first)
+    search: Search = load("search", part.builder)(setup)
     stated = prior is not None or config.shared_graph or not isinstance(coupling, Independent)
     if stated and not isinstance(search, ConditionalSearch):
         raise InputError(
@@ -106,12 +114,13 @@ def joint_draws(setup: SearchSetup) -> JointDraws:
     if config.entity_types:
         raise InputError("setting entity_types: --search joint-draws does not know it; give --search heat-bath")
     group = setup.group if config.shared_graph else None
-    return JointDraws(setup.tasks, config.evidence, prior=setup.prior, coupling=setup.coupling, group=group)
+    prior, coupling, first = setup.prior, setup.coupling, setup.first
+    return JointDraws(setup.tasks, config.evidence, prior=prior, coupling=coupling, group=group, first=first)
 
 
 def metropolis(setup: SearchSetup) -> Metropolis:
     """Returns the published search."""
-    return Metropolis(explain=setup.config.annealer == "residual")
+    return Metropolis(explain=setup.config.annealer == "residual", proposals=setup.config.proposals)
 
 
 MOVES = {"edge": redraw_slot, "entity": redraw_group, "flip": flip_slot, "everything": redraw_all}
@@ -121,6 +130,7 @@ def build_proposal(
     config: ResolvedConfig,
     data: Trajectories,
     composition: Relational,
+    scaling: Scaling,
     generator: torch.Generator,
     truth: Int[np.ndarray, "M N N"] | None = None,
 ) -> Proposal:
@@ -132,20 +142,23 @@ def build_proposal(
     groups, move = composition.groups, MOVES[config.move]
     if config.proposal == "truth":
         return Truth(true_structures(config, data, composition, truth), groups, config.edge_types, move)
+    if config.proposal == "nothing":
+        return Nothing()
     if config.proposal == "uniform":
         return Uniform(groups, config.edge_types, move)
     names = ("mlp", "structures") if config.encoder == "both" else (config.encoder,)
-    learned = [
-        Learned(
-            build_encoder(config, name, data, composition, generator), groups, move, optimizer=config.encoder_optimizer
-        )
-        for name in names
-    ]
+    encoders = [build_encoder(config, name, data, composition, scaling, generator) for name in names]
+    learned = [Learned(encoder, groups, move, config.uniform, config.encoder_optimizer) for encoder in encoders]
     return InTurn(*learned) if len(learned) > 1 else learned[0]
 
 
 def build_encoder(
-    config: ResolvedConfig, name: str, data: Trajectories, composition: Relational, generator: torch.Generator
+    config: ResolvedConfig,
+    name: str,
+    data: Trajectories,
+    composition: Relational,
+    scaling: Scaling,
+    generator: torch.Generator,
 ) -> Encoder:
     """Returns the encoder of this name with new weights."""
     frames, features = data.shape[1], data.shape[3]
@@ -156,8 +169,28 @@ def build_encoder(
         return TrackEncoder(frames, features, choices, pairs, generator, hidden)
     if name == "cnn":
         return ConvolutionEncoder(features, choices, pairs, generator, hidden)
+    if name == "regression":
+        return regression_encoder(data.features, scaling, choices, pairs, generator, hidden)
     disguise: Disguise = "uniform" if name == "structures" else "flipped"
     return StructureEncoder(composition.slots, choices, generator, disguise, hidden=hidden)
+
+
+def regression_encoder(
+    features: Sequence[str],
+    scaling: Scaling,
+    choices: int,
+    pairs: Int[Tensor, "2 E"],
+    generator: torch.Generator,
+    hidden: int,
+    angles: Sequence[str] = (),
+) -> RegressionEncoder:
+    """Returns the regression encoder of these features with new weights, without dropout."""
+    places = [features.index(name) for name in POSITIONS if name in features]
+    turning = [list(features).index(angle.partition(":")[0]) for angle in angles]
+    polar = places if len(places) > 1 else ()
+    view = PairView(len(features), 0, scaling, polar, angles=turning, device=generator.device)
+    change = torch.tensor(np.divide(scaling.change, scaling.scale), device=generator.device).float()
+    return RegressionEncoder(view, change, choices, pairs, generator, hidden)
 
 
 def true_structures(
@@ -187,7 +220,7 @@ def build_annealer(config: ResolvedConfig) -> Annealer:
         # If the floor is above 1, the cooling ends there.
         return Geometric(config.temperature, hot=config.hot, floor=config.floor)
     if config.annealer == "tracked":
-        return Tracked(config.temperature, floor=config.floor)
+        return Tracked(config.temperature, config.tracked_passes, config.floor)
     if config.annealer == "residual":
         return Residual(config.temperature, config.floor)
     return Fixed(config.temperature, config.floor)

@@ -29,14 +29,18 @@ class Config:
         search: heat-bath compares all fillings of the edges into an entity; joint-draws draws them from a quadratic
             form of the loss, for many entities; auto takes the cheaper of these two; paper proposes, tests and accepts
             (Alet et al. 2019). Or a search of your own as my.module:Name.
-        proposal: the part that suggests structures to the search of the paper; truth is an oracle that reads the true
-            edges.
-        encoder: network of the learned proposal; mlp and cnn read tracks; structures and structures-flipped read
+        proposal: the part that suggests structures to the search of the paper; nothing leaves structures as they are,
+            random, to compare with; truth is an oracle that reads the true edges.
+        encoder: network of the learned proposal; mlp, cnn and regression read tracks; regression weighs the causes of
+            every change by least squares, and needs at least two edge types; structures and structures-flipped read
             present structures, of which a fifth is made uniform or flipped; both alternates between mlp and
             structures.
         encoder_hidden: width of the layers of the encoder.
         encoder_optimizer: optimizer of the encoder, with a rate of 0.001; sgd (momentum 0.9) is published; adam needs
             only hundreds of tasks.
+        uniform: share of the uniform distribution in what a learned proposal draws from, so that it excludes no type;
+            near 0, a proposal that is sure and wrong cannot be mended by the search.
+        proposals: number of proposals per task and visit, all tested on the same frames (published: 1).
         move: edges that one proposal changes; edge (one edge), entity (the edges into one entity), flip (one edge,
             which gets another type), everything.
         annealer: the part that sets the temperature; by default geometric for heat-bath, and tracked (by acceptance)
@@ -44,6 +48,8 @@ class Config:
         temperature: the first temperature; by default 30 for geometric, exp(-9.8) for tracked and residual, 1 for
             fixed.
         floor: the temperature never falls below this value.
+        tracked_passes: passes over which the tracked annealer lowers the wanted rate of accepted worse proposals from
+            exp(-1) to exp(-6); the rate goes on falling (published: 800 of 4,000).
         cooling: gradient steps until the geometric annealer reaches temperature 1, at most 70 % of a run; by default
             600, or more if 600 steps visit fewer frames of each task than three tracks have.
         cooling_tasks: tasks that are visited while structures cool, at most, so that each is visited often; by default
@@ -60,6 +66,13 @@ class Config:
             charges, `edge_types 2, entity_types 2` means like and unlike.
         shared_graph: all tasks, or all tasks of a group if the data has groups, have the same graph; their evidence is
             added up.
+        first_graph: the edges that the search of a shared graph begins from; regression means those of a regression in
+            which all edges share one linear law, none that all types are equally probable; by default regression for
+            joint-draws.
+        resolution: errors below this size do not count: its square is added to every variance of the likelihood; a
+            number for each feature, or one for all, in typical changes. By default 0, but if joint-draws search a
+            shared graph, 0.2 of the errors of a polynomial of the own state; otherwise many frames in which nearly
+            nothing changes would count most.
         window: number of changes after which the graph may change; recordings are cut into windows of this length.
         pinned: type 0 means "no interaction" and sends nothing.
         sparsity: expected share of edges of the pinned type 0, before any data; 0.9 by default if type 0 is pinned.
@@ -84,8 +97,9 @@ class Config:
         node_hidden: widths of the hidden layers of the node module.
         message: width of a message.
         activation: function between layers.
-        forecast: share of the run in which separate modules learn to forecast, after structures are found; by default
-            0, no such stage.
+        forecast: share of the run in which separate modules learn to forecast, after structures are found; 0: no such
+            stage. By default 0.2 if the run is limited by time to half a minute or more, and 0 if it is limited by
+            epochs, or if its modules learn from rollouts or are not the composition graph.
         horizon: frames ahead that forecasts are trained on, at most the length of the tracks.
         substeps: steps of the forecasting modules from one frame to the next; close encounters need more steps.
         quantities: names of features that have few whole values but are quantities, such as counts; other features
@@ -115,14 +129,17 @@ class Config:
     edge_types: int | Literal["auto"] = 2
     composition: str = "graph"
     search: str = "auto"
-    proposal: Literal["uniform", "learned", "truth"] = "uniform"
-    encoder: Literal["mlp", "cnn", "structures", "structures-flipped", "both"] = "mlp"
+    proposal: Literal["uniform", "learned", "nothing", "truth"] = "uniform"
+    encoder: Literal["mlp", "cnn", "regression", "structures", "structures-flipped", "both"] = "mlp"
     encoder_hidden: int = 128
     encoder_optimizer: Literal["sgd", "adam"] = "sgd"
+    uniform: float = 0.02
+    proposals: int = 1
     move: Literal["edge", "entity", "flip", "everything"] = "entity"
     annealer: Literal["geometric", "tracked", "residual", "fixed"] | None = None
     temperature: float | None = None
     floor: float = 1e-12
+    tracked_passes: int = 800
     cooling: int | None = None
     cooling_tasks: int | None = None
     hot: float = 0.15
@@ -131,6 +148,8 @@ class Config:
     symmetric: bool = False
     entity_types: int | None = None
     shared_graph: bool = False
+    first_graph: Literal["regression", "none"] | None = None
+    resolution: tuple[float, ...] | None = None
     window: int | None = None
     pinned: bool = False
     sparsity: float | None = None
@@ -147,7 +166,7 @@ class Config:
     node_hidden: tuple[int, ...] = (64, 64)
     message: int = 16
     activation: Literal["silu", "relu"] = "silu"
-    forecast: float = 0.0
+    forecast: float | None = None
     horizon: int = 10
     substeps: int = 2
     quantities: tuple[str, ...] = ()
@@ -174,6 +193,10 @@ class Config:
             value = getattr(self, name)
             check(name, value is None or 0 <= value < 1, "give a share from 0, below 1")
         require_whole(self, 1, "batch", "steps", "epochs", "cooling", "cooling_tasks", "horizon", "window")
+        check("resolution", all(0 <= value <= 10 for value in self.resolution or ()), "give numbers from 0 to 10")
+        check("uniform", 0 < self.uniform <= 1, "give a share above 0, up to 1")
+        check("proposals", 1 <= self.proposals <= 1000, "give a whole number from 1 to 1000")
+        check("tracked_passes", 1 <= self.tracked_passes <= 10**9, "give a whole number from 1 to 10^9")
         require_positive(self, "learning_rate", "clip", "minutes", "temperature", "floor")
         check("substeps", 1 <= self.substeps <= 100, "give a whole number from 1 to 100")
         check("seed", 0 <= self.seed < 2**63, "give a whole number from 0, below 2^63")
@@ -209,7 +232,10 @@ class Config:
     def _check_search(self) -> None:
         check = partial(require, self)
         check("proposal", self.proposes or self.proposal == "uniform", "only --search paper uses proposals")
+        check("encoder", self.encoder != "regression" or self.edge_types != 1, "regression needs two edge types")
         check("move", self.proposes or self.move == "entity", "only --search paper uses proposals")
+        check("proposals", self.proposes or self.proposals == 1, "only --search paper uses proposals")
+        check("uniform", self.proposal == "learned" or self.uniform == 0.02, "only --proposal learned mixes it in")
         encoders = {"encoder": self.encoder == "mlp", "encoder_optimizer": self.encoder_optimizer == "sgd"}
         for name, default in encoders.items():
             check(name, self.proposal == "learned" or default, "only --proposal learned has an encoder")
@@ -226,6 +252,8 @@ class Config:
     def _check_priors(self) -> None:
         check = partial(require, self)
         both = self.window is not None and self.shared_graph
+        guided = self.first_graph != "regression" or (self.shared_graph and self.search in ("auto", "joint-draws"))
+        check("first_graph", guided, "only --shared_graph with --search joint-draws begins from a regression")
         check("window", not both, "windows have graphs of their own, --shared_graph has one for all")
         check("symmetric", not self.symmetric or self.entity_types is None, "it cannot be combined with entity types")
         check("candidates", not isinstance(self.candidates, int) or self.candidates >= 1, "give a whole number from 1")

@@ -12,6 +12,7 @@ from bouncegrad.settings.config import Config
 COOLING_TASKS = 1024  # tasks that are visited while structures cool, at most, so that each is visited often
 COOLING_ENTITIES, FEWEST_COOLING = 5120, 128  # the same for joint draws: entities of all tasks together, and tasks
 MINUTES = 5.0  # the default limit of time
+FORECAST, SHORTEST_FORECAST = 0.2, 0.5  # share of forecasting by default; minutes of the shortest run that has it
 FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "fixed": 1.0}  # published: exp(-9.8)
 ROWS_A_VISIT = 1280  # tasks times segments times entities, so that a visit is the same work for any number of tasks
 TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0  # in lengths of a track: evidence that is kept, steps shown in the cooling
@@ -39,6 +40,9 @@ class ResolvedConfig(Config):
     loss: Literal["likelihood", "rollout"] = "likelihood"
     steps: int = 1
     segments: int = 1
+    first_graph: Literal["regression", "none"] = "none"
+    resolution: tuple[float, ...] = ()
+    forecast: float = 0.0
     optimizer: Literal["muon", "adam"] = "muon"
     learning_rate: float = 0.01
 
@@ -79,6 +83,7 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     minutes = None if config.epochs else config.minutes or MINUTES
     expected = config.epochs * -(-m // config.batch) if config.epochs else STEPS_A_MINUTE * (minutes or 0.0)
     haste = min(max((UNHURRIED / expected) ** 0.5, 1.0), 2.0)
+    forecasts = loss == "likelihood" and config.composition == "graph" and (minutes or 0.0) >= SHORTEST_FORECAST
     evidence = config.evidence
     if evidence is None:
         evidence = min(max(1 - segments * steps / (TRACKS_REMEMBERED * (t - 1)), 0.0), LONGEST_EVIDENCE)
@@ -87,7 +92,8 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     few = config.cooling_tasks or COOLING_TASKS
     if config.cooling_tasks is None and search == "joint-draws" and not config.shared_graph:
         few = min(max(FEWEST_COOLING, COOLING_ENTITIES // n), COOLING_TASKS)
-    shortest = SHARED_COOLING if config.shared_graph and search == "joint-draws" else SHORTEST_COOLING
+    together = config.shared_graph and search == "joint-draws"
+    shortest = SHARED_COOLING if together else SHORTEST_COOLING
     cooling = min(max(shortest, round(visits * -(-min(m, few) // config.batch))), LONGEST_COOLING)
     pinned = config.pinned or config.candidates is not None
     added = -(-min(config.batch, m) // groups) if config.shared_graph else 1  # tasks whose log-likelihoods are added
@@ -101,6 +107,9 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
         "steps": steps,
         "segments": segments,
         "evidence": evidence,
+        "first_graph": (config.first_graph or "regression") if together else "none",
+        "resolution": config.resolution or (),
+        "forecast": config.forecast if config.forecast is not None else FORECAST * forecasts,
         "cooling": config.cooling or cooling,
         "cooling_tasks": few,
         "pinned": pinned,

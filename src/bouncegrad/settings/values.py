@@ -12,6 +12,7 @@ WORDS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     tuple[int, ...]: "a list of whole numbers",
+    tuple[float, ...]: "a list of numbers",
     tuple[str, ...]: "a list of names",
     tuple[str | int, ...]: "a list such as [64-64]",
 }

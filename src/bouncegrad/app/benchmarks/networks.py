@@ -23,6 +23,7 @@ from bouncegrad.results.baselines import end_to_end
 from bouncegrad.results.edge_scores import correlation, least_squares
 from bouncegrad.results.linear_scores import cubic_ridge
 from bouncegrad.results.metrics import auroc, undirected_auroc
+from bouncegrad.results.one_law import one_law
 
 __all__ = ["NOTE", "ROWS", "Row", "run", "table"]
 
@@ -30,12 +31,14 @@ SCORES: dict[str, Callable[[Trajectories], Float[np.ndarray, "M N N"]]] = {
     "correlation": correlation,
     "least_squares": least_squares,
     "cubic_ridge": cubic_ridge,
+    "one_law": one_law,
 }
 NOTE = (
     "AUROC over ordered pairs, on the recordings of training. Undirected graphs: a pair has the mean score of its two "
     "directions.\nSimple scores pool all recordings; below 0.5 they count as 1 - AUROC, as published. Correlation: of "
     "changes. Least squares: linear law.\nCubic ridge: linear in the other entities, cubic in the own state. Its "
-    "penalty is chosen without labels."
+    "penalty is chosen without labels. One law: the law of an edge is linear and the same for all edges, with a "
+    "strength for each."
 )
 
 

@@ -25,6 +25,7 @@ from bouncegrad.core.batches import Batch
 from bouncegrad.core.compositions.graph_settings import Inputs, Messages, Networks, Place
 from bouncegrad.core.compositions.linearization import LinearizedBatch
 from bouncegrad.core.compositions.pair_view import PairView
+from bouncegrad.core.compositions.recomputed import in_parts
 from bouncegrad.core.heads import LOG_VARIANCE, bounded, widened
 from bouncegrad.core.marks import counted, mean_of, present, unmarked
 from bouncegrad.core.modules import ModulePool
@@ -58,6 +59,7 @@ class GraphComposition(nn.Module):
     placed: Tensor
     temperature: Tensor
     variance: Tensor
+    resolution: Tensor
 
     def __init__(
         self,
@@ -91,6 +93,9 @@ class GraphComposition(nn.Module):
         placed[[*(inputs.relative if inputs.placeless else ()), *self.view.periodic]] = 0.0
         self.register_buffer("placed", placed)
         self.register_buffer("variance", torch.ones(features, device=device))
+        self.resolves = any(networks.resolution)
+        least = torch.tensor(networks.resolution or (0.0,), device=device).square().log()
+        self.register_buffer("resolution", least.expand(features).clone(), persistent=False)
         self.register_buffer("temperature", torch.ones((), device=device))
         self._place(place)
 
@@ -206,7 +211,7 @@ class GraphComposition(nn.Module):
 
     def node_input(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C*N inputs"]:
         """Returns the inputs of the node module: the sum of messages into each entity, then its own state."""
-        arriving = self.sum_by_target(self.sent_along(x, z))
+        arriving = self.sum_by_target(in_parts(self.sent_along, x, z, ROWS_AT_ONCE // max(1, x.shape[1] * self.slots)))
         return torch.cat([arriving, self.own(x).flatten(0, 1)], -1).flatten(0, 1)
 
     def sent_along(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Float[Tensor, "B*C E width"]:
@@ -386,4 +391,6 @@ class GraphComposition(nn.Module):
         else:
             mean, raw = output.view(*shape, 2, -1).unbind(-2)
             log_variance = bounded(raw, *LOG_VARIANCE)
+        if self.resolves:
+            log_variance = torch.logaddexp(log_variance, self.resolution)
         return mean, widened(log_variance, self.slack)

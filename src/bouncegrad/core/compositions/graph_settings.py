@@ -44,6 +44,8 @@ class Networks:
             loss is the one-step negative log-likelihood. "shared": the loss is the squared error of rollouts (as in
             the paper); in inference each feature has one variance, the running mean of its squared one-step error.
         head: the likelihood of a change, given its mean and its log-variance.
+        resolution: standard deviation of each feature, in typical changes, whose square is added to every variance; one
+            number for all features; empty: 0.
     """
 
     edge_hidden: Sequence[int] = (64, 64)
@@ -53,6 +55,7 @@ class Networks:
     path: Path = "grouped"
     likelihood: Likelihood = "learned"
     head: Head = field(default_factory=Gaussian)
+    resolution: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
