@@ -155,8 +155,8 @@ class RelationalInference:
 
         Edges are inferred from the first half of the frames. The score is the mean log-likelihood of the frames of the
         second half, each predicted from the frame before it, in nats per number, with every variance widened by (0.05
-        typical changes)². No true edges are needed. Scores of models that were trained on different recordings have
-        different units.
+        typical changes)². A number counts -5 nats at least. No true edges are needed. Scores of models that were
+        trained on different recordings have different units.
 
         Args:
             data: tasks that the model was not trained on.

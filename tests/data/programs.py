@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from typing import Any
 
 import numpy as np
 
@@ -93,3 +95,24 @@ FILES: dict[str, tuple[str, str]] = {
     ),
 }
 """The name and the content of a file for each format; all hold `PLACES`."""
+
+
+NAMES = [("net", animal, "nose", axis) for animal in ("mia", "tom") for axis in ("x", "y", "likelihood")]
+
+
+def deeplabcut_table(file: Any, form: str, names: list[tuple[str, ...]] = NAMES, pickled: bytes | None = None) -> None:
+    """Writes `PLACES` as pandas writes the table of DeepLabCut in HDF5, in the form `table` or `fixed`."""
+    group = file.create_group("df_with_missing")
+    likely = np.full((FRAMES, 2, 1), 0.9)
+    values = np.concatenate([PLACES, likely], 2).reshape(FRAMES, 6)
+    if form == "table":
+        cells = np.zeros(FRAMES, [("index", "<i8"), ("values_block_0", "<f8", (6,))])
+        cells["index"], cells["values_block_0"] = np.arange(FRAMES), values
+        group["table"] = cells
+        group["table"].attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(names, 0) if pickled is None else pickled)
+        return
+    group["axis1"], group["block0_values"] = np.arange(FRAMES), values
+    for level, texts in enumerate(zip(*names, strict=True)):
+        kept = sorted(set(texts))
+        group[f"block0_items_level{level}"] = np.array([text.encode() for text in kept])
+        group[f"block0_items_label{level}"] = np.array([kept.index(text) for text in texts], np.int8)

@@ -146,15 +146,15 @@ def test_arrays_that_hold_no_places_are_refused():
 class Labels:
     """Stands for labels of sleap-io."""
 
-    def __init__(self, values: np.ndarray, tracks: list[str]) -> None:
+    def __init__(self, *values: np.ndarray, tracks: list[str], files: tuple[str, ...] = ("a.mp4",)) -> None:
         self.values = values
         self.tracks = [SimpleNamespace(name=name) for name in tracks]
-        self.videos = [SimpleNamespace()]
+        self.videos = [SimpleNamespace(filename=file) for file in files]
         self.skeletons = [SimpleNamespace(node_names=["head", "back"])]
 
-    def numpy(self, untracked: bool = False) -> np.ndarray:
+    def numpy(self, video: int, untracked: bool = False) -> np.ndarray:
         assert untracked == (not self.tracks)
-        return self.values
+        return self.values[video]
 
 
 Labels.__module__ = "sleap_io.model.labels"
@@ -163,15 +163,27 @@ Labels.__module__ = "sleap_io.model.labels"
 def test_labels_of_sleap():
     values = np.random.default_rng(3).normal(size=(10, 2, 2, 2))
     values[4, 1] = np.nan
-    found = load(Labels(values, ["left", "right"]), fps=20)
+    found = load(Labels(values, tracks=["left", "right"]), fps=20)
     assert (found.entities, found.dt) == (("left", "right"), 0.05)
     assert found.features == ("head_x", "head_y", "back_x", "back_y")
     assert not found.mask[0, 4, 1]
-    assert load(Labels(values[:, :1], [])).entities == ("head", "back")
-    assert "has several animals and no tracks" in refused(Labels(values, []))
-    several = Labels(values, ["left", "right"])
-    several.videos *= 2
-    assert "has 2 videos; give the labels of one video" in refused(several)
+    assert load(Labels(values[:, :1], tracks=[])).entities == ("head", "back")
+    assert "has several animals and no tracks" in refused(Labels(values, tracks=[]))
+    none = Labels(values, tracks=["left", "right"], files=())
+    assert "has 0 videos and 1 skeletons; one is needed" in refused(none)
+
+
+def test_each_video_of_labels_of_sleap_is_a_task():
+    values = np.full((2, 10, 4, 2, 2), np.nan)
+    values[0, :, :2], values[1, :7, 2:] = np.random.default_rng(3).normal(size=(10, 2, 2, 2)), 1.0
+    values[1, :7, 2:] += np.arange(7.0)[:, None, None, None]
+    found = load(Labels(*values, tracks=["left", "right", "right", "left"], files=("v/b.mp4", "v/a.mp4")), fps=20)
+    assert (found.tasks, found.entities, found.shape[1]) == (("b", "a"), ("left", "right"), 10)
+    np.testing.assert_array_equal(found.x[0], values[0, :, :2].reshape(10, 2, 4))
+    np.testing.assert_array_equal(found.x[1, :7, 1], values[1, :7, 2].reshape(7, 4))
+    assert (found.mask.sum((1, 2)) == [20, 14]).all()
+    assert dict(found.origin)["read as"]
+    assert load(Labels(*values, tracks=["a", "b", "a", "b"], files=("a.mp4", "a.avi"))).tasks == ("0", "1")
 
 
 class Match:

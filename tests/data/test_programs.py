@@ -141,9 +141,6 @@ def test_files_of_trackers_in_hdf5(tmp_path):
     assert (data.entities, data.dt, data.features) == (("1", "2"), 0.02, ("x", "y"))
     np.testing.assert_array_equal(data.x[0], PLACES)
     with h5py.File(path, "w") as file:
-        file.create_group("df_with_missing")["table"] = np.zeros(3)
-    assert "give its CSV, made with deeplabcut.analyze_videos_converth5_to_csv(FOLDER)" in refused(path)
-    with h5py.File(path, "w") as file:
         file["a"] = np.zeros(3)
     assert "has the keys a, which are not known" in refused(path)
 

@@ -9,6 +9,8 @@ from bouncegrad.app.parser import Parser
 
 ANGLES = "features that are angles: [phase] in radians, [heading:deg] in degrees"
 PERIODIC = "positions that wrap at periodic walls, with the size of the box: [x:10,y:10]"
+UNIT = "unit of features: their numbers are multiplied by it, [x:0.01,y:0.01]"
+ORIGIN = "origin of features, in the unit of the file: it is subtracted, [x:320,y:240]"
 EDGES = "file of true edges: a table (task, source, target, type), or a matrix or vector in .npy or .csv"
 
 
@@ -54,6 +56,12 @@ def add_data_options(parser: Parser, *, train: bool = False, part: str | None = 
     )
     group.add_argument("--angles", type=tuple[str, ...], default=(), help=ANGLES)
     group.add_argument("--periodic", type=tuple[str, ...], default=(), help=PERIODIC)
+    group.add_argument("--unit", type=tuple[str, ...], default=(), help=UNIT)
+    group.add_argument("--origin", type=tuple[str, ...], default=(), help=ORIGIN)
+    group.add_argument("--same_unit", action="store_true", help="bring tasks in another unit than most to that of most")
+    group.add_argument(
+        "--unswap", action="store_true", help="exchange names back where two entities exchange their places in one step"
+    )
     group.add_argument("--edges", type=str | None, metavar="FILE", help=EDGES)
     group.add_argument(
         "--edges_order",

@@ -22,6 +22,7 @@ PARTS = ("train", "valid", "test")
 READING = (
     *("edges", "edges_order", "velocities", "time_step", "fps", "resample", "angles", "periodic", "groups"),
     *("kinds", "columns", "keypoints", "likelihood", "missing", "strict"),
+    *("unit", "origin", "same_unit", "unswap"),
 )
 
 

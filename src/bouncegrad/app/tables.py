@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from bouncegrad.app.columns import baseline_table, columns
-from bouncegrad.app.measures import edge_numbers, forecast_numbers
+from bouncegrad.app.measures import edge_numbers, energy_numbers, forecast_numbers, interval_numbers
 from bouncegrad.models.protocols import MODEL
 from bouncegrad.results.numbers import Number, written
 
 
 def evaluation_tables(found: dict[str, Any]) -> str:
-    """Returns the numbers of `evaluate` in three tables: edges, baselines of edges, and forecast errors by horizon."""
+    """Returns the numbers of `evaluate` in tables: edges, their baselines, forecast errors, intervals and energy."""
+    intervals, energies = interval_numbers(found), energy_numbers(found)
+    more = (
+        f"\n\nintervals and sampled futures, {intervals[0].scope}\n{number_table(intervals, MODEL)}"
+        if intervals
+        else ""
+    )
+    if energies:
+        more += f"\n\nenergy, {energies[0].unit}\n{number_table(energies, 'forecast')}"
     return (
         f"{number_table([number._replace(baselines={}) for number in edge_numbers(found)])}\n\n"
         f"{baseline_table(found['baselines'], found)}\n\n"
-        f"mean squared errors, {found['forecast']}\n{number_table(forecast_numbers(found), MODEL)}"
+        f"mean squared errors, {found['forecast']}\n{number_table(forecast_numbers(found), MODEL)}{more}"
     )
 
 

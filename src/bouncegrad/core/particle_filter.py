@@ -85,7 +85,11 @@ class ParticleFilter:
         self.most = max(1, settings.numbers // len(self.targets))
         first = min(settings.first, self.most)
         shape = (first, self.unseen, visible.shape[2])
-        self.states = [torch.randn(shape, generator=generator, device=generator.device)]
+        states = torch.randn(shape, generator=generator, device=generator.device)
+        if composition.view.periodic:  # an unseen entity may be anywhere in the box
+            across = torch.rand(*shape[:2], len(composition.view.periodic), generator=generator, device=device)
+            states[..., composition.view.periodic] = across * composition.view.box
+        self.states = [states]
         self.ancestors = [torch.arange(first, device=device)]
         self.into = torch.randint(k, (first, self.inwards.slots), generator=generator, device=generator.device)
         # The log-probability of every filling of the edges into every visible entity.

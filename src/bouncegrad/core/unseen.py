@@ -194,7 +194,7 @@ def _find(
     rows = best_rows(cost, 1)
     paths = fit.hidden.view(tasks, trials, *fit.hidden.shape[1:])
     alike = cost - cost.min(1, keepdim=True).values < near_tie
-    square = (paths - fit.hidden[rows][:, None]).square().mean((2, 3, 4))
+    square = composition.view.shorter(paths - fit.hidden[rows][:, None]).square().mean((2, 3, 4))
     apart = torch.where(alike, square, 0.0).amax(1).sqrt()
     fit, z = TrackFit(wide, visible, fit.hidden[rows]), z[rows]
     for step in range(effort.polish):

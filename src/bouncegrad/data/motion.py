@@ -6,19 +6,20 @@ All are judged by the median step. A standard deviation would grow with the very
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from bouncegrad.data.angles import box_sizes, wrapped
+from bouncegrad.data.exchanges import exchanges
 from bouncegrad.data.observed import location, moment, observed_values
 from bouncegrad.data.trajectories import POSITIONS, Trajectories, plural
 
 FAR = 10.0  # median steps; smooth motion rarely has a longer one
 JUMP = 25.0  # standard deviations of the smaller changes, which smooth motion hardly ever reaches in one step
 LEAP = 50.0  # median changes of a position
-NEAR = 3.0  # median steps; so far may an entity be from the place where another was a frame before
 OFTEN = 3  # times; twice may be a coincidence
 STILL = 10  # frames in a row without any change
 SELDOM = 0.2  # share of steps without a change; where there are more, resting is usual
@@ -54,7 +55,9 @@ def checks(data: Trajectories) -> Iterator[str]:
     places = measured(places.names, np.where(lost[..., None], np.nan, places.values), places.periods)
     wrapping = wrapping_features(places)
     yield from wrap_lines(data, places, wrapping)
-    yield from exchanges(data, places, wrapping)
+    if not wrapping:
+        found = replace(data, x=np.where(lost[..., None], np.nan, data.x)) if lost.any() else data
+        yield from exchange_lines(found)
     yield from still(data, places)
     yield from jumps(data, lost, tuple(wrapping))
 
@@ -149,8 +152,7 @@ def wrap_lines(data: Trajectories, places: Places, wrapping: dict[str, float]) -
     """Warns of features that wrap around, as in a box with periodic walls."""
     box = ",".join(f"{name}:{size:.4g}" for name, size in wrapping.items())
     for name, size in wrapping.items():
-        change = np.abs(np.diff(places.values[..., places.names.index(name)], axis=1))
-        across = np.nan_to_num(change) > size / 2
+        across = crossings(places, name, size)
         task, frame, entity = np.argwhere(across)[0]
         where = moment(data, int(task), int(frame) + 1, int(entity))
         angle = next((unit for unit, turn in (("", 2 * np.pi), (":deg", 360.0)) if abs(size / turn - 1) < 0.03), None)
@@ -162,51 +164,68 @@ def wrap_lines(data: Trajectories, places: Places, wrapping: dict[str, float]) -
         )
 
 
-def exchanges(data: Trajectories, places: Places, wrapping: dict[str, float]) -> Iterator[str]:
+def crossings(places: Places, name: str, size: float) -> Bool[np.ndarray, "M T-1 N"]:
+    """Returns the steps in which a feature jumps over a wall of a box of this size."""
+    change = np.abs(np.diff(places.values[..., places.names.index(name)], axis=1))
+    return np.asarray(np.nan_to_num(change) > size / 2)
+
+
+def exchange_lines(data: Trajectories) -> Iterator[str]:
     """Warns of two entities that exchange their places in one step."""
-    if wrapping or not places.usual or len(places.names) < 2 or places.names[0] not in POSITIONS:
-        return  # a signal that is exchanged for another cannot be told from a signal that changes
-    far = np.nan_to_num(places.step) > FAR * places.usual
-    found = []
-    for task, frame in np.argwhere(far.sum(2) >= 2):
-        who = np.flatnonzero(far[task, frame])
-        before, after = places.values[task, frame, who], places.values[task, frame + 1, who]
-        apart = np.linalg.norm(wrapped(before[:, None] - after[None], places.periods), axis=-1)
-        crossed = np.maximum(apart, apart.T) < NEAR * places.usual
-        found += [(task, frame, who[i], who[j]) for i, j in np.argwhere(np.triu(crossed, 1))]
+    found = exchanges(data)
     if found:
-        task, frame, one, other = map(int, found[0])
         yield (
             f"{len(found):,} {plural('time', len(found))} two entities exchange their places in one step, first "
-            f"{data.entities[one]} and {data.entities[other]} in task {data.tasks[task]}, frame {frame + 1}; if the "
-            "tracker exchanged their names, exchange them back"
+            f"{found[0].place(data)}; if the tracker exchanged their names, add --unswap, which exchanges them back"
         )
 
 
 def still(data: Trajectories, places: Places) -> Iterator[str]:
     """Warns of frames that are copies of the frame before, and of an entity that does not move at all for long."""
-    rest, known = places.step == 0, np.isfinite(places.step)
-    if not rest.any() or rest[known].mean() > SELDOM or data.shape[2] < 2:
-        return
-    copies = np.asarray((rest | ~known).all(2) & (rest.sum(2) > 1))
-    single = rest & ~copies[:, :, None]
-    if copies.any() and single[known].mean() < SELDOM / 4:
+    copies, runs = copies_of(places), resting(places)
+    if copies.any():
         task, frame = map(int, np.argwhere(copies)[0])
         count = int(copies.sum())
         yield (
             f"{count:,} {plural('frame', count)} {'is a copy' if count == 1 else 'are copies'} of the frame before, "
             f"first task {data.tasks[task]}, frame {frame + 1}; if the camera doubled frames, leave the copies out"
         )
-    if single.shape[1] >= STILL:
-        runs = np.asarray(np.lib.stride_tricks.sliding_window_view(single, STILL, axis=1).all(-1))
-        if runs.any():
-            task, frame, entity = map(int, np.argwhere(runs)[0])
-            who = [data.entities[i] for i in np.flatnonzero(runs.any((0, 1)))]
-            yield (
-                f"{_list(who)} {'does' if len(who) == 1 else 'do'} not move at all for {STILL} frames or more, first "
-                f"from {moment(data, task, frame, entity)}; if the tracker repeated the last place of a lost entity, "
-                "put NaN there"
-            )
+    if runs.any():
+        task, frame, entity = map(int, np.argwhere(runs)[0])
+        who = [data.entities[i] for i in np.flatnonzero(runs.any((0, 1)))]
+        yield (
+            f"{_list(who)} {'does' if len(who) == 1 else 'do'} not move at all for {STILL} frames or more, first "
+            f"from {moment(data, task, frame, entity)}; if the tracker repeated the last place of a lost entity, "
+            "put NaN there"
+        )
+
+
+def copies_of(places: Places) -> Bool[np.ndarray, "M T-1"]:
+    """Returns the steps in which nobody moves, if hardly anybody rests at other times."""
+    rest, known, copies = _rest(places)
+    single = rest & ~copies[:, :, None]
+    return copies if copies.any() and single[known].mean() < SELDOM / 4 else copies & False
+
+
+def resting(places: Places) -> Bool[np.ndarray, "M T-1 N"]:
+    """Returns the steps with which `STILL` steps without any change begin, of one entity while others move."""
+    rest, _, copies = _rest(places)
+    single = rest & ~copies[:, :, None]
+    begins = np.zeros_like(single)
+    if single.any() and single.shape[1] >= STILL:
+        windows = np.lib.stride_tricks.sliding_window_view(single, STILL, axis=1)
+        begins[:, : windows.shape[1]] = windows.all(-1)
+    return begins
+
+
+def _rest(
+    places: Places,
+) -> tuple[Bool[np.ndarray, "M T-1 N"], Bool[np.ndarray, "M T-1 N"], Bool[np.ndarray, "M T-1"]]:
+    """Returns the steps without a change, the known ones, and the steps in which all rest; none if rest is usual."""
+    rest, known = places.step == 0, np.isfinite(places.step)
+    if not rest.any() or rest[known].mean() > SELDOM or rest.shape[2] < 2:
+        return rest & False, known, np.zeros(rest.shape[:2], bool)
+    return rest, known, np.asarray((rest | ~known).all(2) & (rest.sum(2) > 1))
 
 
 def jumps(data: Trajectories, lost: Bool[np.ndarray, "M T N"], wrapping: tuple[str, ...]) -> Iterator[str]:

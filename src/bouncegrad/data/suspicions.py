@@ -12,6 +12,7 @@ from bouncegrad.data.angles import without_seams
 from bouncegrad.data.derivatives import derivative
 from bouncegrad.data.observed import location, not_finite, observed_values
 from bouncegrad.data.trajectories import POSITIONS, VELOCITIES, Trajectories, plural
+from bouncegrad.data.units import other_units
 
 FEW_FRAMES = 10  # fewer changes rarely suffice to fit a law
 MISMATCH = 0.2  # relative error; far above that of finite differences at usual time steps
@@ -21,7 +22,15 @@ RUN = 5  # frames; fewer equal frames in a row may be a coincidence, for example
 
 def suspicions(data: Trajectories, parts: Mapping[str, Trajectories]) -> Iterator[str]:
     """Yields the lines of all checks. Repeated frames are searched for in all parts together."""
-    for check in (few_frames, unusable_values, never_recorded, unusual_features, motion.checks, velocity_mismatch):
+    for check in (
+        few_frames,
+        unusable_values,
+        never_recorded,
+        unusual_features,
+        motion.checks,
+        units_differ,
+        velocity_mismatch,
+    ):
         yield from check(data)
     yield from repeated_frames(parts or {"": data})
     if "train" in parts and "valid" not in parts:
@@ -102,6 +111,19 @@ def _coded(values: Float[np.ndarray, "M T N"]) -> bool:
         return False
     lowest = np.where(finite, values, np.inf).min(1, keepdims=True)
     return bool((values != lowest)[finite].any())
+
+
+def units_differ(data: Trajectories) -> Iterator[str]:
+    """Warns of tasks whose positions are in another unit than those of most tasks."""
+    for other in other_units(data):
+        x = observed_values(data, other.axes[0])[other.tasks[0]]
+        name, by = data.features[other.axes[0]], other.unit
+        times = f"{1 / by:.4g} times" if by < 1 else f"1/{by:.4g}"
+        yield (
+            f"{other.place(data)}: places and steps are about {times} as large as in most tasks, {name} is "
+            f"{np.nanmin(x):.4g} to {np.nanmax(x):.4g} in task {data.tasks[other.tasks[0]]}; if the unit is another, "
+            f"add --same_unit, which subtracts the origin and multiplies by {by:g}"
+        )
 
 
 def velocity_mismatch(data: Trajectories) -> Iterator[str]:

@@ -3,7 +3,8 @@
 A quarter of the tasks are held out. For each K, modules are trained on the other tasks. These trainings share the first
 half of the run equally. Structures of the held-out tasks are inferred from the first half of their frames, and
 
-    loss(K) = mean negative log-likelihood of the later frames, every variance widened by (0.05 typical changes)²
+    loss(K) = mean negative log-likelihood of the later frames, every variance widened by (0.05 typical changes)²,
+              each number at most 5 nats
 
 The smallest K with  loss(K) <= best + margin  is chosen. The margin is a tenth of the loss of the smallest K minus the
 best loss, at least 0.05 and at most 0.25 nats. With too many types, later frames are not predicted better. With too few
@@ -24,16 +25,15 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from bouncegrad.core.batches import scaled_tracks, whole_tracks
 from bouncegrad.core.compositions.forecaster import as_graph
-from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.data.windows import windows
 from bouncegrad.fitting.environment import Environment, Row
 from bouncegrad.fitting.stages import train
+from bouncegrad.models.frame_losses import frame_losses
+from bouncegrad.models.held_out import halves
 from bouncegrad.models.model import Model
-from bouncegrad.results.blocks import RESOLUTION
 from bouncegrad.settings.config import Config
 from bouncegrad.settings.devices import computing
 from bouncegrad.settings.resolved import MINUTES
@@ -118,7 +118,6 @@ def shared_out(config: Config, candidates: int) -> tuple[Config, Config]:
     return replace(config, epochs=each), replace(config, epochs=max(config.epochs - candidates * each, 1))
 
 
-@torch.no_grad()
 def held_out_loss(
     model: Model,
     held: Trajectories,
@@ -126,6 +125,8 @@ def held_out_loss(
     asking: str = "setting edge_types: auto",
 ) -> float:
     """Returns the mean loss in the second half of the frames, with structures inferred from the first half.
+
+    A number counts 5 nats at most, see `frame_losses.py`.
 
     Args:
         model: with a likelihood of changes.
@@ -136,13 +137,10 @@ def held_out_loss(
     Raises:
         InputError: the composition is no graph, or the recordings do not fit the model.
     """
-    half, lags = held.shape[1] // 2, model.config.lags
-    past = held.frames(0, half)
-    composition = as_graph(model.on(past), asking).widened(RESOLUTION)
-    z = adjacency_to_structure(torch.as_tensor(model.infer(held, half, known).edges), composition.pairs)
-    later = scaled_tracks(held, model.scaling)[:, half - 1 - lags :]
-    loss = composition.loss(whole_tracks(later, torch.arange(len(z)), lags), z)
-    return float(loss.double().mean())
+    past, later = halves(held, model.config.lags)
+    as_graph(model.composition, asking)  # refuses before the work of inference
+    edges = torch.as_tensor(model.infer(past, None, known).edges)
+    return float(frame_losses(model, later, edges, asking).mean())
 
 
 def margin_of(losses: Mapping[int, float]) -> float:

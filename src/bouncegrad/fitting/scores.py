@@ -16,6 +16,9 @@ from bouncegrad.settings.devices import computing
 def score(model: Model, data: Trajectories, known: Int[np.ndarray, "M N N"] | None = None) -> float:
     """Returns the mean log-likelihood of later frames, in nats per number, see `edge_types.held_out_loss`.
 
+    Edges are inferred from the first half of the frames, and the second half is predicted. A number counts -5 nats at
+    least, so that a few frames of an overfitted model do not rule the score.
+
     Args:
         model: with a likelihood of changes.
         data: new tasks.

@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.data.units import remedy
 from bouncegrad.results.blocks import RESOLUTION
 
 WIDER = 5.0  # times as wide as in training, or as narrow
@@ -26,7 +27,7 @@ FEWER = 0.25  # of the frames of training
 
 def out_of_range(data: Trajectories, scaling: Scaling) -> list[str]:
     """Returns a line for each feature that lies elsewhere, or is spread otherwise, than in training."""
-    found, wraps = [], data.periods > 0
+    found, wraps, other = [], data.periods > 0, []
     x = np.asarray(data.x, np.float64)[np.ones(data.x.shape[:3], bool) if data.mask is None else data.mask]
     for d, name in enumerate(data.features):
         if wraps[d] or not len(x):
@@ -36,11 +37,13 @@ def out_of_range(data: Trajectories, scaling: Scaling) -> list[str]:
         wide, usual = (high - low) / 1.35, scaling.scale[d]
         elsewhere = not scaling.low[d] <= middle <= scaling.high[d]
         if elsewhere or (wide > 0 and not usual / WIDER < wide < usual * WIDER):
+            other.append(d)
             found.append(
                 f"{name} is {low:.4g} to {high:.4g} in half of the frames, and was {scaling.low[d]:.4g} to "
                 f"{scaling.high[d]:.4g} in training; check its unit and its origin"
             )
-    return found
+    options = remedy(data, scaling.shift, scaling.scale, other)
+    return [f"{line}: {options}" if options else line for line in found[:1]] + found[1:]
 
 
 def unlike_training(

@@ -13,7 +13,7 @@ from bouncegrad.core.compositions.forecaster import as_graph
 from bouncegrad.core.unseen import Explanation, UnseenEffort, find_unseen
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
-from bouncegrad.models.forecasts import Start, predict, roll_out
+from bouncegrad.models.forecasts import Start, around, predict, roll_out
 from bouncegrad.models.model import Model
 from bouncegrad.results.metrics import forecast_error
 from bouncegrad.results.result import Result
@@ -49,8 +49,6 @@ def unseen(
         raise InputError("unseen entities: a model with --lags or --candidates cannot find them; train without")
     if model.angles:
         raise InputError("unseen entities: a model of angles cannot find them; give sines and cosines as features")
-    if model.periodic:
-        raise InputError("unseen entities: a model of periodic positions cannot find them; train without --periodic")
     if model.kinds:
         raise InputError("unseen entities: a model of kinds of entities cannot find them; train without --kinds")
     if count is not None and not 1 <= count <= MOST:
@@ -78,6 +76,7 @@ def explained(
         return Unseen(no_tracks, all_true, np.zeros(len(seen.tasks)), model.infer(seen), errors, *about(seen))
     found, names = explanation(model, seen, count, report), unseen_names(seen, count)
     tracks = found.tracks.double().numpy() * np.array(model.scaling.scale) + np.array(model.scaling.shift)
+    tracks = around(model, tracks)
     determined, apart = found.determined.numpy(), found.apart.double().numpy()
     return Unseen(tracks, determined, apart, edges_of(model, seen, found, names), errors, *about(seen))
 
@@ -129,7 +128,7 @@ def held_out_error(model: Model, seen: Trajectories, assumed: int, report: Calla
         path = predict(model, past, HELD_OUT)
     else:
         path = forecast_visible(model, past, explanation(model, past, assumed, report))
-    errors = forecast_error(truth, path, model.scaling.published())
+    errors = forecast_error(truth, path, model.scaling.published(), periods=model.periods)
     assert errors is not None
     return float(errors.mean())
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from bouncegrad.data.angles import wrapped
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.metrics import edge_accuracy, relabelling
@@ -58,9 +59,11 @@ def compared(
         pinned: whether type 0 was fixed beforehand as "no interaction".
     """
     x = np.asarray(whole.x[:, : found.tracks.shape[1]], np.float64)
+    # Around the first entity, so that the centre of periodic positions does not depend on where the box begins.
+    centre = x[:, :, 0] + wrapped(x[:, :, :-1] - x[:, :, :1], whole.periods).mean(2)
     errors = {
-        "track_error": np.square((found.tracks[:, :, 0] - x[:, :, -1]) * factors).mean((1, 2)),
-        "centre_error": np.square((x[:, :, :-1].mean(2) - x[:, :, -1]) * factors).mean((1, 2)),
+        "track_error": np.square(wrapped(found.tracks[:, :, 0] - x[:, :, -1], whole.periods) * factors).mean((1, 2)),
+        "centre_error": np.square(wrapped(centre - x[:, :, -1], whole.periods) * factors).mean((1, 2)),
         "determined": found.determined.astype(float),
     }
     numbers: dict[str, Any] = {"edge_accuracy": None, "hidden_edge_accuracy": None}

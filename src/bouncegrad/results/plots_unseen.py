@@ -9,6 +9,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from bouncegrad.data.angles import continued
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.labels import name_points, plane, time_label, with_unit
 from bouncegrad.results.style import INK, MUTED, WRONG, Dash, bare, legend, plain
@@ -38,6 +39,7 @@ def unseen_entity(
     """
     frames = found.tracks.shape[1]
     seen, hidden = np.asarray(visible.x[task, :frames], np.float64), found.tracks[task]
+    seen, hidden = continued(seen, visible.periods), continued(hidden, visible.periods)
     xy, time = plane(visible.features), np.arange(frames) * found.dt
     if xy is not None:
         bare(ax)
@@ -59,7 +61,7 @@ def unseen_entity(
         draw(seen[:, n], name, color=MUTED, linewidth=0.9)
     lines: list[tuple[str, dict[str, Any]]] = [("visible", {"color": MUTED, "linewidth": 0.9})]
     if truth is not None:
-        for states in np.asarray(truth, np.float64).swapaxes(0, 1):
+        for states in continued(np.asarray(truth, np.float64), visible.periods).swapaxes(0, 1):
             draw(states, None, color=INK, linewidth=1.6)
         lines.append(("true", {"color": INK, "linewidth": 1.6}))
     for states, name in zip(hidden.swapaxes(0, 1), found.unseen, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ DETERMINED = 0.75  # smallest probability of a determined edge: three to one aga
 PINNED = "type 0 is no interaction"  # what `priors` hold if this was stated
 ONE_GRAPH = "tasks share a graph"  # what `priors` hold if this was stated for all tasks, or for the tasks of each group
 ROUNDING = 1e-12  # largest error of sums in double precision
+SCORE = "score_"  # before the name of a baseline, in the file
 NAMES = ("tasks", "entities", "type_names", "priors")
 
 
@@ -50,6 +52,8 @@ class Result:
         source: file or command that the result comes from, for messages.
         verdict: what held-out frames said about the model, if it was trained on few recordings, see `verdict.py`.
         unlike: how the recordings differ from those of training, in words; empty if they do not.
+        scores: scores of simple baselines for each pair, `Float[M, N, N]`, by the name of the baseline; None if they
+            were not computed. `bouncegrad infer` adds them where no true edges are given.
 
     Raises:
         InputError: shapes do not agree, numbers are not probabilities, or edges are not the most probable types.
@@ -73,6 +77,7 @@ class Result:
     source: str = "result"
     verdict: Verdict | None = None
     unlike: tuple[str, ...] = ()
+    scores: Mapping[str, Float[np.ndarray, "M N N"]] | None = None
 
     def __post_init__(self) -> None:
         edges, probability = np.asarray(self.edges), np.asarray(self.probability)
@@ -205,6 +210,7 @@ class Result:
         said: dict[str, Any] = {"unlike": self.unlike} if self.unlike else {}
         if self.verdict is not None:
             said["verdict"] = json.dumps(self.verdict.to_json())
+        said |= {SCORE + name: score for name, score in (self.scores or {}).items()}
         save_fields(self, (*ARRAYS, *NAMES), path, FORMAT_VERSION, **said)
 
     @classmethod
@@ -230,4 +236,8 @@ class Result:
                 raise InputError(f"{path}: its verdict is damaged; run `bouncegrad infer` again") from None
         unlike = tuple(map(str, np.atleast_1d(parts.get("unlike", np.array((), dtype=np.str_)))))
         fields = {name: parts[name] for name in (*ARRAYS, *NAMES)}
-        return cls(**fields, source=str(path), verdict=verdict, unlike=unlike)
+        scores = {key.removeprefix(SCORE): value for key, value in parts.items() if key.startswith(SCORE)}
+        for name, score in scores.items():
+            if np.shape(score) != np.shape(parts["edges"]) or np.asarray(score).dtype.kind != "f":
+                raise InputError(f"{path}: its scores of {name} do not fit its edges; run `bouncegrad infer` again")
+        return cls(**fields, source=str(path), verdict=verdict, unlike=unlike, scores=scores or None)

@@ -29,10 +29,8 @@ ABOUT: dict[str, Any] = {
 """Entries that data.json must have, and their types."""
 
 READ: dict[str, Any] = {
-    "velocities": bool,
-    "strict": bool,
-    "angles": list | tuple,
-    "periodic": list | tuple,
+    **dict.fromkeys(("velocities", "strict", "same_unit", "unswap"), bool),
+    **dict.fromkeys(("angles", "periodic", "unit", "origin"), list | tuple),
     **dict.fromkeys(("time_step", "fps", "likelihood"), float | int | None),
     **dict.fromkeys(("edges", "edges_order", "resample", "groups", "kinds", "known", "new"), str | None),
     **dict.fromkeys(("columns", "keypoints", "missing"), str | None),

@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
+import numpy as np
+
 from bouncegrad.data.angles import as_stated, box_sizes
 from bouncegrad.data.arguments import require_keywords
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.exchanges import exchanged_back
 from bouncegrad.data.formats.alet import ALET
 from bouncegrad.data.formats.chosen import chosen_features, require_all_observed
 from bouncegrad.data.formats.dnri import DNRI
@@ -36,6 +39,7 @@ from bouncegrad.data.formats.xyz import XYZ
 from bouncegrad.data.lost import with_lost_missing
 from bouncegrad.data.resampling import resample as at_even_frames
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.data.units import with_one_unit, with_units
 from bouncegrad.data.velocities import with_velocities
 
 __all__ = [
@@ -80,7 +84,8 @@ def load(path: str | Path | object, *, part: str | None = None, **reading: Unpac
             are angles; `periodic`, positions that wrap at periodic walls; `groups`, a table of tasks that share a
             graph; `kinds`, a table of kinds of entities; `columns`, the roles of the columns of a table; `fps`, frames
             in a second; `missing`, the numbers of a lost state; `keypoints` and `likelihood`, how body parts are read;
-            `strict`, True to refuse missing cells.
+            `strict`, True to refuse missing cells; `unit` and `origin`, the units of features; `same_unit`, True to
+            bring tasks of another unit to that of most; `unswap`, True to exchange exchanged names back.
 
     Raises:
         InputError: one line that names the file, the place, the value found and the remedy.
@@ -95,7 +100,8 @@ def load(path: str | Path | object, *, part: str | None = None, **reading: Unpac
     require_keywords("load", reading, OPTIONS)
     manner = manner_of(reading)
     data, beside = _read(path, part, manner)
-    data = _with_periods(data, reading)
+    data = with_units(data, tuple(reading.get("unit", ())), tuple(reading.get("origin", ())))
+    data = _repaired(_with_periods(data, reading), reading)
     data = _with_labels(_with_edges(data, beside, reading), reading)
     if (time_step := reading.get("time_step")) is not None:
         if data.resampling:
@@ -199,7 +205,8 @@ def _read(path: str | Path | object, part: str | None, manner: Manner) -> tuple[
     if manner.keypoints is not None:
         raise InputError(f"{path}: option keypoints goes with body parts, which this file has not; leave it out")
     data = chosen_features(with_lost_missing(form.read(path, part), manner.missing), manner.columns)
-    data = data if manner.fps is None else replace(data, dt=1 / manner.fps)
+    if manner.fps is not None:
+        data = replace(data, dt=float(f"{1 / manner.fps:.12g}"))  # to the bit as measured from the times of a table
     return data, form.edges_beside(path)
 
 
@@ -226,6 +233,13 @@ def _with_periods(data: Trajectories, reading: Reading) -> Trajectories:
         angles=tuple(dict.fromkeys((*data.angles, *angles))),
         periodic=tuple(dict.fromkeys((*data.periodic, *boxes))),
     )
+
+
+def _repaired(data: Trajectories, reading: Reading) -> Trajectories:
+    """Returns the recordings with exchanged names and other units put right, if that is asked for."""
+    with np.errstate(all="ignore"):  # squares of very large numbers are infinite, and nothing is found then
+        data = exchanged_back(data) if reading.get("unswap") else data
+        return with_one_unit(data) if reading.get("same_unit") else data
 
 
 def _with_labels(data: Trajectories, reading: Reading) -> Trajectories:

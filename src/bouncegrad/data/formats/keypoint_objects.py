@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats.cells import listed
 from bouncegrad.data.formats.keypoints import AXES, Points, recordings_of
 from bouncegrad.data.formats.reading import Manner
+from bouncegrad.data.formats.table_folder import put_together
 from bouncegrad.data.formats.times import times
 from bouncegrad.data.trajectories import Trajectories
 
@@ -62,25 +65,47 @@ def from_xarray(given: Any, manner: Manner) -> Trajectories:
 
 
 def from_sleap(given: Any, manner: Manner) -> Trajectories:
-    """Returns the recording in labels of sleap-io, of one video.
+    """Returns the recordings in labels of sleap-io; each video is a task.
 
     Raises:
-        InputError: there are several videos, no place, or several animals without tracks.
+        InputError: there is no video, no place, or there are several animals without tracks.
     """
     name = Path(type(given).__name__)
     _require_no_columns(manner, name)
     if not all(hasattr(given, field) for field in ("videos", "tracks", "skeletons", "numpy")):
         raise InputError(f"{name}: holds no labels; give the Labels of sleap-io")
-    if len(given.videos) != 1 or not given.skeletons:
-        raise InputError(f"{name}: has {len(given.videos)} videos; give the labels of one video, with its skeleton")
-    animals = tuple(str(track.name) for track in given.tracks)
-    values = np.array(given.numpy() if animals else given.numpy(untracked=True), np.float64)[..., :2]
-    if not animals and values.shape[1:2] != (1,):
-        raise InputError(f"{name}: has several animals and no tracks; track the animals in SLEAP first")
+    if not len(given.videos) or not given.skeletons:
+        raise InputError(f"{name}: has {len(given.videos)} videos and {len(given.skeletons)} skeletons; one is needed")
+    videos = _video_names(given.videos)
+    pieces = [_of_video(given, number, f"{name}, video {video}", manner) for number, video in enumerate(videos)]
+    if len(pieces) == 1:
+        return pieces[0]
+    joined = put_together(pieces, videos, str(name))
+    said = ("read as", f"{len(pieces)} videos, each is a task: {listed(videos, 3)}")
+    return replace(joined, origin=(said, *pieces[0].origin))
+
+
+def _video_names(videos: Sequence[Any]) -> list[str]:
+    """Returns the names of the files of videos, without endings; numbers if these are not different."""
+    files = [getattr(video, "filename", None) for video in videos]
+    names = [Path(file).stem if isinstance(file, str) else "" for file in files]
+    return names if len(set(names)) == len(names) and all(names) else list(map(str, range(len(videos))))
+
+
+def _of_video(given: Any, number: int, where: str, manner: Manner) -> Trajectories:
+    """Returns the recording of one video, with the tracks that have a place in it."""
+    tracks = [str(track.name) for track in given.tracks]
+    values = np.array(given.numpy(video=number, untracked=not tracks), np.float64)[..., :2]
+    if not tracks and values.shape[1:2] != (1,):
+        raise InputError(f"{where}: has several animals and no tracks; track the animals in SLEAP first")
+    animals = tracks or ["animal"]
+    if tracks and len(given.videos) > 1:  # tracks of other videos have no place in this one
+        seen = np.flatnonzero(np.isfinite(values).any((0, 2, 3)))
+        values, animals = values[:, seen], [tracks[i] for i in seen]
     parts = tuple(map(str, given.skeletons[0].node_names))
     if len(set(animals)) < len(animals):
-        animals = tuple(f"{i} {animal}" for i, animal in enumerate(animals))
-    return _of(values, (animals or ("animal",), parts), np.arange(len(values)), name, manner, ())
+        animals = [f"{i} {animal}" for i, animal in enumerate(animals)]
+    return _of(values, (tuple(animals), parts), np.arange(len(values)), Path(where), manner, ())
 
 
 def _of(

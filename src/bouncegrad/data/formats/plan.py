@@ -104,8 +104,8 @@ def _time(names: Sequence[str], layout: Layout | None, manner: Manner, used: Seq
         return next(name for name in layout.time if name in names)
     if "time" in names:
         return "time"
-    if manner.columns is None or manner.columns.entity is None:
-        return None  # the own layout calls it time
+    if manner.fps is None and (manner.columns is None or manner.columns.entity is None):
+        return None  # the own layout calls it time; with --fps, frames are counted
     found = [name for name in names if name.lower() in TIME_WORDS and name not in used]
     return found[0] if len(found) == 1 else None
 

@@ -45,6 +45,10 @@ class Reading(TypedDict, total=False):
         missing: numbers that stand for a lost state, such as `0,0`: a state whose first features have these values is
             missing.
         strict: whether to refuse recordings in which anything is missing.
+        unit: what features are multiplied by, `x:0.01`, see `units.py`.
+        origin: what is subtracted from features before that, `x:320`.
+        same_unit: whether tasks in another unit than most are brought to the unit and the origin of most.
+        unswap: whether names that two entities exchange in one step are exchanged back, see `exchanges.py`.
     """
 
     edges: str | Path | pd.DataFrame | None
@@ -62,6 +66,10 @@ class Reading(TypedDict, total=False):
     likelihood: float | None
     missing: str | float | Sequence[float] | None
     strict: bool
+    unit: Sequence[str]
+    origin: Sequence[str]
+    same_unit: bool
+    unswap: bool
 
 
 OPTIONS = tuple(Reading.__annotations__)

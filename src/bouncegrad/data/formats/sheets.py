@@ -22,7 +22,7 @@ from bouncegrad.data.formats.headers import header_of
 from bouncegrad.data.formats.layouts import LAYOUTS, layout_of
 from bouncegrad.data.formats.plan import Plan, plan_of
 from bouncegrad.data.formats.reading import Manner
-from bouncegrad.data.trajectories import Trajectories, plural
+from bouncegrad.data.trajectories import POSITIONS, Trajectories, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +43,12 @@ def read(path: Path, manner: Manner) -> Trajectories:
     if has_no_header(path):
         names, skipped = [str(i + 1) for i in range(len(raw_header(path)))], 0
         if manner.columns is None:
+            features = ",".join(f"{axis}={i}" for axis, i in zip(POSITIONS, range(3, 1 + len(names)), strict=False))
+            signals = ",".join(names[1:4]) + (",..." if len(names) > 4 else "")
             raise InputError(
                 f"{path}, line 1: holds {len(names)} numbers and no names; write the column names there, or number the "
-                "columns: --columns 'time=1,entity=2,features=[x=3,y=4]'"
+                f"columns: --columns 'time=1,entity=2,features=[{features or 'COLUMN'}]', or for one signal in each "
+                f"column: --columns 'time=1,features=[{signals or 'COLUMN'}]'"
             )
     else:
         names, skipped = header_of(path)

@@ -1,9 +1,8 @@
-"""Reads HDF5 files of trackers: the analysis file of SLEAP, and the trajectories of idtracker.ai.
+"""Reads HDF5 files of trackers: the analysis file of SLEAP, the trajectories of idtracker.ai, tables of DeepLabCut.
 
-    SLEAP           tracks [animal, axis, node, frame], track_names, node_names
-    idtracker.ai    trajectories [frame, animal, axis], the attribute frames_per_second
-
-DeepLabCut keeps the names of its columns pickled in its .h5, which could run code, so its CSV is asked for.
+SLEAP           tracks [animal, axis, node, frame], track_names, node_names
+idtracker.ai    trajectories [frame, animal, axis], the attribute frames_per_second
+DeepLabCut      df_with_missing, see `deeplabcut_h5.py`
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.formats.deeplabcut_h5 import key_of, read_table
 from bouncegrad.data.formats.format import Format
 from bouncegrad.data.formats.grid import Frames
 from bouncegrad.data.formats.keypoints import AXES, Points, recordings_of
@@ -27,11 +27,10 @@ from bouncegrad.data.trajectories import Trajectories
 
 SUFFIXES = (".h5", ".hdf5", ".hdf")
 LONGEST = 1000  # letters of a name, and names
-PANDAS = ("df_with_missing", "df_with_missing_ensemble", "tracks_with_missing")  # where DeepLabCut keeps its table
 
 
 def read(path: Path, manner: Manner) -> Trajectories:
-    """Returns the recording in a file of SLEAP or idtracker.ai.
+    """Returns the recording in a file of SLEAP, idtracker.ai or DeepLabCut.
 
     Raises:
         InputError: h5py is missing, or the file is damaged or of another program.
@@ -44,14 +43,11 @@ def read(path: Path, manner: Manner) -> Trajectories:
             return _idtracker(file, path, manner)
         if "tracks" in keys and {"node_names", "track_names", "track_occupancy"} & set(keys):
             return _sleap(file, path, manner)
-    if set(keys) & set(PANDAS) or any(key in ("table", "tracks") for key in keys):
-        raise InputError(
-            f"{path}: looks like a table of DeepLabCut, whose names are pickled and could run code; give its CSV, made "
-            "with deeplabcut.analyze_videos_converth5_to_csv(FOLDER)"
-        )
+        if (key := key_of(file)) is not None:
+            return read_table(file, key, path, manner)
     raise InputError(
         f"{path}: has the keys {', '.join(keys[:10])[:200] or '(none)'}, which are not known; known are tracks (SLEAP "
-        "analysis) and trajectories (idtracker.ai); save other arrays with numpy.savez"
+        "analysis), trajectories (idtracker.ai) and df_with_missing (DeepLabCut); save other arrays with numpy.savez"
     )
 
 
@@ -151,7 +147,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 TRACKER_FILES = Format(
     name="hdf5",
-    layout="an .h5 file of SLEAP (analysis) or idtracker.ai",
+    layout="an .h5 file of SLEAP (analysis), idtracker.ai or DeepLabCut",
     recognises=lambda path: path.suffix.lower() in SUFFIXES and path.is_file(),
     read=lambda path, part: read(path, Manner()),
     read_as=read,

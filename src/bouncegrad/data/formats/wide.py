@@ -158,8 +158,9 @@ def _readings(columns: Sequence[str]) -> list[list[tuple[str, str]]]:
         parts = [_cut(name, "_", first=first) for name in columns]
         ends = [head if first else tail for head, tail in parts]
         rests = [tail if first else head for head, tail in parts]
+        known = [end.lower() for end in ends]
         for possible, pairs in (
-            (set(ends) <= KNOWN_FEATURES, list(zip(rests, ends, strict=True))),
+            (set(known) <= KNOWN_FEATURES, list(zip(rests, known, strict=True))),
             (all(end.isdecimal() for end in ends), list(zip(ends, rests, strict=True))),
         ):
             if possible and pairs not in found:
