@@ -70,11 +70,11 @@ def test_epochs_and_none_choose_nothing(single):
 def test_losses_of_the_modules_are_those_of_the_later_frames_block_by_block(single):
     parts = hold_out(single, Config())
     model = RelationalInference(epochs=3, **SMALL).fit(parts.training).model_
-    found = errors_of(model, parts)
+    found = errors_of(model, parts).loss
     assert found.shape == (20,)
     changed = np.array(parts.later.x)
     changed[:, -1] += 0.05  # only the last block sees it
-    other = errors_of(model, parts._replace(later=replace(parts.later, x=changed)))
+    other = errors_of(model, parts._replace(later=replace(parts.later, x=changed))).loss
     np.testing.assert_array_equal(found[:-1], other[:-1])
     assert found[-1] != other[-1]
 

@@ -21,7 +21,7 @@ from bouncegrad.results.result import Result
 from .conftest import sure_of
 from .graphs import blocks, random_graph
 
-SECTIONS = ["run", "numbers", "training", "law", "player", "tasks", "confusion", "reliability", "undetermined"]
+SECTIONS = ["run", "tasks", "player", "law", "numbers", "training", "confusion", "reliability", "undetermined"]
 VOID = {"meta", "br", "img", "link", "hr", "input"}
 
 
@@ -124,7 +124,8 @@ def test_a_report_without_truth_states_it(full: Report, tmp_path: Path) -> None:
     assert full.data is not None
     bare = replace(full, data=full.data.without_edges(), perm=None, numbers=(Number("Edge accuracy", None),))
     page, _ = page_of(bare, tmp_path)
-    assert [section["id"] for section in page.all("section")] == SECTIONS
+    at = SECTIONS.index("numbers")
+    assert [section["id"] for section in page.all("section")] == [*SECTIONS[:at], "scores", *SECTIONS[at:]]
     assert page.text.count("not available: the truth is unknown") == 2
     assert "The true graphs are not available." in page.text
     assert re.search(r"Edge accuracy\s+not available", page.text)

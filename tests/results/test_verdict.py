@@ -34,6 +34,28 @@ def test_the_kind_follows_from_the_losses(kind, found):
     assert decided(found).kind == kind
 
 
+def test_a_regression_is_named_where_finer_errors_tell_that_it_beats_the_own_past():
+    found = errors(modules=(0.5, 0.1), own=(0.0, 0.0), regression=(0.0, 0.1))
+    assert [decided(found, z).kind for z in (None, 0.0, 2.0, 4.0)] == ["nothing", "nothing", "weak", "regression"]
+
+
+def test_a_regression_is_held_against_the_own_past_and_not_against_modules():
+    """Modules without a graph may predict better than it does, since they know how exact each prediction is."""
+    found = decided(errors(modules=(-1.0, 0.2), own=(1.0, 0.0), one=(-1.0, 0.0), regression=(0.0, 0.1)))
+    assert found.kind == "regression"
+    assert "better than each entity's own past (z = " in found.sentence
+
+
+def test_modules_that_are_less_exact_than_the_regression_are_not_named():
+    found = errors(modules=(-1.0, 0.2), own=(1.0, 0.0), regression=(0.0, 0.1))
+    worse, better = errors(modules=(2.0, 0.2), regression=(1.0, 0.1)), errors(modules=(0.5, 0.2), regression=(1.0, 0.1))
+    assert [decided(found, None, squared).kind for squared in (None, better, worse)] == [
+        "interaction",
+        "interaction",
+        "regression",
+    ]
+
+
 def test_the_modules_come_first_and_z_is_how_much_better_they_are():
     verdict = decided(errors(modules=(-1.0, 0.1), own=(0.0, 0.0), regression=(0.5, 0.0)))
     assert [rival.name for rival in verdict.rivals] == [MODULES, OWN_PAST, REGRESSION]

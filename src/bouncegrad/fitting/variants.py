@@ -28,7 +28,7 @@ from bouncegrad.fitting.stages import train
 from bouncegrad.models.held_out import HeldOut, errors_of, hold_out, rivals_of
 from bouncegrad.models.trust import Trust
 from bouncegrad.results.blocks import paired_z
-from bouncegrad.results.verdict import ALONE, MODULES, ONE_KIND, SURE, Verdict, decided
+from bouncegrad.results.verdict import ALONE, MODULES, ONE_KIND, REGRESSION, SURE, Verdict, decided
 from bouncegrad.settings.config import Config
 from bouncegrad.settings.devices import computing
 from bouncegrad.settings.resolved import MINUTES
@@ -146,10 +146,11 @@ class _Choice:
         self.start = time.perf_counter()
         self.configs: dict[str, Config] = {}
         self.errors: dict[str, Float[np.ndarray, " blocks"]] = {}
+        self.squared: dict[str, Float[np.ndarray, " blocks"]] = {}
 
     def made(self) -> Chosen | None:
-        rivals, lags = rivals_of(self.parts)
-        for name, settings in self.first(lags):
+        rivals = rivals_of(self.parts)
+        for name, settings in self.first(rivals.lags):
             self.attempt(name, replace(self.config, **settings))
         if self.stop():
             return None
@@ -161,10 +162,11 @@ class _Choice:
         if self.stop():
             return None
         longer = self.mean(LONGER) < self.mean(best)
-        errors = self.errors[LONGER] if longer else self.errors[best]
+        judged = LONGER if longer else best
+        squared = None if rivals.squared is None else {MODULES: self.squared[judged], REGRESSION: rivals.squared}
         trained = {ONE_KIND: ONE_TYPE, ALONE: NO_EDGES}
         beside = {rival: self.errors[name] for rival, name in trained.items() if name in self.errors}
-        verdict = decided({MODULES: errors} | beside | rivals)
+        verdict = decided({MODULES: self.errors[judged]} | beside | rivals.errors, rivals.over_own, squared)
         spent = (time.perf_counter() - self.start) / 60
         left = max(self.minutes - spent, EACH * self.minutes)
         minutes = left if longer else min(left, AFTER_SHORT * EACH * self.minutes)
@@ -214,7 +216,8 @@ class _Choice:
                 raise
             return
         with computing("cpu", config.threads):
-            self.configs[name], self.errors[name] = config, errors_of(model, self.parts, alone)
+            found = errors_of(model, self.parts, alone)
+        self.configs[name], self.errors[name], self.squared[name] = config, *found
 
     def mean(self, name: str) -> float:
         """The held-out loss of a variant."""

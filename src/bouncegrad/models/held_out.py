@@ -12,25 +12,22 @@ Losses are those of predictions one frame ahead, number by number, in units of a
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from bouncegrad.core.batches import scaled_tracks
-from bouncegrad.core.compositions.forecaster import as_graph
-from bouncegrad.core.marks import counted
-from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.angles import wrapped
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.frame_losses import frame_errors
 from bouncegrad.models.model import Model
 from bouncegrad.results.baselines import with_sines
 from bouncegrad.results.block_regression import fit_and_judge
-from bouncegrad.results.blocks import RESOLUTION, WORST, block_means, blocks_of, losses, split_in_time
+from bouncegrad.results.blocks import block_means, blocks_of, losses, split_in_time
+from bouncegrad.results.frame_pairs import monomials
 from bouncegrad.results.result import Result
 from bouncegrad.results.verdict import MODULES, OWN_PAST, REGRESSION, Verdict, decided
 from bouncegrad.settings.config import Config
@@ -112,7 +109,7 @@ def judged(model: Model, data: Trajectories) -> Verdict | None:
     parts = HeldOut(past, past, later, False)
     if tasks * (later.shape[1] - 1 - config.lags) < FEWEST_FRAMES:
         return None
-    return decided({MODULES: errors_of(model, parts), OWN_PAST: own_law_errors(parts)})
+    return decided({MODULES: errors_of(model, parts).loss, OWN_PAST: own_law_errors(parts)})
 
 
 def with_verdict(model: Model, data: Trajectories, result: Result) -> Result:
@@ -128,49 +125,64 @@ def with_verdict(model: Model, data: Trajectories, result: Result) -> Result:
     return result if result.verdict is not None else replace(result, verdict=judged(model, data))
 
 
-@torch.no_grad()
-def errors_of(model: Model, parts: HeldOut, alone: bool = False) -> Float[np.ndarray, " blocks"]:
-    """Returns the mean loss of the modules in each block of held-out frames.
+class Errors(NamedTuple):
+    """Errors of modules in each block of held-out frames.
+
+    Args:
+        loss: mean loss per number, in nats.
+        squared: mean squared error, in squared typical changes.
+    """
+
+    loss: Float[np.ndarray, " blocks"]
+    squared: Float[np.ndarray, " blocks"]
+
+
+def errors_of(model: Model, parts: HeldOut, alone: bool = False) -> Errors:
+    """Returns the errors of the modules on held-out frames.
 
     Args:
         model: the modules.
         parts: what is judged.
         alone: whether all edges have type 0, which is pinned.
     """
-    composition = as_graph(model.on(parts.later), "held-out frames").widened(RESOLUTION)
-    edges = torch.zeros(1, *[composition.entities] * 2, dtype=torch.long)
+    edges = torch.zeros(1, *[len(parts.later.entities)] * 2, dtype=torch.long)
     if not alone:
         edges = torch.as_tensor(model.infer(parts.past).edges)
     if len(edges) != len(parts.later.tasks):
         edges = edges[:1].expand(len(parts.later.tasks), -1, -1)
-    z = adjacency_to_structure(edges, composition.pairs)
-    tracks = scaled_tracks(parts.later, model.scaling)
-    marks = counted(tracks[:, None], composition.features, composition.lags)
-    x = composition.with_history(tracks)
-    seen = x[..., : composition.features]
-    mean, log_variance = composition.predict_change(x[:, :-1], z)
-    change = (seen[:, 1:] - seen[:, :-1]) / composition.change
-    loss = composition.head.loss(change - mean, log_variance).clamp(max=WORST).double().mean(3)  # [tasks, frames, N]
-    if marks is None:
-        rows = loss.mean(2).flatten()
-    else:
-        there = marks[:, 0]
-        rows = ((loss * there).sum(2) / there.sum(2).clamp(min=1))[there.sum(2) > 0]
-    return block_means(rows.numpy(), blocks_of(len(rows)))
+    found = frame_errors(model, parts.later, edges)
+    return Errors(*(block_means(rows.numpy(), blocks_of(len(rows))) for rows in found))
 
 
-def rivals_of(parts: HeldOut) -> tuple[dict[str, Float[np.ndarray, " blocks"]], int]:
-    """Returns the losses of the rivals in the same blocks, and the lags of the regression.
+class Rivals(NamedTuple):
+    """What needs no training of modules.
+
+    Args:
+        errors: mean losses in each block of held-out frames, by name.
+        lags: of the regression.
+        over_own: z of the regression over the own past; None without a regression.
+        squared: squared errors of the regression; None without one.
+    """
+
+    errors: dict[str, Float[np.ndarray, " blocks"]]
+    lags: int = 0
+    over_own: float | None = None
+    squared: Float[np.ndarray, " blocks"] | None = None
+
+
+def rivals_of(parts: HeldOut) -> Rivals:
+    """Returns the rivals that need no training.
 
     A regression with sources needs one graph. If there are too few frames for it, it is left out.
     """
     if not parts.one_graph:
-        return {OWN_PAST: own_law_errors(parts)}, 0
+        return Rivals({OWN_PAST: own_law_errors(parts)})
     try:
         found = fit_and_judge(parts.training, parts.later)
     except InputError:
-        return {OWN_PAST: own_law_errors(parts)}, 0
-    return {OWN_PAST: found.losses_own, REGRESSION: found.losses_full}, found.full.lags
+        return Rivals({OWN_PAST: own_law_errors(parts)})
+    errors = {OWN_PAST: found.losses_own, REGRESSION: found.losses_full}
+    return Rivals(errors, found.lags, found.over_own, found.squared)
 
 
 def own_law_errors(parts: HeldOut) -> Float[np.ndarray, " blocks"]:
@@ -182,12 +194,12 @@ def own_law_errors(parts: HeldOut) -> Float[np.ndarray, " blocks"]:
     training, later = (with_sines(part) for part in (parts.training, parts.later))
     states, changes, _ = _moves(parts.training, training, unit)
     middle, spread = states.mean(0), np.maximum(states.std(0), np.finfo(float).tiny)
-    columns = _monomials((states - middle) / spread)
+    columns = _columns((states - middle) / spread)
     fitted = np.linalg.lstsq(columns, changes, rcond=1e-9)[0]
     freedom = max(len(columns) - columns.shape[1], 1)
     variance = np.square(changes - columns @ fitted).sum(0) / freedom
     states, changes, rows = _moves(parts.later, later, unit)
-    errors = changes - _monomials((states - middle) / spread) @ fitted
+    errors = changes - _columns((states - middle) / spread) @ fitted
     loss = losses(errors, np.broadcast_to(variance, errors.shape), np.ones(len(unit))).mean(1)
     number, row = np.unique(rows, return_inverse=True)
     by_row = np.bincount(row, loss) / np.bincount(row)
@@ -205,7 +217,6 @@ def _moves(
     return np.asarray(seen.x[:, :-1], np.float64)[there], changes[there], rows[there]
 
 
-def _monomials(states: Float[np.ndarray, "R F"], degree: int = 3) -> Float[np.ndarray, "R P"]:
-    """Returns all products of at most three features, and a constant."""
-    powers = (of for k in range(degree + 1) for of in combinations_with_replacement(range(states.shape[1]), k))
-    return np.stack([states[:, list(of)].prod(1) for of in powers], 1)
+def _columns(states: Float[np.ndarray, "R F"]) -> Float[np.ndarray, "R P"]:
+    """Returns a constant, and all products of at most three features."""
+    return np.concatenate([np.ones((len(states), 1)), monomials(states, 3)], 1)

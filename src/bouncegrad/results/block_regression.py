@@ -1,13 +1,13 @@
 """A regression that says, without labels, which entities act on which, and how sure that is.
 
 It is the rival of every other model of one graph: it takes seconds, and a model that does not predict held-out frames
-better than it does is not to be believed. For each target, with all its D features at once, the change to the next
-frame is
+better than it does is not to be believed. For each feature of each target, the change to the next frame is
 
-    change ~ 1 + own monomials + features of all sources + previous frames of both [+ products] [+ trend]
+    change ~ 1 + own past + some of: states of all entities, their previous states, products of states
 
-What is in it is chosen by the loss on held-out frames. A source acts on a target if frames of the target that were left
-out are predicted worse without it.
+The own past is chosen first: monomials of the present state, previous changes, a trend. Then terms are taken one after
+the other, see `forward.py`. What may be taken, and how much is, is chosen by the loss on frames that were left out. A
+source acts on a target if such frames are predicted worse without it, see `source_gains.py`.
 """
 
 from __future__ import annotations
@@ -19,20 +19,24 @@ from jaxtyping import Bool, Float, Int
 
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.blocks import (
-    BLURRED,
     CLEAR,
+    FINE,
+    RESOLUTION,
     against,
     block_means,
     blocks_of,
-    evidence,
     gap_of,
     losses,
     paired_z,
+    probability,
 )
-from bouncegrad.results.frame_pairs import Pairs, Regressors, design, pairs_of, sizes
+from bouncegrad.results.forward import Moments, forward
+from bouncegrad.results.frame_pairs import OwnPast, Pairs, own_columns, pairs_of
 from bouncegrad.results.regressor_choice import chosen, held_out
 from bouncegrad.results.ridge import fit
-from bouncegrad.results.source_gains import fold_gains, single_gains
+from bouncegrad.results.shifts import over_shifts
+from bouncegrad.results.source_gains import Law, Search
+from bouncegrad.results.terms import LAGS, Form, terms_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,29 +46,24 @@ class Comparison:
     Losses are in nats per number, in units of a typical change, and at most 5.
 
     Args:
-        full: regressors of the fit with sources.
-        own: regressors of the null model: each target's own past alone.
+        own: the null model: each target's own past alone.
+        forms: form of the law of each target.
         losses_full, losses_own: mean loss of each block of time.
         block: of each predicted frame, from 0 to 19.
         predicted: (task, frame) of each predicted frame.
     """
 
-    full: Regressors
-    own: Regressors
+    own: OwnPast
+    forms: tuple[Form, ...]
     losses_full: Float[np.ndarray, " blocks"]
     losses_own: Float[np.ndarray, " blocks"]
     block: Int[np.ndarray, " rows"]
     predicted: Int[np.ndarray, "rows 2"]
 
     @property
-    def degree(self) -> int:
-        """The degree of own monomials in the fit with sources."""
-        return self.full.degree
-
-    @property
     def lags(self) -> int:
-        """The number of previous frames in the fit with sources."""
-        return self.full.lags
+        """The number of previous frames that any of the laws may use."""
+        return LAGS if any(form.lags for form in self.forms) else 0
 
     @property
     def heldout(self) -> float:
@@ -86,17 +85,30 @@ class Comparison:
 
 
 @dataclass(frozen=True, eq=False)
+class Judged(Comparison):
+    """The losses on later frames.
+
+    Args:
+        over_own: z of the gain over the own past, where smaller errors count, too, see `blocks.FINE`. Without noise,
+            the own past alone predicts nearly exactly, and still worse than the true law.
+        squared: mean squared error of the regression in each block, in squared typical changes.
+    """
+
+    over_own: float
+    squared: Float[np.ndarray, " blocks"]
+
+
+@dataclass(frozen=True, eq=False)
 class BlockRegression(Comparison):
     """What the regression found in all frames. Matrices are `[source, target]`; their diagonal is 0.
 
     Args:
         probability: that a source acts on a target. If none is above 0.9, no interaction is shown. Low ones are no
             proof of absence.
-        score: to rank pairs: coefficients over their standard errors, taken together for all columns of a source, the
-            largest over the target's features.
+        score: to rank pairs: nats that the source saves in a fit to all frames, the largest over the target's features.
         gain: loss without a source minus loss with it, in nats per frame.
         z: the gain divided by its standard error over blocks.
-        blurred: targets whose present state is not seen well, see `blurred_targets`; their edges need more evidence.
+        blurred: targets whose present state is not seen well, see `blurred_targets`.
     """
 
     probability: Float[np.ndarray, "N N"]
@@ -109,10 +121,6 @@ class BlockRegression(Comparison):
 def regress_blocks(data: Trajectories) -> BlockRegression:
     """Returns who acts on whom according to a regression, in all recordings together.
 
-    Losses are those of five folds of successive frames. The probability of a pair is the lower one of two: by losses of
-    folds, and by leaving out single frames. The former is fooled by series that wander to where no frame was before,
-    the latter by neighbouring frames that share what they tell.
-
     Args:
         data: one recording, or several of one graph; the true edges are not read.
 
@@ -120,21 +128,21 @@ def regress_blocks(data: Trajectories) -> BlockRegression:
         InputError: there are fewer than 40 pairs of frames in which every entity was observed.
     """
     pairs = pairs_of(data)
-    own, own_losses = chosen(pairs, sources=False)
-    full, full_losses = chosen(pairs, sources=True, trend=own.trend)
-    plain = replace(full, size=1.0)  # shrunk sources no longer explain what they pass on from others
-    gain, (alone, score) = fold_gains(pairs, plain), single_gains(pairs, plain)
-    block, blurred = blocks_of(len(pairs)), blurred_targets(pairs, own, own_losses)
-    prior = against(data.shape[2]) + BLURRED * blurred
-    z, by_folds = evidence(gain, block, prior)
-    probability = np.minimum(by_folds, evidence(alone, block, prior)[1])
-    np.fill_diagonal(probability, 0.0)
-    compared = comparison(pairs, full, own, full_losses, own_losses)
-    matrices = {"probability": probability, "score": score, "gain": gain.mean(0), "z": z}
-    return BlockRegression(**vars(compared), **matrices, blurred=blurred)
+    own, own_losses = chosen(pairs)
+    search = Search(pairs, own)
+    whole = Moments.of(search.terms.values, search.changes)
+    found = [search.gains(target, whole) for target in range(data.shape[2])]
+    ratio = np.minimum(np.stack([of.ratio for of in found], 1), over_shifts(search, found))
+    likely = probability(ratio, against(data.shape[2]))
+    np.fill_diagonal(likely, 0.0)
+    best = [of.laws[0] for of in found]
+    compared = comparison(pairs, own, best, np.stack([law.loss for law in best], 1), own_losses)
+    score, gain, z = (np.stack([getattr(of, name) for of in found], 1) for name in ("score", "gain", "z"))
+    blurred = blurred_targets(pairs, own, own_losses)
+    return BlockRegression(**vars(compared), probability=likely, score=score, gain=gain, z=z, blurred=blurred)
 
 
-def blurred_targets(pairs: Pairs, own: Regressors, own_losses: Float[np.ndarray, "rows N D"]) -> Bool[np.ndarray, " N"]:
+def blurred_targets(pairs: Pairs, own: OwnPast, own_losses: Float[np.ndarray, "rows N D"]) -> Bool[np.ndarray, " N"]:
     """Returns the targets that their present state alone predicts worse than previous frames do, and not well.
 
     So that state is not the whole one: measurements are noisy, or something is not recorded. Others that move alike
@@ -146,7 +154,7 @@ def blurred_targets(pairs: Pairs, own: Regressors, own_losses: Float[np.ndarray,
     return np.asarray((z > CLEAR) & (own_losses.mean((0, 2)) > 0))
 
 
-def fit_and_judge(train: Trajectories, held: Trajectories, start: int | None = None) -> Comparison:
+def fit_and_judge(train: Trajectories, held: Trajectories, start: int | None = None) -> Judged:
     """Returns the losses on `held` of the regression and of its null model, which are fitted to `train`.
 
     Units are the typical changes of `train`. What is in the fits is chosen by folds of `train`.
@@ -161,29 +169,47 @@ def fit_and_judge(train: Trajectories, held: Trajectories, start: int | None = N
         InputError: there are too few pairs of frames in which every entity was observed.
     """
     pairs = pairs_of(train)
-    own = chosen(pairs, sources=False)[0]
-    full = chosen(pairs, sources=True, trend=own.trend)[0]
-    new = pairs_of(held, max(own.lags, full.lags), least=2)
+    own = chosen(pairs, FINE)[0]
+    search = Search(pairs, own, FINE)
+    whole = Moments.of(search.terms.values, search.changes)
+    # As many previous frames as the table of terms needs, so that both tables have the same columns.
+    new = pairs_of(held, max(own.lags, min(pairs.lags, LAGS)), least=2)
     start = train.shape[1] + gap_of(train.shape[1] * 3 // 2) if start is None else start
     new = replace(new, middle=pairs.middle, scale=pairs.scale, unit=pairs.unit, clock=pairs.time(new.at[:, 1] + start))
-    found = {which: np.empty_like(new.change) for which in (full, own)}
-    for which, loss in found.items():
-        for target in range(train.shape[2]):
-            x, groups = design(pairs, target, which)
-            fitted = fit(x, pairs.change[:, target], sizes(which, x.shape[1], groups))
-            error = new.change[:, target] - fitted.predict(design(new, target, which)[0])
-            loss[:, target] = losses(error, fitted.variance, pairs.unit)
-    return comparison(new, full, own, found[full], found[own])
+    values, d = terms_of(new, own).values, new.change.shape[2]
+    # With sources; the own past alone; the same law without its sources.
+    errors, variances = np.empty((3, *new.change.shape)), np.empty((3, *new.change.shape[1:]))
+    laws = []
+    for target in range(train.shape[2]):
+        law = search.best(target)[0]
+        for feature, steps in enumerate(law.steps):
+            output = target * d + feature
+            path = forward(whole, output, *search.allowed(target, law.form), int(steps))
+            errors[::2, :, target, feature] = path.predictions(whole, output, values)[:, [-1, 0]].T
+            variances[::2, target, feature] = path.variance(len(pairs))[[-1, 0]]
+        fitted = fit(own_columns(pairs, target, own), pairs.change[:, target])
+        errors[1, :, target] = fitted.predict(own_columns(new, target, own))
+        variances[1, target] = fitted.variance
+        laws.append(law)
+    errors = new.change - errors
+    coarse, fine = (losses(errors, variances[:, None], pairs.unit, size) for size in (RESOLUTION, FINE))
+    # Both are fits of the own past; of each number, the better one is the null model.
+    better = fine[1].mean(0) <= fine[2].mean(0)
+    with_null = [(loss[0], np.where(better, loss[1], loss[2])) for loss in (coarse, fine)]
+    block = blocks_of(len(new))
+    over_own = paired_z(*(block_means(loss.mean((1, 2)), block) for loss in with_null[1][::-1]))
+    squared = block_means(np.square(errors[0] / pairs.unit).mean((1, 2)), block)
+    return Judged(**vars(comparison(new, own, laws, *with_null[0])), over_own=float(over_own), squared=squared)
 
 
 def comparison(
     pairs: Pairs,
-    full: Regressors,
-    own: Regressors,
+    own: OwnPast,
+    laws: list[Law],
     full_losses: Float[np.ndarray, "rows N D"],
     own_losses: Float[np.ndarray, "rows N D"],
 ) -> Comparison:
     """Returns both fits and their losses by block of time."""
     block = blocks_of(len(pairs))
     of_full, of_own = (block_means(loss.mean((1, 2)), block) for loss in (full_losses, own_losses))
-    return Comparison(full, own, of_full, of_own, block, pairs.at)
+    return Comparison(own, tuple(law.form for law in laws), of_full, of_own, block, pairs.at)

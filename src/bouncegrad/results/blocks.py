@@ -11,14 +11,14 @@ from jaxtyping import Float, Int
 
 BLOCKS = 20
 RESOLUTION = 0.05  # in typical changes: errors below it count as equal
+FINE = 0.02  # the same where a regression is held against the own past: both are exact fits
 WORST = 5.0  # a loss per number is at most this, so that a few frames do not rule the mean
 LARGEST_GAIN = 3.0  # per number, for the same reason
 LEAST_GAP = 2  # frames
 ROUNDING = 1e-12  # nats
-AGAINST = 2.0  # nats against an edge before any frame is seen: a probability of 0.12
-BLURRED = 2.0  # more nats against edges into a target whose state is not seen well
+MANY = 20  # entities; with more of them, each pair is less probable before any frame is seen
 CLEAR = 3.0  # z above which a difference is not chance
-FEW = 5  # sources of a target; with more of them, each has a lower probability
+AGAINST = 3.0  # nats against an edge before any frame is seen: a probability of 0.05
 
 
 def gap_of(frames: int) -> int:
@@ -81,7 +81,10 @@ def _mean_error_z(means: Float[np.ndarray, "blocks ..."]) -> tuple[np.ndarray, n
 
 
 def losses(
-    error: Float[np.ndarray, "... D"], variance: Float[np.ndarray, "... D"], unit: Float[np.ndarray, " D"]
+    error: Float[np.ndarray, "... D"],
+    variance: Float[np.ndarray, "... D"],
+    unit: Float[np.ndarray, " D"],
+    resolution: float = RESOLUTION,
 ) -> Float[np.ndarray, "... D"]:
     """Returns the negative log-likelihood of each number, in nats, under a Gaussian.
 
@@ -89,35 +92,40 @@ def losses(
         error: observed minus predicted change.
         variance: of the prediction.
         unit: a typical change of each feature. Errors are measured in it.
+        resolution: errors below it count as equal, in typical changes.
     """
-    spread = variance / np.square(unit) + RESOLUTION**2
+    spread = variance / np.square(unit) + resolution**2
     return np.minimum(0.5 * (np.log(2 * np.pi * spread) + np.square(error / unit) / spread), WORST)
 
 
 def against(entities: int) -> float:
     """Returns the nats against an edge: more for many entities, or a few of many absent edges would seem sure."""
-    return AGAINST + max(0.0, float(np.log((entities - 1) / FEW)))
+    return AGAINST + max(0.0, float(np.log((entities - 1) / (MANY - 1))))
 
 
-def evidence(
-    gain: Float[np.ndarray, "rows ..."], block: Int[np.ndarray, " rows"], prior: float | np.ndarray = AGAINST
+def log_ratio(
+    gain: Float[np.ndarray, "rows ..."], block: Int[np.ndarray, " rows"]
 ) -> tuple[Float[np.ndarray, "*any"], Float[np.ndarray, "*any"]]:
-    """Returns how sure a gain is: its z over blocks, and the probability that it is more than chance.
+    """Returns how sure a gain is: its z over blocks, and the log-likelihood ratio of more than chance against chance.
 
     Let m be its mean, SE its standard error over blocks, and `z = m / SE`. As many frames as
     `tau = max(1, T SE^2 / var g)` tell what one frame tells alone, so the log-likelihood ratio is `L = T m / tau`.
-    Whatever the likelihood is, z is worth about `z |z| / 2`. The smaller of both in size counts, `l`, and
-    `p = sigmoid(l - prior)`. An edge that adds nothing keeps a probability near `sigmoid(-prior)`, since what cannot be
-    seen may still be there.
+    Whatever the likelihood is, z is worth about `z |z| / 2`. The smaller of both in size counts.
 
     Args:
         gain: loss without a source minus loss with it, in nats, frame by frame.
         block: of each row.
-        prior: nats against each.
     """
     rows, (mean, error, z) = len(gain), _mean_error_z(block_means(gain, block))
     spread = gain.var(0)
     shared = np.divide(rows * np.square(error), spread, out=np.ones_like(mean), where=spread > 0)
     ratio, by_z = rows * mean / np.maximum(shared, 1), z * np.abs(z) / 2
-    least = np.where(np.abs(ratio) < np.abs(by_z), ratio, by_z)
-    return z, 1 / (1 + np.exp(np.clip(prior - least, -30, 30)))
+    return z, np.where(np.abs(ratio) < np.abs(by_z), ratio, by_z)
+
+
+def probability(ratio: Float[np.ndarray, "*any"], prior: float | np.ndarray = AGAINST) -> Float[np.ndarray, "*any"]:
+    """Returns `sigmoid(ratio - prior)`, where the prior is nats against.
+
+    An edge that adds nothing keeps a probability near `sigmoid(-prior)`, since what cannot be seen may still be there.
+    """
+    return np.asarray(1 / (1 + np.exp(np.clip(prior - ratio, -30, 30))))

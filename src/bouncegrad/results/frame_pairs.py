@@ -15,30 +15,24 @@ from bouncegrad.data.angles import as_sines, wrapped
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 
-LAGS = (0, 1, 2, 4)  # numbers of previous frames
+LAGS = (0, 1, 2, 4, 8, 16)  # numbers of previous frames
 LEAST_PAIRS = 40
 MOST_LOST = 0.2  # share of the pairs that may be lost to lags at starts and gaps
 
 
 @dataclass(frozen=True)
-class Regressors:
-    """Which regressors a fit has.
+class OwnPast:
+    """What predicts an entity from itself alone.
 
     Args:
-        degree: of the target's own monomials, with products between its features.
-        lags: number of previous frames of the target and of all sources.
+        degree: of the monomials of its present state, with products between its features.
+        lags: number of previous changes.
         trend: degree of a polynomial in time. Without it, series with trends seem to explain each other.
-        sources: whether the states of other entities are used.
-        products: whether products of a feature of the target and one of a source are used, too.
-        size: standard deviation to which regressors of sources are scaled; below 1, their coefficients are shrunk more.
     """
 
     degree: int = 1
     lags: int = 0
     trend: int = 0
-    sources: bool = True
-    products: bool = False
-    size: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,38 +122,15 @@ def pairs_of(data: Trajectories, lags: int | None = None, least: int = LEAST_PAI
     )
 
 
-def design(pairs: Pairs, target: int, which: Regressors) -> tuple[Float[np.ndarray, "rows F"], Int[np.ndarray, "S G"]]:
-    """Returns the regressors of a target, its own ones first, and the columns of each source, in order of entities.
-
-    Args:
-        pairs: the rows.
-        target: the entity to predict.
-        which: the regressors.
-    """
-    rows, (n, d) = len(pairs), pairs.states.shape[2:]
-    z = (pairs.states[:, 0] - pairs.middle) / pairs.scale
-    own = z[:, target]
-    parts = [
-        np.prod(own[:, list(features)], axis=1, keepdims=True)
-        for degree in range(1, which.degree + 1)
-        for features in combinations_with_replacement(range(d), degree)
-    ]
-    parts.append(pairs.before[:, : which.lags, target].reshape(rows, -1))
-    parts += [pairs.clock[:, None] ** power for power in range(1, which.trend + 1)]
-    count = sum(part.shape[1] for part in parts)
-    if not which.sources:
-        return np.concatenate(parts, 1), np.empty((0, 0), int)
-    others = np.delete(np.arange(n), target)
-    of_each = [pairs.states[:, : which.lags + 1, others].swapaxes(1, 2).reshape(rows, n - 1, -1)]
-    if which.products:
-        of_each.append((z[:, others, :, None] * own[:, None, None]).reshape(rows, n - 1, -1))
-    sources = np.concatenate(of_each, 2)
-    groups = count + np.arange(sources[0].size).reshape(n - 1, -1)
-    return np.concatenate([*parts, sources.reshape(rows, -1)], 1), groups
+def monomials(states: Float[np.ndarray, "rows F"], degree: int, least: int = 1) -> Float[np.ndarray, "rows P"]:
+    """Returns all products of `least` to `degree` features, in order of degree."""
+    powers = (of for k in range(least, degree + 1) for of in combinations_with_replacement(range(states.shape[1]), k))
+    return np.stack([states[:, list(of)].prod(1) for of in powers], 1)
 
 
-def sizes(which: Regressors, columns: int, groups: Int[np.ndarray, "S G"]) -> Float[np.ndarray, " F"]:
-    """Returns the standard deviation to which each column of a design is scaled."""
-    found = np.ones(columns)
-    found[groups.ravel()] = which.size
-    return found
+def own_columns(pairs: Pairs, target: int, which: OwnPast) -> Float[np.ndarray, "rows P"]:
+    """Returns what predicts a target from itself alone: monomials of its state, previous changes, powers of time."""
+    state = (pairs.states[:, 0, target] - pairs.middle[target]) / pairs.scale[target]
+    previous = pairs.before[:, : which.lags, target].reshape(len(pairs), -1)
+    time = [pairs.clock[:, None] ** power for power in range(1, which.trend + 1)]
+    return np.concatenate([monomials(state, which.degree), previous, *time], 1)

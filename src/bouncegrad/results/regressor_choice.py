@@ -1,4 +1,4 @@
-"""Chooses what is in a regression by its loss on folds of successive frames that were left out."""
+"""Chooses what predicts entities from themselves alone, by its loss on folds of frames that were left out."""
 
 from __future__ import annotations
 
@@ -8,47 +8,46 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from bouncegrad.results.blocks import gap_of, losses
-from bouncegrad.results.frame_pairs import LAGS, Pairs, Regressors, design, sizes
+from bouncegrad.results.blocks import RESOLUTION, gap_of, losses
+from bouncegrad.results.frame_pairs import LAGS, OwnPast, Pairs, own_columns
 from bouncegrad.results.ridge import fit
 
 FOLDS = 5
+FEW_LAGS = 4  # with more, the past of a track that is seen without noise stands in for all that acts on it
 LEAST_PER_COLUMN = 3  # pairs of frames for each regressor, beyond the simplest fit
-# One after the other; each keeps the best of those before it. Trends are chosen without sources, since sources with
-# trends would stand in for time.
-TRIED: tuple[dict[str, Any], ...] = (*({"degree": d} for d in (2, 3)), *({"lags": lags} for lags in LAGS[1:]))
-TRIED_WITHOUT_SOURCES = (*TRIED, {"trend": 1}, {"trend": 2})
-TRIED_WITH_SOURCES = (*TRIED, {"products": True}, {"size": 0.1}, {"size": 0.01})
+# One after the other; each keeps the best of those before it.
+TRIED: tuple[dict[str, Any], ...] = (
+    *({"degree": degree} for degree in (2, 3)),
+    *({"lags": lags} for lags in LAGS[1:]),
+    *({"trend": trend} for trend in (1, 2)),
+)
 
 
-def chosen(pairs: Pairs, *, sources: bool, trend: int = 0) -> tuple[Regressors, Float[np.ndarray, "rows N D"]]:
-    """Returns the regressors with the least loss, the same ones for all targets, and the loss of every number.
-
-    Args:
-        pairs: the rows.
-        sources: whether other entities are used.
-        trend: degree of the polynomial in time, if they are used.
-    """
-    best = Regressors(sources=sources, trend=trend)
-    found = held_out(pairs, best)
-    for other in TRIED_WITH_SOURCES if sources else TRIED_WITHOUT_SOURCES:
+def chosen(pairs: Pairs, resolution: float = RESOLUTION) -> tuple[OwnPast, Float[np.ndarray, "rows N D"]]:
+    """Returns the own past with the least loss, the same one for all targets, and the loss of every number."""
+    best = OwnPast()
+    found = held_out(pairs, best, resolution)
+    for other in TRIED:
         trial = replace(best, **other)
-        if trial.lags > pairs.lags or design(pairs, 0, trial)[0].shape[1] * LEAST_PER_COLUMN > len(pairs):
+        if trial.lags > FEW_LAGS and found.mean() < 0:  # errors are small: there is no noise to average
             continue
-        loss = held_out(pairs, trial)
+        if trial.lags > pairs.lags or own_columns(pairs, 0, trial).shape[1] * LEAST_PER_COLUMN > len(pairs):
+            continue
+        loss = held_out(pairs, trial, resolution)
         if loss.mean() < found.mean():
             best, found = trial, loss
     return best, found
 
 
-def held_out(pairs: Pairs, which: Regressors) -> Float[np.ndarray, "rows N D"]:
+def held_out(pairs: Pairs, which: OwnPast, resolution: float = RESOLUTION) -> Float[np.ndarray, "rows N D"]:
     """Returns the loss of every number when its fold is left out."""
     found = np.empty_like(pairs.change)
     for target in range(pairs.change.shape[1]):
-        (x, groups), y = design(pairs, target, which), pairs.change[:, target]
+        x, y = own_columns(pairs, target, which), pairs.change[:, target]
         for train, held in folds_of(pairs):
-            fitted = fit(x[train], y[train], sizes(which, x.shape[1], groups))
-            found[held, target] = losses(y[held] - fitted.predict(x[held]), fitted.variance, pairs.unit)
+            fitted = fit(x[train], y[train])
+            error = y[held] - fitted.predict(x[held])
+            found[held, target] = losses(error, fitted.variance, pairs.unit, resolution)
     return found
 
 

@@ -1,7 +1,8 @@
 """The verdict: does anything predict held-out frames better than doing without interaction, and what?
 
     interaction    the learned modules predict better than every rival
-    regression     a linear regression predicts better than doing without interaction, and the modules are not better
+    regression     a linear regression predicts better than each entity's own past, and the modules are not better than
+                   every rival
     weak           something predicts better, but not surely
     nothing        nothing predicts better than each entity's own past, or than one law for all pairs
 
@@ -49,7 +50,7 @@ class Verdict:
     Args:
         kind: one of `KINDS`.
         rivals: all that were compared, the learned modules first.
-        over_nothing: z of the best predictor over the best rival without a graph.
+        over_nothing: z of the modules over the best rival without a graph, or of the regression over the own past.
     """
 
     kind: str
@@ -67,7 +68,12 @@ class Verdict:
             )
         if self.kind == "regression":
             better = of[REGRESSION].z
-            how = f"predicts better (z = {-better:.1f})" if better < -SURE else f"predicts as well (z = {better:.1f})"
+            if better > SURE:
+                how = f"predicts better than each entity's own past ({z}), and no modules are both surer and as exact"
+            elif better < -SURE:
+                how = f"predicts better (z = {-better:.1f})"
+            else:
+                how = f"predicts as well (z = {better:.1f})"
             return f"a linear regression {how}: its graph is the one to read, in regression_edges.csv"
         if self.kind == "weak":
             return f"weak: held-out frames are predicted better than without interaction, but not surely ({z})"
@@ -101,19 +107,31 @@ class Verdict:
         return found
 
 
-def decided(errors: Mapping[str, Float[np.ndarray, " blocks"]]) -> Verdict:
+def decided(
+    errors: Mapping[str, Float[np.ndarray, " blocks"]],
+    over_own: float | None = None,
+    squared: Mapping[str, Float[np.ndarray, " blocks"]] | None = None,
+) -> Verdict:
     """Returns the verdict.
 
     Args:
         errors: mean loss in each block of held-out frames, for `MODULES`, for some of `NULLS`, and for `REGRESSION` if
             it could be fitted.
+        over_own: z of the regression over the own past, where it is known more exactly; see `Judged.over_own`.
+        squared: mean squared errors of `MODULES` and `REGRESSION`, if known. Modules know how exact each prediction is,
+            and may have less loss for that reason alone. Their graph is not the one to read if they are surely less
+            exact than the regression.
     """
     mean = {name: float(np.mean(values)) for name, values in errors.items()}
     null = min((name for name in NULLS if name in errors), key=mean.__getitem__)
     over = {name: float(paired_z(errors[null], values)) for name, values in errors.items() if name not in NULLS}
+    if REGRESSION in over and OWN_PAST in errors:
+        # Modules know how exact each prediction is, the regression does not. So like is held against like.
+        own = float(paired_z(errors[OWN_PAST], errors[REGRESSION]))
+        over[REGRESSION] = own if over_own is None else max(own, over_own)
     beats = {name: float(paired_z(values, errors[MODULES])) for name, values in errors.items() if name != MODULES}
-    best = min(over, key=mean.__getitem__)
-    if over[MODULES] > SURE and beats.get(REGRESSION, np.inf) > SURE:
+    exact = squared is None or paired_z(squared[MODULES], squared[REGRESSION]) < SURE
+    if over[MODULES] > SURE and beats.get(REGRESSION, np.inf) > SURE and exact:
         kind = "interaction"
     elif over.get(REGRESSION, 0.0) > SURE:
         kind = "regression"
@@ -121,4 +139,4 @@ def decided(errors: Mapping[str, Float[np.ndarray, " blocks"]]) -> Verdict:
         kind = "weak" if max(over.values()) > HINT else "nothing"
     rivals = [Rival(MODULES, mean[MODULES], 0.0)]
     rivals += [Rival(name, mean[name], beats[name]) for name in (*NULLS, REGRESSION) if name in beats]
-    return Verdict(kind, tuple(rivals), over[best])
+    return Verdict(kind, tuple(rivals), over[MODULES] if kind == "interaction" else max(over.values()))
