@@ -43,7 +43,7 @@ CONTENTS = {
     "Start": ["start", "idea", "your-data", "options"],
     "Tutorials": [
         f"tutorials/{name}"
-        for name in ("springs", "charged", "own-csv", "notebook", "unseen", "counterfactual", "maml")
+        for name in ("springs", "charged", "own-csv", "notebook", "unseen", "counterfactual", "maml", "published")
     ],
     "Questions": ["before", "during", "after", "how-sure"],
     "Look up": ["data", "notation", "report", "scaling", "results", "history"],

@@ -46,6 +46,8 @@ def redraw_half(z, probability, groups, generator):
 class Steepness(nn.Module):
     """An encoder: logits `Float[B, S, K]` from how far a series has fallen by its end."""
 
+    reads_structures = False  # tracks alone decide, so one evaluation serves all proposals of a visit
+
     def __init__(self, choices: int, generator: torch.Generator) -> None:
         super().__init__()
         self.generator = generator  # of what it drops while it learns; here nothing

@@ -85,6 +85,17 @@ def test_the_score_is_that_of_the_second_half(tasks, model):
     assert model.score(x) == pytest.approx(model.score(tasks), abs=1e-6)
 
 
+def test_the_score_of_a_model_that_is_wrong_is_bounded(tasks, model):
+    """A few numbers that are far off do not rule the mean: each counts -5 nats at least."""
+    x = tasks.x.copy()
+    x[:, -1] += 1e6
+    changed, whole = model.score(x), model.score(tasks)
+    frames = tasks.shape[1] - tasks.shape[1] // 2
+    assert whole - changed == pytest.approx((whole + 5) / frames, abs=0.5)
+    x[:, 10:] += np.random.default_rng(0).normal(size=x[:, 10:].shape) * 1e9
+    assert model.score(x) == pytest.approx(-5, abs=1e-6)
+
+
 def test_wrong_scores(tasks, model):
     with pytest.raises(InputError, match="3 frames; a score needs 4: half to infer edges, half to predict"):
         model.score(tasks.frames(0, 3))

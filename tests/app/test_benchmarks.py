@@ -192,7 +192,10 @@ def test_a_mean_over_seeds_is_known_where_all_were_right():
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("benchmark guess", "benchmark 'guess' is not known; choose accuracy, forecast, networks, series, speed"),
+        (
+            "benchmark guess",
+            "benchmark 'guess' is not known; choose accuracy, forecast, moves, networks, published, series, speed",
+        ),
         ("benchmark accuracy --rows charged6", "row 'charged6' is not known"),
         ("benchmark networks --rows mm50", "row 'mm50' is not known; choose from michaelis-menten-er50, "),
         ("benchmark speed --baselines", "option baselines: the table speed has nothing without training; drop it"),

@@ -144,6 +144,7 @@ def test_every_preset_is_what_its_file_says(command, name):
 
 def test_presets_are_named():
     assert {"demo", "springs5", "charged5", "kuramoto5", "springs5-paper", "charged5-paper"} <= set(NAMED)
+    assert {"springs5-small", "charged5-small"} <= set(NAMED)
 
 
 @pytest.mark.parametrize("words", [["--preset", "charged5"], ["--preset=charged5"]])

@@ -49,6 +49,47 @@ def test_named_columns_go_through_training_resuming_and_inference(command, here)
     np.testing.assert_array_equal(data.x, states)
 
 
+def test_repairs_go_through_training_resuming_and_inference(command, here):
+    x = np.random.default_rng(0).normal(size=(4, 12, 3, 2)).cumsum(1)
+    np.savez("a.npz", x=x, features=["x", "y"])
+    option = ["--unit", "[x:0.01,y:0.01]", "--origin", "[x:3]", "--same_unit", "--unswap"]
+    assert command("train", "--data", "a.npz", "--out", "run", "--velocities", *option, *QUICK).status == 0
+    assert command("train", "--resume", "--data", "a.npz", "--out", "run").status == 0
+    assert command("infer", "run", "a.npz", "--velocities", *option, "--out", "result").status == 0
+    out = command("inspect", "a.npz", *option).out
+    assert "exchanged back  no names (--unswap)" in out
+    assert "one unit        no task has another unit (--same_unit)" in out
+    assert command("convert", "a.npz", "b.npz", *option).status == 0
+    np.testing.assert_allclose(load("b.npz").x, (x - [3, 0]) / 100)
+
+
+@pytest.mark.parametrize("lost", [0, 3])
+def test_inspect_draws_what_looks_wrong(command, here, lost):
+    x = 50 + np.random.default_rng(0).normal(size=(6, 40, 3, 2)).cumsum(1)
+    x[2:6, 10 : 10 + 2 * lost : 2, 1] = 0
+    np.savez("a.npz", x=x, features=["x", "y"])
+    found = command("inspect", "a.npz", "--plot", "a.svg")
+    assert found.out.endswith("wrote a.svg\n")
+    page = (here / "a.svg").read_text()
+    assert [f"task {task}. " in page for task in range(6)] == [not lost, False, *[lost > 0] * 4]
+    assert (f"may be lost: {lost}" in page, "nothing looks wrong" in page) == (lost > 0, not lost)
+    assert json.loads(command("inspect", "a.npz", "--plot", "a.svg", "--json").out)["plot"] == "a.svg"
+    np.savez("b.npz", x=x[..., :1], features=["signal"])
+    assert command("inspect", "b.npz", "--plot", "b.png").status == 0
+    assert_refused(
+        command, ["inspect", "a.npz", "--plot", "a.txt"], "a.txt is no picture; name it .png or .svg or .pdf"
+    )
+    assert_refused(command, ["inspect", "a.npz", "--plot", "no/a.png"], "there is no folder no; make it first")
+
+
+def test_other_parts_are_read_with_the_same_options(command, here):
+    for part in ("train", "test"):
+        np.save(f"loc_{part}_a.npy", np.random.default_rng(0).normal(size=(3, 12, 2, 3)).cumsum(1))
+        np.save(f"vel_{part}_a.npy", np.random.default_rng(0).normal(size=(3, 12, 2, 3)))
+    found = command("inspect", ".", "--time_step", "0.5", "--columns", "features=[x,y]").out
+    assert found.count("2 features (x, y)") == 3
+
+
 def test_a_folder_of_parts_is_listed(command, here):
     for name, frames in (("long_0", 12), ("long_1", 12), ("short_0", 6)):
         np.savez(f"{name}.npz", X_np=np.random.default_rng(0).normal(size=(3, frames)), Gref=np.zeros((3, 3)))

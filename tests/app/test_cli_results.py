@@ -271,7 +271,7 @@ def test_a_demo_that_was_stopped_goes_on_as_it_says(command, tmp_path, small_dem
     again = command(*shlex.split(line.partition("bouncegrad ")[2]))
     assert (again.status, again.err) == (0, "")
     run = Run(tmp_path / "d d" / "run")
-    assert run.rows()[-1]["epoch"] == 2
+    assert [row["epoch"] for row in run.rows() if row.get("stage") != "forecast"][-1] == 2
     assert len(run.state()["z"]) == 20
 
 

@@ -9,6 +9,19 @@ import sys
 import pytest
 
 HEAVY = {"torch", "pandas", "matplotlib", "scipy", "numba", "networkx", "jinja2", "jsonargparse", "numpy"}
+# packages that are loaded only when one of their files or objects comes
+OPTIONAL = {
+    "h5py",
+    "pyarrow",
+    "polars",
+    "xarray",
+    "sleap_io",
+    "kloppy",
+    "sklearn",
+    "IPython",
+    "tables",
+    "torch_geometric",
+}
 MOST_MODULES = 60  # that may be loaded besides those of a bare interpreter
 
 # what is typed in the folder of a small run, and which of the heavy packages it may load
@@ -31,12 +44,19 @@ def test_commands_load_what_they_use(work, words, may):
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
-    assert HEAVY & set(json.loads(done.stdout.splitlines()[-1])) <= may
+    assert (HEAVY | OPTIONAL) & set(json.loads(done.stdout.splitlines()[-1])) <= may
 
 
 @pytest.mark.parametrize("code", ["import bouncegrad", "from bouncegrad.app.cli import main\nmain(['--help'])"])
 def test_start_up_loads_few_modules(code):
     assert modules(code) - modules("") <= MOST_MODULES
+
+
+def test_the_package_with_all_its_readers_loads_no_package_of_their_objects():
+    code = "import bouncegrad, sys\nfor name in bouncegrad.__all__: getattr(bouncegrad, name)"
+    code += "\nimport bouncegrad.data.formats\nprint(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not OPTIONAL & set(done.stdout.split())
 
 
 def test_help_of_every_command_loads_a_part_of_what_work_loads(work):

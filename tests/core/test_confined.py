@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bouncegrad.core.compositions.confined import Region
+from bouncegrad.core.compositions.confined import Region, capped, limited
 from bouncegrad.data.simulate import simulate
 from bouncegrad.estimator import RelationalInference
 from bouncegrad.models.forecasts import predict
@@ -37,6 +37,25 @@ def test_a_feature_without_bounds_is_free_and_a_start_outside_widens_the_region(
     wider = region.with_start(x)
     assert wider.high[0, 0, 0, 1] == 5.0
     assert torch.equal(wider.confined(x), x)
+
+
+def test_changes_up_to_the_largest_one_stay_and_none_is_twice_as_large():
+    largest = torch.tensor([1.0, math.inf, 0.0])
+    inside = torch.tensor([[0.9, -1e9, 0.0], [-1.0, 5.0, 0.0]])
+    assert torch.equal(limited(inside, largest), inside)
+    change = torch.linspace(-9.0, 9.0, 500)[:, None]
+    found = limited(change, largest[:1])
+    assert (found.diff(dim=0) >= 0).all()
+    assert found.abs().max() <= 2.0
+    assert limited(torch.tensor([math.inf, 3.0, math.inf]), largest).tolist() == [2.0, 3.0, pytest.approx(2e-9)]
+
+
+def test_errors_beyond_a_guess_count_logarithmically():
+    error = torch.tensor([0.5, 2.0, 2.0 * math.e, 2.0 * math.e**10])
+    assert capped(error, torch.tensor([2.0])).tolist() == pytest.approx([0.5, 2.0, 4.0, 22.0])
+    slope = torch.tensor([1e8], requires_grad=True)
+    capped(slope, torch.tensor([2.0])).backward()
+    assert 0 < float(slope.grad) < 1e-7
 
 
 @pytest.mark.parametrize("trained", [False, True])

@@ -14,18 +14,20 @@ from bouncegrad.core.annealing import Fixed, Geometric, Tracked
 from bouncegrad.core.batches import RandomFrames
 from bouncegrad.core.bouncegrad import BounceGrad
 from bouncegrad.core.compositions.functions import FunctionComposition
+from bouncegrad.core.compositions.pair_view import PairView
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
+from bouncegrad.core.encoders.regression import RegressionEncoder
 from bouncegrad.core.encoders.structure import StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.moves import flip_slot, redraw_all, redraw_group, redraw_slot
 from bouncegrad.core.points import RandomTasks
-from bouncegrad.core.proposals import InTurn, Learned, Truth, Uniform
+from bouncegrad.core.proposals import InTurn, Learned, Nothing, Truth, Uniform
 from bouncegrad.core.residual import Residual
 from bouncegrad.core.seams import Annealer, Clock, Proposal, Redraw
 from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import edge_index, random_structure
 
-from .conftest import small_graph
+from .conftest import small_graph, unit_scaling
 from .functions import random_points, small
 
 TASKS, FRAMES, ENTITIES, EPOCHS = 10, 6, 3, 4
@@ -45,18 +47,22 @@ def learned(composition, move: Redraw, generator: torch.Generator, name: str) ->
         encoder = TrackEncoder(FRAMES, 2, choices, pairs, generator, **narrow)
     elif name == "cnn":
         encoder = ConvolutionEncoder(2, choices, pairs, generator, **narrow)
+    elif name == "regression":
+        encoder = RegressionEncoder(PairView(2, 0, unit_scaling(2)), torch.ones(2), choices, pairs, generator, **narrow)
     else:
         encoder = StructureEncoder(composition.slots, choices, generator, name, **narrow)
     return Learned(encoder, composition.groups, move, learning_rate=0.1)
 
 
 PROPOSALS: dict[str, Callable[..., Proposal]] = {
+    "nothing": lambda c, move, generator: Nothing(),
     "uniform": lambda c, move, generator: Uniform(c.groups, c.choices, move),
     "truth": lambda c, move, generator: Truth(
         random_structure(TASKS, c.slots, c.choices, generator), c.groups, c.choices, move
     ),
     "mlp": lambda *parts: learned(*parts, "mlp"),
     "cnn": lambda *parts: learned(*parts, "cnn"),
+    "regression": lambda *parts: learned(*parts, "regression"),
     "structures": lambda *parts: learned(*parts, "uniform"),
     "structures, flipped": lambda *parts: learned(*parts, "flipped"),
     "both": lambda *parts: InTurn(learned(*parts, "mlp"), learned(*parts, "uniform")),
@@ -71,7 +77,7 @@ ANNEALERS: dict[str, Callable[[], Annealer]] = {
 TABLE = list(product(PROPOSALS, MOVES, ANNEALERS, COMPOSITIONS))
 # Functions have no entities for an encoder on tracks, and no steps for residuals.
 FUNCTIONS = {"sum": lambda: small("sum"), "chain": lambda: small("chain")}
-KNOWN = [name for name in PROPOSALS if name not in ("mlp", "cnn", "both")]
+KNOWN = [name for name in PROPOSALS if name not in ("mlp", "cnn", "regression", "both")]
 TABLE += product(KNOWN, MOVES, [name for name in ANNEALERS if name != "residual"], FUNCTIONS)
 
 

@@ -20,6 +20,7 @@ from bouncegrad.core.compositions.chain import Chain
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
 from bouncegrad.core.compositions.sum import Sum
 from bouncegrad.core.couplings import EntityTypes, Independent, Symmetric
+from bouncegrad.core.damping import Shrinkage
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
 from bouncegrad.core.encoders.structure import StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
@@ -41,7 +42,7 @@ from bouncegrad.core.seams import Clock, Move
 from bouncegrad.core.search import Kept, Metropolis
 from bouncegrad.core.shared_graph import SharedGraph
 from bouncegrad.core.smoothing import smoothed
-from bouncegrad.core.spread import SAMPLES, futures, widened, widening
+from bouncegrad.core.spread import SAMPLES, calibrated, ensemble, widened
 from bouncegrad.core.steady import steady_part
 from bouncegrad.core.structures import (
     adjacency_to_structure,
@@ -220,9 +221,11 @@ def test_forecasters(settings):
                 found.append(forecaster.sample(states[:, :1], g.z, noise))
                 found.append(forecaster.rollout(states[:, :1], g.z, 3))
                 found.append(forecaster.loss(g.batch, g.z))
-                factors = widening(forecaster, g.tracks, g.z, g.generator)
+                shrinkage = Shrinkage([[0], [1]], torch.tensor([True, False], device="cpu"))
+                found += [*(known := calibrated(forecaster, g.tracks, g.z, shrinkage, g.generator))]
+                factors = known.widening
                 samples = g.z.expand(SAMPLES, -1, -1)
-                ahead = futures(forecaster, states[:, :1], samples, g.z, 3, g.generator)
+                ahead = ensemble(forecaster, states[:, :1], samples, g.z, 3, g.generator).futures()
                 found += [factors, widened(ahead, factors), forecaster.state_dict()]
         hard = HardSegments(g.tracks, g.z, separate)
         hard.batches, hard.batch = 2, 5

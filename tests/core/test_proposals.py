@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from bouncegrad.core.encoders.structure import StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.moves import redraw_all
-from bouncegrad.core.proposals import UNIFORM, InTurn, Learned, Truth, Uniform
+from bouncegrad.core.proposals import UNIFORM, InTurn, Learned, Nothing, Truth, Uniform
 from bouncegrad.core.seams import Move
 from bouncegrad.core.structures import edge_index, incoming_edges, random_structure
 from bouncegrad.data.errors import InputError
@@ -53,6 +54,37 @@ def test_a_learned_proposal_learns_only_from_accepted_structures() -> None:
     assert (probability[:, :, 1] > 0.95).all()
     proposed = proposal(batch, torch.zeros(64, 6, dtype=torch.long), generator)
     assert (proposed.sum(1).float().mean()) > 0.9 * 2
+
+
+def test_probabilities_are_computed_once_a_visit_and_again_after_learning(monkeypatch) -> None:
+    batch, z, generator = random_batch(8, 4, 3), torch.zeros(8, 6, dtype=torch.long), torch.Generator().manual_seed(0)
+    proposal, calls = Learned(encoder(), GROUPS, learning_rate=0.5), []
+    plain = proposal.probability
+    monkeypatch.setattr(proposal, "probability", lambda *given: calls.append(1) or plain(*given))
+    for _ in range(3):
+        proposal(batch, z, generator)
+    assert len(calls) == 1
+    proposal(random_batch(8, 4, 3, seed=1), z, generator)
+    assert len(calls) == 2
+    proposal.learn(batch, move(z + 1, torch.ones(8, dtype=torch.bool)))
+    proposal(batch, z, generator)
+    assert len(calls) == 3
+    assert torch.equal(proposal.latest[1], plain(batch.tracks, z))
+
+
+def test_an_encoder_of_structures_is_asked_before_every_proposal(monkeypatch) -> None:
+    generator, z = torch.Generator().manual_seed(0), torch.zeros(8, 6, dtype=torch.long)
+    proposal, batch, calls = Learned(StructureEncoder(6, 2, generator, hidden=4), GROUPS), random_batch(8, 4, 3), []
+    plain = proposal.probability
+    monkeypatch.setattr(proposal, "probability", lambda *given: calls.append(1) or plain(*given))
+    for _ in range(3):
+        z = proposal(batch, z, generator)
+    assert len(calls) == 3
+
+
+def test_nothing_proposes_the_present_structures() -> None:
+    z = random_structure(8, 6, 2, torch.Generator().manual_seed(1))
+    assert torch.equal(Nothing()(random_batch(8, 4, 3), z, torch.Generator()), z)
 
 
 def test_the_gradient_step_is_scaled_by_the_share_of_accepted_tasks() -> None:

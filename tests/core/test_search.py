@@ -69,6 +69,22 @@ def test_metropolis_accepts_better_proposals_and_refuses_nan() -> None:
     assert torch.equal(move.z, z)
 
 
+def test_several_proposals_in_a_row_equal_as_many_moves() -> None:
+    composition, batch = small_graph(3, likelihood="shared"), random_batch(8, 6, 3)
+    proposal, start = Uniform(composition.groups, 2), random_structure(8, 6, 2, torch.Generator().manual_seed(5))
+    one, several = (torch.Generator().manual_seed(0) for _ in range(2))
+    z, columns = start, []
+    for _ in range(3):
+        move = Metropolis()(composition, proposal, batch, z, 0.01, one)
+        z, columns = move.z, [*columns, (move.accepted, move.loss_before, move.loss_proposed)]
+    found = Metropolis(proposals=3)(composition, proposal, batch, start, 0.01, several)
+    assert torch.equal(found.z, z)
+    assert torch.equal(found.before, start)
+    for name, wanted in zip(("accepted", "loss_before", "loss_proposed"), zip(*columns, strict=True), strict=True):
+        assert torch.equal(getattr(found, name), torch.stack(wanted, 1))
+    assert torch.equal(one.get_state(), several.get_state())
+
+
 def test_structures_of_known_modules_are_found_by_one_exact_move(known) -> None:
     batch = whole_tracks(known.tracks, torch.arange(12))
     start = random_structure(12, 12, 2, torch.Generator().manual_seed(5))

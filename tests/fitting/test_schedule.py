@@ -28,7 +28,7 @@ def passes(monkeypatch, seconds):
     """Runs a schedule of one minute, in which pass i takes `seconds(i)`; returns the progress before each pass."""
     now = iter([100 * i + end for i in range(200) for end in (0, seconds(i))])
     monkeypatch.setattr("time.perf_counter", lambda: next(now))
-    schedule = Schedule(resolve(Config(minutes=1.0), SHAPE))
+    schedule = Schedule(resolve(Config(minutes=1.0, forecast=0.0), SHAPE))
     return [clock.progress for clock in schedule.clocks()], schedule
 
 

@@ -15,7 +15,7 @@ from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 
-from ..data.programs import FILES, PLACES
+from ..data.programs import FILES, PLACES, deeplabcut_table
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,16 @@ def lines(kind: str) -> list[str]:
 
 
 def trackers() -> dict[str, bytes]:
-    """The files of SLEAP and of idtracker.ai in HDF5."""
+    """The files of SLEAP, idtracker.ai and DeepLabCut in HDF5."""
     found = {}
-    for kind in ("sleap h5", "idtracker h5"):
+    for kind in ("sleap h5", "idtracker h5", "deeplabcut table h5", "deeplabcut fixed h5"):
         stream = io.BytesIO()
         with h5py.File(stream, "w") as file:
             if kind == "sleap h5":
                 file["tracks"], file["track_names"] = PLACES.transpose(1, 2, 0)[:, :, None, :], [b"mia", b"tom"]
                 file["node_names"] = [b"nose"]
+            elif "deeplabcut" in kind:
+                deeplabcut_table(file, kind.split()[1])
             else:
                 file["trajectories"] = PLACES
                 file.attrs["frames_per_second"] = 50

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from bouncegrad import InputError, RelationalInference
 from bouncegrad.app.cli import main
-from bouncegrad.core.particle_filter import Particles
+from bouncegrad.core.batches import scaled_tracks
+from bouncegrad.core.particle_filter import ParticleFilter, Particles
 from bouncegrad.core.unseen import UnseenEffort
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
@@ -22,6 +24,8 @@ from bouncegrad.results.result import Result
 from bouncegrad.results.unseen import Unseen
 from bouncegrad.runs.folder import Run
 from bouncegrad.settings.config import Config
+
+from .test_periodic import SIZE, boxed, shifted
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +115,40 @@ def test_impossible_searches_are_refused(tasks):
         unseen(model, tasks, 4)
     with pytest.raises(InputError, match="leaves 9 of 19"):
         unseen(model, tasks, None, 19)
+
+
+@pytest.fixture(scope="module")
+def in_a_box():
+    """A model of particles in a periodic box, after a short training, and two new recordings."""
+    model = RelationalInference(epochs=4, threads=1, edge_hidden=(16,), node_hidden=(16,)).fit(boxed(8)[0]).model_
+    return model, boxed(2, frames=24, seed=9)[0]
+
+
+def test_first_particles_are_anywhere_in_a_periodic_box(in_a_box):
+    model, data = in_a_box
+    tracks = scaled_tracks(data, model.scaling)[0]
+    composition = model.composition.on(5)
+    first = ParticleFilter(composition, tracks, torch.Generator().manual_seed(0), Particles(first=4000)).states[0]
+    share = first[:, 0, :2] / composition.view.box
+    assert ((share >= 0) & (share < 1)).all()
+    assert np.histogram(share.numpy(), 10, (0, 1))[0] == pytest.approx(800, rel=0.15)
+
+
+def test_unseen_entities_of_a_periodic_box_are_in_it(in_a_box, few):
+    model, data = in_a_box
+    visible, whole = hide(data, "2")
+    found = unseen(model, replace(visible, periodic=()), 1)  # as training states it
+    assert ((found.tracks[..., :2] >= 0) & (found.tracks[..., :2] < SIZE)).all()
+    numbers = compared(found, whole, model.scaling.published(), 2)
+    aside = replace(found, tracks=np.concatenate([np.mod(found.tracks[..., :2] + 1, SIZE), found.tracks[..., 2:]], -1))
+    moved = compared(aside, shifted(whole, (1.0, 1.0)), model.scaling.published(), 2)
+    assert moved["track_error"] == pytest.approx(numbers["track_error"])
+    assert moved["centre_error"] == pytest.approx(numbers["centre_error"])
+
+
+@pytest.mark.slow
+def test_an_unseen_entity_is_found_over_the_walls():
+    model = RelationalInference(epochs=60, threads=1).fit(boxed(100, frames=40)[0]).model_
+    visible, whole = hide(boxed(4, frames=40, seed=9)[0], "1")
+    numbers = compared(unseen(model, visible, 1), whole, model.scaling.published(), 2)
+    assert numbers["track_error"] < 0.1 * numbers["centre_error"]

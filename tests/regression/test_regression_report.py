@@ -38,7 +38,7 @@ def test_the_page_has_the_four_errors_curves_and_tasks(command, run, name):
     folder = run(name)
     assert command("report", folder) == (0, "wrote r/report.html and r/curves.png\n", "")
     page = Page((folder / "report.html").read_text())
-    assert [section["id"] for section in page.all("section")] == ["run", "numbers", "training", "tasks"]
+    assert [section["id"] for section in page.all("section")] == ["run", "tasks", "numbers", "training"]
     errors = json.loads((folder / "errors.json").read_text())
     for key in ("mse_training_fitted", "mse_training_held_out", "mse_new_fitted", "mse_new_held_out"):
         assert key.replace("_", " ") in page.text

@@ -92,6 +92,15 @@ def test_the_settings_are_the_published_ones() -> None:
     assert (charged.search, charged.proposal, charged.encoder, charged.move) == ("paper", "learned", "mlp", "entity")
     assert (charged.annealer, charged.optimizer, charged.rate) == ("tracked", "adam", "plateau")
     assert not charged.polar
+    assert (charged.proposals, charged.uniform, charged.tracked_passes) == (1, 0.02, 800)
+
+
+@pytest.mark.parametrize("name", ["springs5-small", "charged5-small"])
+def test_the_small_presets_are_the_same_search(name: str) -> None:
+    """Search, proposal, move, annealer and loss are of the same kinds as in the presets of the paper."""
+    small, paper = config_of(name), config_of(name.replace("small", "paper"))
+    for setting in ("search", "proposal", "move", "annealer", "loss", "uniform", "edge_types", "batch"):
+        assert getattr(small, setting) == getattr(paper, setting), setting
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

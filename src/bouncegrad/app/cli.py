@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": "write recordings in another format",
     "train": "learn modules and structures from recordings, without labels",
     "infer": "find who interacts with whom in new recordings",
+    "distil": "teach an encoder to answer as a trained model does, in one pass",
     "predict": "forecast new recordings, with intervals",
     "without": "forecast recordings with and without one entity",
     "unseen": "find the track and the edges of an entity that was not recorded",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bouncegrad.app.columns import EDGE_BASELINES
+from bouncegrad.data.trajectories import plural
 from bouncegrad.models.protocols import CONSTANT_VELOCITY, HORIZONS, ONE_STEP, STATIC
 from bouncegrad.results.metrics import off_diagonal
 from bouncegrad.results.numbers import Number
@@ -82,16 +83,57 @@ def type_numbers(result: Result) -> tuple[Number, ...]:
     return (*shares, Number("loss", loss, meaning, {}, "nats per observed number", where))
 
 
+def interval_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
+    """Returns how well intervals and sampled futures agree with what happened, beside baselines that have both."""
+    scores = found["intervals"]
+    if not scores:
+        return ()
+    rows, (model, *others) = [], scores
+    where = "up to 50 of the tasks; free-running from the last context frame"
+    for what, name, meaning, unit in (
+        ("inside", "inside 90 %", "share of true values inside the interval", "0.9 is right"),
+        ("crps", "CRPS", "continuous ranked probability score of the sampled futures", "scaled units, 0 is best"),
+    ):
+        for h in HORIZONS:
+            if (value := scores[model][f"{what}_{h}"]) is not None:
+                beside = {other: scores[other][f"{what}_{h}"] for other in others}
+                rows.append(Number(f"{name} at {h}", value, f"{meaning} {frames(h)} ahead", beside, unit, where))
+    return tuple(rows)
+
+
+def energy_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
+    """Returns how far the energy of forecasts drifts; nothing for systems without a known energy."""
+    drift = found["energy_drift"] or {"forecast": {}, "recording": {}}
+    meaning, unit = "mean change of the energy, without damping", "of the mean kinetic energy at the start, 0 is best"
+    return tuple(
+        Number(f"energy drift at {h}", drift["forecast"][f"{h}"], f"{meaning}, {frames(h)} ahead", beside, unit)
+        for h in HORIZONS
+        if drift["forecast"].get(f"{h}") is not None
+        for beside in [{"recording": drift["recording"][f"{h}"]}]
+    )
+
+
+def frames(count: int) -> str:
+    """Returns a number of frames in words."""
+    return f"{count} {plural('frame', count)}"
+
+
 def forecast_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
     """Returns the forecast errors. Horizons for which the recordings are too short are left out."""
     rows, scope = [], f"{found['split']}: {found['tasks']} tasks; {found['forecast']}"
     for h in HORIZONS:
         if found[f"mse_{h}"] is None and h not in NAMED:
             continue
-        meaning = f"mean squared error {h} frame{'s' if h > 1 else ''} ahead"
+        meaning = f"mean squared error {frames(h)} ahead"
         others = {label: found["baselines"][name].get(f"mse_{h}") for name, label in FORECAST_BASELINES.items()}
         beside = {ONE_STEP: found[f"one_step_mse_{h}"], **others}
         rows.append(
             Number(f"error at {h}", found[f"mse_{h}"], meaning, beside, "squared scaled units, 0 is best", scope)
         )
     return tuple(rows)
+
+
+def all_numbers(found: dict[str, Any]) -> tuple[Number, ...]:
+    """Returns all metrics of `evaluate`, in the order in which they are read."""
+    parts = (edge_numbers, forecast_numbers, interval_numbers, energy_numbers)
+    return tuple(number for part in parts for number in part(found))

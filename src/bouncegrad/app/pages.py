@@ -7,11 +7,11 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
-from bouncegrad.app.measures import edge_numbers, forecast_numbers, type_numbers
+from bouncegrad.app.measures import all_numbers, edge_numbers, type_numbers
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories, plural
 from bouncegrad.models.evaluation import Evaluation, edge_measures
-from bouncegrad.models.forecasts import forecast
+from bouncegrad.models.forecasts import forecast, of_tasks
 from bouncegrad.models.laws import learned_law, true_law
 from bouncegrad.models.model import Model
 from bouncegrad.results.baselines import edge_baselines
@@ -41,10 +41,7 @@ def shown_forecast(model: Model, data: Trajectories, result: Result, tasks: list
     steps = min(AHEAD, data.shape[1] - result.context)
     if steps < 1 or not tasks or model.forecaster is None:
         return None
-    names = tuple(result.tasks[task] for task in tasks)
-    parts = (result.edges[tasks], result.probability[tasks], result.loss[tasks])
-    few = replace(result, edges=parts[0], probability=parts[1], loss=parts[2], tasks=names)
-    return forecast(model, data.select(tasks), steps, result.context, few)
+    return forecast(model, data.select(tasks), steps, result.context, of_tasks(result, tasks))
 
 
 def run_report(
@@ -77,7 +74,7 @@ def run_report(
         ),
         command=command,
         facts=tuple(facts),
-        numbers=edge_numbers(evaluation.numbers) + forecast_numbers(evaluation.numbers),
+        numbers=all_numbers(evaluation.numbers),
         curves=tuple(rows),
         data=data,
         result=evaluation.result,

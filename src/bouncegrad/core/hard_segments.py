@@ -3,7 +3,8 @@
     p(segment) = (1 - u) e(segment) / Σ e + u / count,      weight = 1 / (count p)
 
 e is the root mean square of the one-step errors in a segment. Rare close encounters dominate the squared errors of
-forecasts. If segments were drawn evenly, nearly all work would go into segments that are already forecast well.
+forecasts. If segments were drawn evenly, nearly all work would go into segments that are already forecast well. The
+share u falls from 1 to 0.3 at the beginning of the stage: first all segments count alike, then the hard ones.
 
 Source: importance sampling; Katharopoulos and Fleuret 2018 for its use in training.
 """
@@ -20,7 +21,7 @@ from torch import Tensor
 from bouncegrad.core.batches import Batch, whole_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster
 
-EVENLY = 0.3  # u, the share that is drawn evenly; no weight is larger than 1 / u
+EVENLY = 0.3  # u at last, the share that is drawn evenly; no weight is larger than 1 / u
 POOL = 1000  # tasks at most; the one-step errors of all of them are computed once per pool
 PASSES, PASS = 40, 25  # passes until the next pool, batches of a pass
 TASKS_AT_ONCE = 8  # limits the memory that one-step errors take
@@ -38,11 +39,12 @@ class HardSegments:
         batch: segments of a batch.
         steps: R, steps of a segment.
         batches: batches of one pass.
+        evenly: u.
     """
 
     def __init__(self, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], forecaster: Forecaster) -> None:
         self.tracks, self.z, self.forecaster = tracks, z, forecaster
-        self.batch, self.steps, self.batches, self.passes = 256, 1, PASS, 0
+        self.batch, self.steps, self.batches, self.passes, self.evenly = 256, 1, PASS, 0, EVENLY
         self.pool = torch.empty(0, dtype=torch.long, device=tracks.device)
         self.errors: Float[Tensor, "pool T-1-L"] = torch.empty(0, device=tracks.device)
 
@@ -53,7 +55,7 @@ class HardSegments:
             self.errors = self.one_step_errors(self.pool)
         self.passes += 1
         error = self.errors.unfold(1, self.steps, 1).mean(-1).sqrt().double()
-        share = (1 - EVENLY) * error / error.sum().clamp(min=1e-300) + EVENLY / error.numel()
+        share = (1 - self.evenly) * error / error.sum().clamp(min=1e-300) + self.evenly / error.numel()
         cumulative = share.flatten().cumsum(0)
         lags = self.forecaster.graph.lags
         frames = torch.arange(lags + self.steps + 1, device=self.tracks.device)

@@ -1,5 +1,6 @@
 """Proposals: they suggest structures to a search that tests them.
 
+    nothing    the present structures, as the lower end of a comparison
     uniform    all modules have equal probability
     learned    an encoder's probabilities; it learns by cross-entropy on accepted structures
     truth      the true structures, as the upper end of a comparison (an oracle)
@@ -25,6 +26,22 @@ from bouncegrad.core.seams import Encoder, Move, Proposal, Redraw
 from bouncegrad.core.structures import one_hot
 
 UNIFORM = 0.02  # share; with two modules, probabilities are from 0.01 to 0.99
+
+
+class Nothing:
+    """Proposes the present structures, so that they stay as they are: modules learn without a search."""
+
+    def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
+        return z
+
+    def learn(self, batch: Batch, move: Move) -> None:
+        pass
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
 
 
 class Uniform:
@@ -97,6 +114,10 @@ class Learned:
         optimizer: "sgd", stochastic gradient descent with momentum 0.9 (published), or "adam".
         learning_rate: learning rate of the optimizer (published: 1e-3).
 
+    Attributes:
+        latest: the tracks of the present visit and their probabilities, so that several proposals in a row take one
+            evaluation of an encoder that reads tracks only; None once it has learned.
+
     Source: Alet et al. 2019, section 3.2 and released code.
     """
 
@@ -116,9 +137,12 @@ class Learned:
             else torch.optim.SGD(encoder.parameters(), lr=learning_rate, momentum=0.9)
         )
         self.guard = Guard()
+        self.latest: tuple[Tensor, Float[Tensor, "B S K"]] | None = None
 
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-        return self.move(z, self.probability(batch.tracks, z), self.groups, generator)
+        if self.latest is None or self.latest[0] is not batch.tracks or self.encoder.reads_structures:
+            self.latest = batch.tracks, self.probability(batch.tracks, z)
+        return self.move(z, self.latest[1], self.groups, generator)
 
     @torch.no_grad()
     def probability(self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B S"]) -> Float[Tensor, "B S K"]:
@@ -131,6 +155,7 @@ class Learned:
         Raises:
             InputError: the loss or a gradient is not a number.
         """
+        self.latest = None
         accepted = move.accepted.view(len(move.z), -1).any(1)  # a heat bath reports every slot
         if not accepted.any():
             return
@@ -144,6 +169,7 @@ class Learned:
         return parts | {"generator": self.encoder.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.latest = None
         for name in ("encoder", "optimizer", "guard"):
             getattr(self, name).load_state_dict(state[name])
         self.encoder.generator.set_state(state["generator"].cpu())

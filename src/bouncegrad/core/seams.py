@@ -46,14 +46,14 @@ class Move(NamedTuple):
     """The result of one move: the structures after it, and which tasks or slots it changed.
 
     A search that tests proposals gives mean losses in `loss_before` and `loss_proposed`, and the structures before the
-    move in `before`. The heat bath rejects nothing: it leaves these empty and gives `probability`, the conditional
-    probability of every slot's module.
+    move in `before`; several proposals in a row have one column each. The heat bath rejects nothing: it leaves these
+    empty and gives `probability`, the conditional probability of every slot's module.
     """
 
     z: Int[Tensor, "B S"]
     accepted: Bool[Tensor, "B ..."]
-    loss_before: Float[Tensor, " B"]
-    loss_proposed: Float[Tensor, " B"]
+    loss_before: Float[Tensor, "B ..."]
+    loss_proposed: Float[Tensor, "B ..."]
     probability: Float[Tensor, "B S K"] | None = None
     before: Int[Tensor, "B S"] | None = None
     unexplained: Unexplained | None = None
@@ -278,6 +278,8 @@ class Encoder(Protocol):
     """The network of a learned proposal; `generator` draws its weights, noise and dropout masks."""
 
     generator: torch.Generator
+    reads_structures: bool
+    """Whether the logits depend on the present structures, or on random numbers."""
 
     def __call__(
         self, tracks: Float[Tensor, "B T N D"], z: Int[Tensor, "B S"], learning: bool = False

@@ -17,14 +17,18 @@ from bouncegrad.core.seams import Composition, Explained, Move, Proposal, Unexpl
 
 
 class Metropolis:
-    """Propose, test, accept (Alet et al. 2019, algorithm 1): one proposal per task and visit.
+    """Propose, test, accept (Alet et al. 2019, algorithm 1): one proposal per task and visit, or several in a row.
+
+    All proposals of a visit are tested on the same segments, so each of them takes one evaluation of the loss. With
+    more than one proposal, acceptances and losses have one column for each.
 
     Args:
         explain: also report the residuals under the structures after the move; this takes one more evaluation.
+        proposals: number of proposals per task and visit (published: 1).
     """
 
-    def __init__(self, explain: bool = False) -> None:
-        self.explain = explain
+    def __init__(self, explain: bool = False, proposals: int = 1) -> None:
+        self.explain, self.proposals = explain, proposals
 
     @torch.no_grad()
     def __call__(
@@ -36,12 +40,19 @@ class Metropolis:
         temperature: float,
         generator: torch.Generator,
     ) -> Move:
-        proposed = proposal(batch, z, generator)
-        before, after = composition.loss(batch, z), composition.loss(batch, proposed)
-        # A proposal whose loss is infinite or NaN is refused: comparisons with NaN are false.
-        drawn = torch.rand(len(z), generator=generator, device=generator.device)
-        accepted = drawn < torch.exp((before - after) / temperature)
-        new = torch.where(accepted[:, None], proposed, z)
+        new, now, tests = z, None, []
+        for _ in range(self.proposals):
+            proposed = proposal(batch, new, generator)
+            before = composition.loss(batch, new) if now is None else now
+            after = composition.loss(batch, proposed)
+            # A proposal whose loss is infinite or NaN is refused: comparisons with NaN are false.
+            drawn = torch.rand(len(z), generator=generator, device=generator.device)
+            accepted = drawn < torch.exp((before - after) / temperature)
+            new, now = torch.where(accepted[:, None], proposed, new), torch.where(accepted, after, before)
+            tests.append((accepted, before, after))
+        accepted, before, after = tests[0]
+        if self.proposals > 1:
+            accepted, before, after = (torch.stack(column, 1) for column in zip(*tests, strict=True))
         residuals = unexplained(cast(Explained, composition).residuals(batch, new)) if self.explain else None
         return Move(new, accepted, before, after, before=z, unexplained=residuals)
 

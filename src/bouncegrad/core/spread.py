@@ -4,29 +4,39 @@
 
 Samples add an independent error in every frame, but errors of a learned law last from frame to frame. So the intervals
 of samples are too narrow. The factor f_h corrects this for each feature and each horizon h: it is chosen so that 90 %
-of the true values of held-out tasks lie in the interval. This holds for any distribution of the errors.
+of the true values of held-out tasks lie in the interval. This holds for any distribution of the errors. The damping of
+the forecasts is found from held-out tasks, too; so each half of them is judged with the damping of the other half.
 
-Source: split conformal prediction (Vovk et al. 2005), with the sampled quantiles as its score.
+Source: split conformal prediction (Vovk et al. 2005), with the sampled quantiles as its score; cross-conformal
+prediction (Vovk 2015).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from math import exp, isfinite, log, sqrt
+from statistics import fmean, stdev
+from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.compositions.forecaster import Forecaster
+from bouncegrad.core.damping import Shrinkage, damping, judges, lengths_to
 from bouncegrad.core.marks import counted
 
 SHARE = 0.9  # of the true values, which an interval should contain
 SAMPLES = 64  # sampled futures, so that three of them lie beyond either end of an interval
-HORIZONS = 20  # frames ahead, as in published tables
+HORIZONS = 50  # frames ahead, as far as `evaluate` goes
 TASKS_AT_ONCE = 20  # limits the memory of samples
-APART = 4  # frames between the starts of judged forecasts; a start at every frame would take three times as long
+JUDGED, FEWEST = 128, 8  # tasks by which intervals are widened, at most and at least
+MESSAGES = 2**25  # messages of their samples; sampling takes long, and this bounds the time
 LEAST = 0.2  # the point forecast keeps at least this share of the interval's width on either side
 TINY = 1e-12  # avoids division by 0
+SURE, PARTS = 3.0, 8  # standard errors that a trend must exceed, and parts of the tasks that give them
+MOST_CARRIED = 2.5  # the trend changes f_h by this factor at most
+Misses: TypeAlias = Mapping[int, Float[Tensor, "M R N D"]]  # by the length R of the forecasts, see `misses`
 
 
 class Futures(NamedTuple):
@@ -37,64 +47,167 @@ class Futures(NamedTuple):
     high: Float[Tensor, "B C R N D"]
 
 
+class Ensemble(NamedTuple):
+    """Point forecast, and sampled futures in the order of their values, scaled."""
+
+    x: Float[Tensor, "B C R N D"]
+    ranked: Float[Tensor, "samples B C R N D"]
+
+    def futures(self) -> Futures:
+        """Returns the quantiles of the samples."""
+        ends = ((1 - SHARE) / 2, (1 + SHARE) / 2)
+        low, high = (self.ranked[round(share * (len(self.ranked) - 1))] for share in ends)
+        # The point forecast may lie outside of the quantiles; the interval is then extended around it.
+        least = LEAST * (high - low)
+        return Futures(self.x, torch.minimum(low, self.x - least), torch.maximum(high, self.x + least))
+
+    def widened(self, widening: Float[Tensor, "horizons D"]) -> Ensemble:
+        """Returns the samples, moved away from the point forecast as the ends of the intervals are."""
+        return self._replace(ranked=self.x + factors_of(widening, self.x) * (self.ranked - self.x))
+
+
 @torch.no_grad()
-def futures(
+def ensemble(
     forecaster: Forecaster,
     x: Float[Tensor, "B C N D+H"],
     z: Int[Tensor, "samples B E"],
     best: Int[Tensor, "B E"],
     steps: int,
     generator: torch.Generator,
-) -> Futures:
-    """Returns R = `steps` frames from the states `x`: without noise under `best`, and quantiles of samples under `z`.
+) -> Ensemble:
+    """Returns R = `steps` frames from the states `x`: damped and without noise under `best`, and samples under `z`.
 
     Every task gets the same random numbers, so that its forecast does not depend on the other tasks.
     """
     samples, (b, c, n, _) = len(z), x.shape
-    point = forecaster.rollout(x, best, steps)
+    point = forecaster.forecast(x, best, steps)
     shape = (samples, 1, 1, steps, n, forecaster.graph.features)
     noise = torch.randn(shape, generator=generator, device=generator.device)
     noise = noise.expand(-1, b, -1, -1, -1, -1).flatten(0, 1)
     paths = forecaster.sample(x.expand(samples, *x.shape).flatten(0, 1), z.flatten(0, 1), noise)
-    ranked = torch.nan_to_num(paths.view(samples, b, c, steps, n, -1)).sort(0).values
-    low, high = (ranked[round(share * (samples - 1))] for share in ((1 - SHARE) / 2, (1 + SHARE) / 2))
-    # The point forecast may lie outside of the quantiles; the interval is then extended around it.
-    least = LEAST * (high - low)
-    return Futures(point, torch.minimum(low, point - least), torch.maximum(high, point + least))
+    return Ensemble(point, torch.nan_to_num(paths.view(samples, b, c, steps, n, -1)).sort(0).values)
 
 
 def widened(found: Futures, widening: Float[Tensor, "horizons D"]) -> Futures:
     """Returns the futures with widened intervals; beyond the last horizon, the last factors are used."""
-    steps = found.x.shape[2]
-    factor = widening[torch.arange(steps, device=widening.device).clamp(max=len(widening) - 1)][:, None]
+    factor = factors_of(widening, found.x)
     return Futures(found.x, found.x - factor * (found.x - found.low), found.x + factor * (found.high - found.x))
 
 
-@torch.no_grad()
-def widening(
-    forecaster: Forecaster, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], generator: torch.Generator
-) -> Float[Tensor, "horizons D"]:
-    """Returns f_h of every feature, for each of 20 horizons; beyond the length of the tracks the last f_h is repeated.
+def factors_of(widening: Float[Tensor, "horizons D"], x: Float[Tensor, "B C R N D"]) -> Float[Tensor, "R 1 D"]:
+    """Returns the factor of each of R frames."""
+    return widening[torch.arange(x.shape[2], device=widening.device).clamp(max=len(widening) - 1)][:, None]
 
-    Errors drift as a recording goes on, and forecasts begin at its end. So each horizon is judged by the two latest
-    starts after which the recording is long enough.
+
+class Calibrated(NamedTuple):
+    """How forecasts are damped, and how their intervals are widened, at each horizon."""
+
+    damping: Float[Tensor, "horizons D parts"]
+    widening: Float[Tensor, "horizons D"]
+
+
+@torch.no_grad()
+def calibrated(
+    forecaster: Forecaster,
+    tracks: Float[Tensor, "M T N D"],
+    z: Int[Tensor, "M E"],
+    shrinkage: Shrinkage,
+    generator: torch.Generator,
+) -> Calibrated:
+    """Returns the damping and the widening for a forecaster that has none yet.
 
     Args:
+        forecaster: its region confines the forecasts.
         tracks: scaled states of held-out tasks, or of training tasks if there are too few.
         z: their structures.
+        shrinkage: which features share weights.
+        generator: draws the noise of the samples.
     """
+    count = judged(forecaster, tracks)
+    halves = [torch.arange(part, len(tracks), 2, device=tracks.device) for part in range(2)]
+    missed: list[Misses] = []
+    for these, others in (halves, halves[::-1]):
+        if not len(these):
+            continue
+        rest = others if len(others) else these
+        half = forecaster.damped_by(damping(forecaster, tracks[rest], z[rest], shrinkage))
+        some = these[: -(-count // 2)]
+        missed.append(misses_of(half, tracks[some], z[some], generator))
+    together = {length: torch.cat([part[length] for part in missed]) for length in missed[0]}
+    factors = widening(together, len(forecaster.widening), shrinkage.groups)
+    return Calibrated(damping(forecaster, tracks, z, shrinkage), factors)
+
+
+def judged(forecaster: Forecaster, tracks: Float[Tensor, "M T N D"]) -> int:
+    """Returns by how many tasks intervals are widened: fewer if there are many entities, or long recordings."""
+    steps = min(len(forecaster.widening), tracks.shape[1] - 1 - forecaster.graph.lags)
+    of_each = SAMPLES * forecaster.slots * forecaster.substeps * sum(lengths_to(steps))
+    return min(JUDGED, max(FEWEST, MESSAGES // of_each))
+
+
+def misses_of(
+    forecaster: Forecaster, tracks: Float[Tensor, "M T N D"], z: Int[Tensor, "M E"], generator: torch.Generator
+) -> Misses:
+    """Returns the misses of forecasts of each length, all up to the end of the recordings."""
     lags = forecaster.graph.lags
-    steps = min(HORIZONS, tracks.shape[1] - 1 - lags)
-    lengths = sorted({*range(1, steps + 1, APART), steps})
-    missed = {ahead: misses(forecaster, tracks[:, -1 - lags - ahead :], z, generator) for ahead in lengths}
-    found = []
+    steps = min(len(forecaster.widening), tracks.shape[1] - 1 - lags)
+    return {length: misses(forecaster, tracks[:, -1 - lags - length :], z, generator) for length in lengths_to(steps)}
+
+
+def widening(missed: Misses, horizons: int, groups: Sequence[Sequence[int]]) -> Float[Tensor, "horizons D"]:
+    """Returns f_h of every feature, the same for a group; beyond the length of the recordings the last is repeated.
+
+    Each horizon is judged by the forecasts that `judges` names. They start some frames before the end of the
+    recordings, and forecasts of users start at the end; so f_h is carried on along its trend.
+    """
+    steps = max(missed)
+    found, slope = missed[steps].new_ones(steps, missed[steps].shape[-1]), trend(missed, groups)
     for h in range(steps):
-        judges = [ahead for ahead in lengths if ahead > h][:2]
-        found.append(torch.cat([missed[ahead][:, h] for ahead in judges]).flatten(0, 1).nanquantile(SHARE, dim=0))
-    horizons = torch.arange(HORIZONS, device=tracks.device).clamp(max=steps - 1)
-    return torch.stack(found).nan_to_num(1.0).clamp(min=TINY)[horizons]
+        lengths = judges(steps, h + 1)
+        carried = min(slope * fmean(lengths), log(MOST_CARRIED))
+        of_horizon = torch.cat([missed[length][:, h] for length in lengths])
+        for group in map(list, groups):
+            found[h, group] = quantile(of_horizon[..., group]) * exp(carried)
+    rows = torch.arange(horizons, device=found.device).clamp(max=steps - 1)
+    return found.clamp(min=TINY)[rows]
 
 
+def trend(missed: Misses, groups: Sequence[Sequence[int]]) -> float:
+    """Returns by how much log f_h grows with every frame by which a forecast starts later, for all horizons alike.
+
+    As a recording goes on, states may leave what was seen most, and errors grow. The trend is the least-squares slope
+    of log f_h against the start, within each horizon and group, over the starts of `judges`. It counts if it is three
+    standard errors above 0, which slopes of eight parts of the tasks give. It is then taken one standard error larger,
+    since intervals that are too narrow mislead more than intervals that are too wide; so a fall does not count.
+    """
+    tasks = torch.arange(len(missed[max(missed)]), device=missed[max(missed)].device)
+    parts = [slope_of({length: of[part] for length, of in missed.items()}, groups) for part in tasks.chunk(PARTS)]
+    if len(parts) < PARTS:
+        return 0.0
+    whole, error = slope_of(missed, groups), stdev(parts) / sqrt(len(parts))
+    return whole + error if whole > SURE * error else 0.0
+
+
+def slope_of(missed: Misses, groups: Sequence[Sequence[int]]) -> float:
+    """Returns the slope of log f_h against the start; 0 if no horizon has two starts."""
+    both = spread = 0.0
+    for h in range(max(missed)):
+        lengths = judges(max(missed), h + 1)
+        for group in map(list, groups) if len(lengths) > 1 else ():
+            size = [log(max(float(quantile(missed[length][:, h][..., group])), TINY)) for length in lengths]
+            middle, usual = fmean(lengths), fmean(size)
+            both -= sum((length - middle) * (value - usual) for length, value in zip(lengths, size, strict=True))
+            spread += sum((length - middle) ** 2 for length in lengths)
+    return both / spread if spread and isfinite(both) else 0.0
+
+
+def quantile(missed: Float[Tensor, "M N D"]) -> Float[Tensor, ""]:
+    """Returns the quantile of split conformal prediction for so many values, a little above 90 %; 1 without any."""
+    values = missed.flatten()
+    return values.nanquantile(min(1.0, SHARE * (1 + 1 / len(values)))).nan_to_num(1.0)
+
+
+@torch.no_grad()
 def misses(
     forecaster: Forecaster, tracks: Float[Tensor, "M L+R+1 N D"], z: Int[Tensor, "M E"], generator: torch.Generator
 ) -> Float[Tensor, "M R N D"]:
@@ -105,7 +218,9 @@ def misses(
     graph = forecaster.graph
     states, counts = graph.with_history(tracks), counted(tracks, graph.features, graph.lags, rolled=True)
     parts = [
-        futures(forecaster, states[part, :1], z[part].expand(SAMPLES, -1, -1), z[part], states.shape[1] - 1, generator)
+        ensemble(
+            forecaster, states[part, :1], z[part].expand(SAMPLES, -1, -1), z[part], states.shape[1] - 1, generator
+        ).futures()
         for part in torch.arange(len(states), device=states.device).split(TASKS_AT_ONCE)
     ]
     x, low, high = (torch.cat(field)[:, 0] for field in zip(*parts, strict=True))

@@ -21,9 +21,11 @@ class Environment:
         print_line: prints a line for the user, if a run will take long or its time is too short for one pass.
         processes: the processes that share the tasks. Only the first one writes files, reports, and trains the
             forecasting modules.
+        visits_a_row: batches between two rows of metrics; None: the usual number, see `Recording`.
     """
 
     stop: Callable[[], bool] = lambda: False
     report: Callable[[Row, float], None] = lambda row, progress: None
     print_line: Callable[[str], None] = lambda line: None
     processes: Processes = ALONE
+    visits_a_row: int | None = None

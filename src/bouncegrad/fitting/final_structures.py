@@ -3,7 +3,7 @@
 Inference of many tasks takes long. So tasks are inferred in parts, inference can be stopped between two sweeps, and
 finished parts are kept. If the run has a limit in minutes, inference takes at most half of the time of the forecasting
 stage, which then learns from the finished tasks only. Parts come in random order, because recordings are often stored
-in the order of their conditions.
+in the order of their conditions. The stage learns from at most 32,768 tasks, which are kept in memory.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bouncegrad.core.seams import ConditionalSearch
 from bouncegrad.fitting.parts import Parts
 
 TIME_SHARE = 0.5  # of the time of the forecasting stage; the other half is left for learning
+MOST = 2**15  # tasks that the stage learns from
 
 
 class FinalStructures:
@@ -29,9 +30,10 @@ class FinalStructures:
 
     Args:
         parts: the parts of the run, after the calibration.
-        tracks: scaled states of the training tasks.
+        tracks: scaled states of the training tasks, or of those in `tasks`.
         stop: called between sweeps; if it returns true, the present part is given up.
         state: the state from a checkpoint; None: inference begins.
+        tasks: the numbers of the tasks; None: all training tasks.
 
     Attributes:
         z: `Int[M, E]`, final structures; unfinished tasks have the structures of training.
@@ -45,15 +47,17 @@ class FinalStructures:
         tracks: Float[Tensor, "M T N D"],
         stop: Callable[[], bool],
         state: dict[str, Any] | None = None,
+        tasks: Int[Tensor, " M"] | None = None,
     ) -> None:
         loop, self.schedule, self.composition, self.tracks = parts.loop, parts.schedule, parts.composition, tracks
         self.search = loop.search if isinstance(loop.search, ConditionalSearch) else None
         self.stop, self.stopped = stop, False
         self.start = 0.0  # when the present part began
-        self.z, self.done, self.seconds = loop.z.clone(), 0, 0.0
+        self.tasks = torch.arange(len(tracks), device=loop.z.device) if tasks is None else tasks.to(loop.z.device)
+        self.z, self.done, self.seconds = loop.z[self.tasks], 0, 0.0
         self.shared, slices = None, []
         if self.search is not None:
-            self.shared = self.search.group_of(torch.arange(len(tracks)))
+            self.shared = self.search.group_of(self.tasks)
             slices = portions(self.composition, len(tracks), self.shared is not None)
         generator = torch.Generator().manual_seed(self.schedule.config.seed)
         order = torch.randperm(len(slices), generator=generator, device="cpu").tolist()
@@ -81,7 +85,8 @@ class FinalStructures:
     def find_part(self, part: slice) -> None:
         """Finds the structures of some tasks."""
         assert self.search is not None
-        tasks = part if self.shared is None else self.shared  # the prior of shared graphs has a row for each group
+        # The prior of shared graphs has a row for each group.
+        tasks = self.tasks[part] if self.shared is None else self.shared
         prior, seed = of_tasks(self.search.prior, tasks), self.schedule.config.seed
         found = infer(self.composition, self.tracks[part], seed, self.search.coupling, prior, self.shared, self.leave)
         self.z[part] = found.z
@@ -111,3 +116,13 @@ class FinalStructures:
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that changes; tensors are shared, not copied."""
         return {"z": self.z, "done": self.done, "seconds": self.seconds}
+
+
+def learned_from(count: int) -> Int[Tensor, " some"] | slice:
+    """Returns the tasks that the stage learns from: all, or at most 32,768, evenly spaced.
+
+    Example:
+        >>> learned_from(5), len(learned_from(100_000))
+        (slice(None, None, None), 25000)
+    """
+    return slice(None) if count <= MOST else torch.arange(0, count, -(-count // MOST))

@@ -4,6 +4,9 @@
 
 The structures are the most probable ones given all frames, see `final_structures.py`. Neither these structures nor the
 modules that found them change in this stage.
+
+At its end, forecasts are held against tasks that were kept out of it: how strongly they are damped at each horizon, see
+`core/damping.py`, and how wide their intervals are, see `core/spread.py`.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ from torch import Tensor
 from bouncegrad.core.annealing import Fixed
 from bouncegrad.core.batches import Batch
 from bouncegrad.core.bouncegrad import BounceGrad
-from bouncegrad.core.compositions.forecaster import as_graph
+from bouncegrad.core.compositions.forecaster import Forecaster, as_graph
 from bouncegrad.core.compositions.graph_settings import Place
-from bouncegrad.core.hard_segments import PASS, PASSES, HardSegments
+from bouncegrad.core.damping import Shrinkage
+from bouncegrad.core.hard_segments import EVENLY, PASS, PASSES, HardSegments
+from bouncegrad.core.marks import observed, unmarked
 from bouncegrad.core.mirroring import Mirror
 from bouncegrad.core.offsets import move_offsets, silent_type
 from bouncegrad.core.optimizers import Muon
@@ -30,19 +35,25 @@ from bouncegrad.core.pace import Pace, advanced, cosine
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.seams import Clock, Move
 from bouncegrad.core.search import Kept
-from bouncegrad.core.spread import widening
+from bouncegrad.core.spread import calibrated
+from bouncegrad.data.scaling import feature_groups
 from bouncegrad.fitting.environment import Row
+from bouncegrad.fitting.last_good import LastGood
 from bouncegrad.fitting.parts import Parts
 from bouncegrad.fitting.prepare import Prepared
+from bouncegrad.models.forecasts import region_of
 from bouncegrad.settings.build import CompositionSetup, build_forecaster
 
 RATE, CLIP = 0.006, 1.0  # first learning rate, and the norm that gradients are scaled down to
 LAST = 0.01  # share of the learning rate at the end
 FEWEST, STEPS_A_BATCH = 128, 1024  # segments of a batch, at least; frames that a batch forecasts
+MESSAGES = 2**18  # messages of a batch, at most; with many entities a batch has fewer segments, but 8 at least
 ONE_STEP, GROWN = 0.3, 0.7  # shares of the stage: R = 1 until the first, R is the horizon from the second on
 ENOUGH = 100_000  # gradient steps; more steps hardly improve forecasts
+EARLY = 0.05  # a search that leaves more than this share of its time has ended early
 PASSES_A_ROW = 10  # passes between two rows of metrics, so that their means are not noise
-HELD = 200  # tasks by which intervals are widened; at most a tenth of all tasks
+HELD, FEWEST_HELD = 200, 16  # tasks that forecasts are held against at the end: a tenth of all; of few tasks a quarter
+RESERVED, LONGEST_RESERVE = 0.15, 15.0  # share of the time of the stage for its end, at most so many seconds
 REMEMBERED = 10  # passes in the mean time of a pass
 
 
@@ -81,17 +92,21 @@ class ForecastStage:
         setup = CompositionSetup(place, data.features, prepared.scaling, self.generator, config, data.angles)
         self.forecaster = build_forecaster(setup, self.silent).on(graph.entities, graph.pairs)
         self.forecaster.begin_from(graph)
-        held = min(HELD, len(tracks) // 10)
+        self.forecaster.largest.copy_(largest_change(self.forecaster, tracks))
+        confined = self.forecaster.within(region_of(prepared.scaling, data.periods))
+        self.shrinkage = Shrinkage(feature_groups(data.features), torch.as_tensor(data.periods == 0))
+        held = min(HELD, max(len(tracks) // 10, min(FEWEST_HELD, len(tracks) // 4)))
         order = torch.randperm(len(tracks), generator=self.generator)
         self.held, kept = (order[:held], order[held:]) if held else (order, order)
-        self.segments = HardSegments(tracks[kept], z[kept], self.forecaster)
+        self.segments = HardSegments(tracks[kept], z[kept], confined)
         self.mirror = Mirror(data.features, prepared.scaling, tracks.device) if config.mirror else None
         self.optimizer = Muon(self.forecaster.parameters(), lr=RATE)
         self.steps, self.progress, self.finished = 0, 0.0, False
         self.pace = Pace(REMEMBERED)
         self.losses: list[float] = []
+        self.last_good = LastGood(self.forecaster, self.optimizer)
         self.loop = BounceGrad(
-            self.forecaster,
+            confined,
             Kept(),
             Uniform(graph.groups, graph.choices),
             Fixed(1.0),
@@ -111,17 +126,19 @@ class ForecastStage:
 
         def clocks() -> Iterator[Clock]:
             while self.progress < 1.0 and not self.stop():
-                self.segments.steps = self.steps_ahead
-                self.segments.batch = max(FEWEST, STEPS_A_BATCH // (1 + self.steps_ahead))
+                self.segments.steps, self.segments.batch = self.steps_ahead, self.batch
                 self.segments.batches = min(PASS, max(1, self.enough - self.steps))
+                self.segments.evenly = max(EVENLY, 1 - (1 - EVENLY) * self.progress / ONE_STEP)
                 for group in self.optimizer.param_groups:
                     group["lr"] = self.rate
-                begin = time.perf_counter()
+                begin, before = time.perf_counter(), len(self.losses)
                 yield Clock(self.passes, self.progress, 1.0)
+                self.last_good.after_a_pass(fmean(self.losses[before:]), self.segments.steps)
                 self.after_a_pass(time.perf_counter() - begin)
                 if self.passes % PASSES_A_ROW == 0 or self.progress >= 1:
                     row(self.row())
                 if self.passes % PASSES == 0:
+                    self.last_good.keep()
                     save()
 
         def note(clock: Clock, batch: Batch, move: Move, loss: Tensor | None) -> None:
@@ -131,9 +148,10 @@ class ForecastStage:
         self.loop.run(clocks(), self.batches, note)
         if self.progress >= 1:
             move_offsets(self.forecaster.graph, self.tracks)
-            self.forecaster.widening = widening(
-                self.forecaster, self.tracks[self.held], self.z[self.held], self.generator
-            )
+            held = self.tracks[self.held], self.z[self.held]
+            found = calibrated(self.segments.forecaster, *held, self.shrinkage, self.generator)
+            self.forecaster.damping.copy_(found.damping)
+            self.forecaster.widening.copy_(found.widening)
             self.finished = True
 
     def batches(self, generator: torch.Generator) -> Iterator[Batch]:
@@ -148,8 +166,12 @@ class ForecastStage:
 
     @property
     def enough(self) -> int:
-        """Gradient steps after which the stage ends, even if time is left."""
-        if self.config.epochs is None:
+        """Gradient steps after which the stage ends, even if time is left.
+
+        If the search before it ended early, having had enough steps, the stage has its share of steps, too.
+        """
+        early = self.schedule.seconds_left > EARLY * self.schedule.seconds
+        if self.config.epochs is None and not early:
             return ENOUGH
         share = self.config.forecast
         return max(1, round(self.schedule.steps * share / (1 - share)))
@@ -161,6 +183,13 @@ class ForecastStage:
         return min(max(1, 1 + int(grown * self.horizon)), self.horizon)
 
     @property
+    def batch(self) -> int:
+        """The number of segments of a batch in the next pass."""
+        usual = max(FEWEST, STEPS_A_BATCH // (1 + self.steps_ahead))
+        of_each = self.forecaster.slots * self.forecaster.substeps * self.steps_ahead
+        return min(usual, max(8, MESSAGES // of_each))
+
+    @property
     def rate(self) -> float:
         """The learning rate; it falls on half a cosine from the first rate to 1 % of it."""
         return RATE * cosine(self.progress, LAST)
@@ -170,10 +199,16 @@ class ForecastStage:
         self.steps += self.segments.batches
         share = self.segments.batches / max(1, self.enough - self.steps + self.segments.batches)
         if self.config.minutes is not None:
-            share = max(share, self.pace.share(took, self.config.seconds - self.schedule.seconds - self.seconds))
+            share = max(share, self.pace.share(took, self.seconds_left))
         self.progress = advanced(self.progress, share)
         self.progress = 1.0 if self.steps >= self.enough else self.progress
         self.seconds += took
+
+    @property
+    def seconds_left(self) -> float:
+        """The time left for learning; the rest is reserved for the end of the stage."""
+        whole = self.config.seconds - self.schedule.seconds
+        return whole - min(RESERVED * whole, LONGEST_RESERVE) - self.seconds
 
     def row(self) -> Row:
         """Returns the metrics since the last row."""
@@ -186,6 +221,7 @@ class ForecastStage:
             "steps_ahead": self.segments.steps,
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "skipped_steps": self.loop.skipped,
+            "restored": self.last_good.restored,
         }
         self.losses = []
         return row
@@ -196,6 +232,7 @@ class ForecastStage:
             "silent": self.silent,
             "loop": self.loop.state_dict(),
             "segments": self.segments.state_dict(),
+            "last_good": self.last_good.state_dict(),
             **{name: getattr(self, name) for name in ("steps", "progress", "seconds", "finished")},
             "losses": list(self.losses),
         }
@@ -204,5 +241,16 @@ class ForecastStage:
         """Restores what `state_dict` returned."""
         self.loop.load_state_dict(state["loop"])
         self.segments.load_state_dict(state["segments"])
+        self.last_good.load_state_dict(state.get("last_good", {}))  # older runs keep no good state
         for name in ("steps", "progress", "seconds", "finished", "losses"):
             setattr(self, name, state[name])
+
+
+def largest_change(forecaster: Forecaster, tracks: Float[Tensor, "M T N D"]) -> Float[Tensor, " D"]:
+    """Returns the largest observed change of each feature, in units of a typical change."""
+    graph = forecaster.graph
+    x, seen = unmarked(tracks, graph.features), observed(tracks, graph.features)
+    change = (x[:, 1:] - x[:, :-1]).abs() / graph.change
+    if seen is not None:
+        change = change * (seen[:, 1:] * seen[:, :-1])[..., None]
+    return change.flatten(0, 2).amax(0)

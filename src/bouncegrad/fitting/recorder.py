@@ -43,6 +43,8 @@ class Recording:
 
 
 RECORDING = Recording()
+OF_PROCESSES = ("loss", "acceptance", "proposed", "better", "worse", "worse_accepted")
+"""Sums that each process has for its own tasks."""
 
 
 class Recorder:
@@ -74,6 +76,7 @@ class Recorder:
         self.prepared, self.parts, self.run, self.report = prepared, parts, run, environment.report
         self.loop, self.schedule, self.processes = parts.loop, parts.schedule, environment.processes
         self.estimate = TimeEstimate(parts.schedule, environment.print_line)
+        self.visits_a_row = environment.visits_a_row
         self.validation = validation
         self.sample = some(len(prepared.data.tasks), prepared.config.seed)
         self.rows: list[Row] = []
@@ -131,23 +134,30 @@ class Recorder:
         count.tasks += batch.whole
         count.loss += float(loss.sum()) / batch.whole
         count.acceptance += float(move.accepted.float().sum()) / (batch.whole * move.accepted[:1].numel() or 1)
+        better, worse = move.loss_proposed < move.loss_before, move.loss_proposed > move.loss_before
+        count.proposed += better.numel()
+        count.better += float(better.sum())
+        count.worse += float(worse.sum())
+        # A search that draws, and does not propose, gives no losses.
+        count.worse_accepted += float((worse & move.accepted).sum()) if better.numel() else 0.0
 
     def sum_up(self) -> None:
         """Adds a complete pass of all processes to the counts; a pass that was interrupted is continued first."""
         if not self.within_pass.visits or self.schedule.halted:
             return
         added = self.in_all()
-        self.counts.visits += added.visits
-        self.counts.tasks += added.tasks
-        self.counts.loss += added.loss
-        self.counts.acceptance += added.acceptance
+        for name in ("visits", "tasks", *OF_PROCESSES):
+            setattr(self.counts, name, getattr(self.counts, name) + getattr(added, name))
         self.schedule.note(added.loss / added.visits)
         self.within_pass = Counts()
 
     def in_all(self) -> Counts:
         """Returns the sums of all processes in the present pass."""
-        loss, acceptance = self.loop.processes.total([self.within_pass.loss, self.within_pass.acceptance])
-        return replace(self.within_pass, loss=loss, acceptance=acceptance)
+        total = self.loop.processes.total([getattr(self.within_pass, name) for name in OF_PROCESSES])
+        found = replace(self.within_pass)
+        for name, value in zip(OF_PROCESSES, total, strict=True):
+            setattr(found, name, value)
+        return found
 
     def until_stopped(self, batches: Callable[[torch.Generator], Iterator[Batch]]) -> Callable[..., Iterator[Batch]]:
         """Returns the same passes; each ends early if the run is stopped or its time is over, and saves checkpoints."""
@@ -165,7 +175,7 @@ class Recorder:
 
     def write_row_when_due(self) -> None:
         """Writes a row if there were enough batches since the last one."""
-        if self.counts.visits >= RECORDING.visits_a_row:
+        if self.counts.visits >= (self.visits_a_row or RECORDING.visits_a_row):
             self.write_row()
 
     def write_row(self, last: bool = False) -> None:
@@ -185,6 +195,7 @@ class Recorder:
             **self.accuracies(),
             "temperature": None if math.isinf(loop.annealer.temperature) else loop.annealer.temperature,
             "acceptance": counts.acceptance / counts.visits,
+            **proposals(counts),
             "shares": [round(float(share), 4) for share in shares],
             "learning_rate": schedule.learning_rate,
             "tasks_per_second": counts.tasks / took if took else None,
@@ -260,3 +271,11 @@ class Recorder:
             final, forecast = (stage.state_dict() if stage else then for stage, then in stages)
             state = state_of(self.parts, self.counts, within_pass)
             self.run.save(state | {"inferred": final, "forecast": forecast})
+
+
+def proposals(counts: Counts) -> Row:
+    """Returns how many proposals lowered the loss, and how many of those that raised it were accepted, as shares."""
+    if not counts.proposed:
+        return {}
+    accepted = counts.worse_accepted / counts.worse if counts.worse else None
+    return {"better_proposals": counts.better / counts.proposed, "worse_accepted": accepted}

@@ -8,7 +8,7 @@
     5 refined            the temperature stays at 1, the learning rate falls, all tasks are visited
     6 calibrated         offsets leave the messages; a temperature is found at which edge probabilities are right
     7 final structures   the most probable structures given all frames            (if the run has a stage 8)
-    8 forecasting        modules of their own learn to roll out
+    8 forecasting        modules of their own learn to roll out                   (by default in runs limited by time)
 
 Why so. A law whose labels are swapped in a part of the space, or for some entities, fits nearly as well as the right
 law (label switching). So the strongest encounters must settle the labels first: first weights are made alike, the
@@ -36,7 +36,7 @@ from bouncegrad.core.offsets import move_offsets
 from bouncegrad.core.seams import Clock, Staged
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.fitting.environment import Environment, Row
-from bouncegrad.fitting.final_structures import FinalStructures
+from bouncegrad.fitting.final_structures import FinalStructures, learned_from
 from bouncegrad.fitting.forecasting import ForecastStage
 from bouncegrad.fitting.parts import Parts, assemble
 from bouncegrad.fitting.prepare import Prepared, prepare
@@ -173,9 +173,10 @@ class Recipe:
     def forecast(self, environment: Environment) -> Forecaster | None:
         """7 and 8: final structures, then forecasting; None if the run is stopped before the forecasting stage."""
         parts, recorder = self.parts, self.recorder
-        tracks, (found, begun) = parts.frames.tracks[:], recorder.resumed
+        which, (found, begun) = learned_from(len(parts.frames.tracks)), recorder.resumed
+        tracks, tasks = parts.frames.tracks[which], None if isinstance(which, slice) else which
         with recorder.consistent(found):
-            final = FinalStructures(parts, tracks, environment.stop, found)
+            final = FinalStructures(parts, tracks, environment.stop, found, tasks)
         recorder.final = final
         if begun is None and not final.find(recorder.save_when_due):
             recorder.save()

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.models.energy import energy_drift
+from bouncegrad.models.forecast_scores import as_numbers, forecast_scores
 from bouncegrad.models.held_out import with_verdict
 from bouncegrad.models.model import Model
 from bouncegrad.models.protocols import (
@@ -58,6 +60,7 @@ def evaluate(
     split: str = "all tasks",
     protocol: ProtocolName = "free",
     progress: Callable[[float], object] | None = None,
+    system: str | None = None,
 ) -> Evaluation:
     """Returns edge metrics, forecast errors by horizon and baselines on `data`.
 
@@ -68,9 +71,10 @@ def evaluate(
         split: which tasks these are, in words; stored with the numbers.
         protocol: where forecasts start and how far they go, see `protocols.py`.
         progress: called with the share of the inference that is done, from 0 to 1.
+        system: the simulated system, whose energy is then known, see `energy.py`.
 
     Raises:
-        InputError: the recordings are too short for the protocol or the context.
+        InputError: the recordings are too short for the protocol or the context, or the system has no known energy.
     """
     start = time.perf_counter()
     data = model.adopted(data)
@@ -80,10 +84,11 @@ def evaluate(
     result = model.infer(data, context, progress=progress)
     result = with_verdict(model, data.frames(0, context), result)
     seconds = time.perf_counter() - start
-    errors = {}
+    errors, scores, drift = {}, {}, {}
     if planned.steps > 0:
         past = result if planned.context == context else model.infer(data, planned.context)
         errors = forecast_errors(model, data, planned, past)
+        scores, drift = forecast_scores(model, data, planned, past), energy_drift(model, data, planned, past, system)
     edges = edge_measures(data, result, model.config.pinned)
     baselines = edge_baselines(data, context, model.config.edge_types)
     for name in (STATIC, CONSTANT_VELOCITY):
@@ -94,6 +99,8 @@ def evaluate(
         "regression_auroc": regression_auroc(data, result),
         **{f"mse_{h}": error_at(errors.get(MODEL), h) for h in HORIZONS},
         **{f"one_step_mse_{h}": error_at(errors.get(ONE_STEP), h) for h in HORIZONS},
+        "intervals": as_numbers(scores, HORIZONS),
+        "energy_drift": {name: {f"{h}": error_at(of, h) for h in HORIZONS} for name, of in drift.items()} or None,
         "seconds": seconds,
         "baselines": baselines,
         "split": split,

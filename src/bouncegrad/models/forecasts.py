@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +15,11 @@ from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.confined import FREE, Region
 from bouncegrad.core.compositions.forecaster import Forecaster, as_graph
 from bouncegrad.core.marks import unmarked, with_marks
-from bouncegrad.core.spread import SAMPLES, Futures, futures, widened
+from bouncegrad.core.spread import SAMPLES, Ensemble, ensemble, widened
 from bouncegrad.core.structures import adjacency_to_structure
 from bouncegrad.data.angles import from_start
 from bouncegrad.data.errors import InputError
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.models.model import Model
 from bouncegrad.results.counterfactual import Counterfactual
@@ -98,6 +100,14 @@ def without(
     return take_out(model, seen, entity, steps, result or model.infer(data, context))
 
 
+def of_tasks(result: Result, tasks: Sequence[int]) -> Result:
+    """Returns the result of some tasks, given by their numbers."""
+    which = list(tasks)
+    names = tuple(result.tasks[task] for task in which)
+    edges, probability, loss = result.edges[which], result.probability[which], result.loss[which]
+    return replace(result, edges=edges, probability=probability, loss=loss, tasks=names)
+
+
 def start_of(model: Model, seen: Trajectories, result: Result) -> Start:
     """Returns the start at the last frame of the context `seen`."""
     return starts_of(model, seen, seen, (seen.shape[1] - 1,), result)
@@ -116,7 +126,8 @@ def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequ
         result: the inferred edges.
     """
     on = as_graph(model.on(seen), "forecasts")
-    forecaster = model.require_forecaster().on(on.entities, on.pairs, on.kinds).within(region_of(model))
+    region = region_of(model.scaling, model.periods)
+    forecaster = model.require_forecaster().on(on.entities, on.pairs, on.kinds).within(region)
     origin = np.asarray(data.x[:, list(frames)], np.float64)
     if data.mask is None or data.mask.all():
         needed = torch.tensor(frames)[:, None] + torch.arange(-model.config.lags, 1)
@@ -130,11 +141,10 @@ def starts_of(model: Model, seen: Trajectories, data: Trajectories, frames: Sequ
     return Start(forecaster, states, unmarked(tracks[:, :, -1], on.features), origin, z)
 
 
-def region_of(model: Model) -> Region:
+def region_of(scaling: Scaling, periods: Float[np.ndarray, " D"]) -> Region:
     """Returns the range of the training part in scaled units; features that wrap have no bounds."""
-    scaling = model.scaling
     low, high = ((np.array(bound) - scaling.shift) / scaling.scale for bound in (scaling.low, scaling.high))
-    wraps = np.asarray(model.periods) > 0
+    wraps = np.asarray(periods) > 0
     bounds = np.where(wraps, -np.inf, low), np.where(wraps, np.inf, high)
     return Region(*(torch.as_tensor(bound, dtype=torch.get_default_dtype()) for bound in bounds))
 
@@ -158,7 +168,7 @@ def roll_out(model: Model, start: Start, steps: int) -> Float[np.ndarray, "M C s
     at_once = max(1, NUMBERS_AT_ONCE // (steps * start.states[0].numel()))
     parts = zip(start.states.split(at_once), start.z.split(at_once), strict=True)
     with torch.no_grad():
-        path = torch.cat([start.forecaster.rollout(x, z, steps) for x, z in parts])
+        path = torch.cat([start.forecaster.forecast(x, z, steps) for x, z in parts])
     return around(model, in_units(model, start, path))
 
 
@@ -169,21 +179,25 @@ def sample_futures(model: Model, seen: Trajectories, steps: int, result: Result)
     """
     require_steps(steps)
     start = start_of(model, seen, result)
+    widening = start.forecaster.widening
+    found = [widened(part.futures(), widening) for part in ensembles(model, start, steps, result)]
+    x, low, high = (in_units(model, start, torch.cat(fields))[:, 0] for fields in zip(*found, strict=True))
+    point = around(model, x)
+    return Forecast.of(seen, point, point + (low - x), point + (high - x))
+
+
+def ensembles(model: Model, start: Start, steps: int, result: Result) -> Iterator[Ensemble]:
+    """Yields point forecasts and samples of some tasks after the other, in their order."""
     source, target = start.forecaster.graph.pairs.cpu().numpy()
     until = torch.as_tensor(result.probability[:, source, target].cumsum(-1)[..., :-1])
     generator = torch.Generator(start.z.device).manual_seed(model.config.seed)
     drawn = torch.rand(SAMPLES, 1, start.z.shape[1], 1, generator=generator, dtype=torch.float64)
     state = generator.get_state()
     at_once = max(1, NUMBERS_AT_ONCE // (SAMPLES * steps * start.states[0].numel()))
-    found: list[Futures] = []
     for part in torch.arange(len(start.z)).split(at_once):
         generator.set_state(state)
         z = (drawn > until[part]).sum(-1)
-        future = futures(start.forecaster, start.states[part], z, start.z[part], steps, generator)
-        found.append(widened(future, start.forecaster.widening))
-    x, low, high = (in_units(model, start, torch.cat(fields))[:, 0] for fields in zip(*found, strict=True))
-    point = around(model, x)
-    return Forecast.of(seen, point, point + (low - x), point + (high - x))
+        yield ensemble(start.forecaster, start.states[part], z, start.z[part], steps, generator)
 
 
 def take_out(model: Model, seen: Trajectories, entity: str, steps: int, result: Result) -> Counterfactual:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from bouncegrad.data.by_name import by_name
 from bouncegrad.data.errors import InputError
@@ -107,6 +107,28 @@ class Forecast:
     def write_csv(self, path: str | Path) -> None:
         """Writes `table` as CSV, with all digits."""
         write_table(self.table(), path)
+
+
+def unknown_from(
+    low: Float[np.ndarray, "S N D"], high: Float[np.ndarray, "S N D"], recorded: Float[np.ndarray, "*B D"]
+) -> Int[np.ndarray, " N"]:
+    """Returns for each entity the first frame from which on the forecast tells nothing; S if there is none.
+
+    This is so if the interval of every feature holds the middle 90 % of all recorded values, in this frame and in all
+    later ones.
+
+    Args:
+        low: lower ends of the intervals.
+        high: upper ends.
+        recorded: states of the recordings; values that are not finite do not count.
+    """
+    values = recorded.reshape(-1, recorded.shape[-1])
+    values = values[np.isfinite(values).all(1)]
+    if not len(values):
+        return np.full(low.shape[1], len(low))
+    ends = np.quantile(values, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2], axis=0)
+    told = ~((low <= ends[0]) & (high >= ends[1])).all(-1)
+    return len(low) - told[::-1].argmax(0) * told.any(0) - len(low) * ~told.any(0)
 
 
 def frame_columns(

@@ -15,6 +15,7 @@ from bouncegrad.results.style import COLOURS, DASHES, INK, MARKERS, MUTED, legen
 
 FEW = 12  # a curve with fewer values has a mark at each value
 FAR = 5.0  # a single value this many spreads above nearly all others is not drawn
+STILL, ABSURD = "static", 30.0  # the forecast that stands still; errors so many times larger are not drawn
 
 
 def curves(
@@ -145,6 +146,9 @@ def error_by_horizon(
 ) -> Axes:
     """Draws mean squared errors against the number of frames ahead, one line per forecast, on a logarithmic axis.
 
+    The axis ends at 30 times the largest error of the forecast that stands still, if there is one; the figure names
+    forecasts with larger errors.
+
     Args:
         errors: errors by name of the forecast.
         ax: the axes to draw into.
@@ -169,6 +173,11 @@ def error_by_horizon(
         marker = MARKERS[-1 - i % len(MARKERS)]
         ax.plot(*zip(*points.items(), strict=True), marker, markersize=7, color=INK, fillstyle="none", label=name)
     ax.set_yscale("log")
+    still = np.nanmax(errors[STILL]) if STILL in errors else 0.0
+    if far := [name for name, values in errors.items() if still > 0 and np.nanmax(values) > ABSURD * still]:
+        ax.set_ylim(top=ABSURD * still)
+        note = "; ".join(f"{name} up to {np.nanmax(errors[name]):.1g}" for name in far)
+        ax.text(0.99, 0.02, f"beyond the axis: {note}", transform=ax.transAxes, ha="right", color=MUTED, fontsize=8)
     ax.set_xlabel("frames ahead")
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set_ylabel("mean squared error")

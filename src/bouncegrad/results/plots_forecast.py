@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.colors import to_rgba
@@ -14,7 +15,7 @@ from matplotlib.patches import Patch
 from bouncegrad.data.angles import continued, with_breaks
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.counterfactual import Counterfactual
-from bouncegrad.results.forecast import Forecast
+from bouncegrad.results.forecast import Forecast, unknown_from
 from bouncegrad.results.labels import name_points, plane, time_label, with_unit
 from bouncegrad.results.style import INK, MUTED, Dash, bare, entity_style, legend, plain
 
@@ -31,6 +32,8 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
     then drawn as ellipses at a few frames, among them the last one. Otherwise, the first feature is drawn against time,
     and the interval as a band.
     More than 16 entities have no names, and only one ellipse each.
+    A path ends with a question mark where its interval holds nearly all that was recorded: from there on the future is
+    unknown, see `unknown_from`. Axes follow the recordings; a forecast that leaves them by far is cut off.
 
     Args:
         forecast: the forecast.
@@ -43,7 +46,7 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
     seen = np.asarray(data.x[task, start:stop], np.float64)
     joined = np.concatenate([forecast.last[task][None], forecast.x[task]])
     few = len(forecast.entities) <= NAMED
-    low, high = forecast.low[task], forecast.high[task]
+    low, high = forecast.low[task].copy(), forecast.high[task].copy()
     if (xy := plane(data.features)) is not None:
         bare(ax)
         if data.periodic:
@@ -52,13 +55,17 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
             joined = continued(joined, data.periods)
             joined = joined + np.nan_to_num(seen[at] - joined[0])
             low, high = low + (joined - raw)[1:], high + (joined - raw)[1:]
-        ahead = forecast.x.shape[1]
+        told = known_frames(forecast, data, task, xy)
+        for n, frames in enumerate(told):
+            joined[1 + frames :, n] = np.nan
         count = ELLIPSES if few else 1
-        some = np.unique(np.linspace(0, ahead - 1, min(count + 1, ahead)).round().astype(int))[-count:]
-        for n in range(len(forecast.entities)):
+        for n, ahead in enumerate(told):
             colour, marker = entity_style(n)
+            some = np.unique(np.linspace(0, ahead - 1, min(count + 1, ahead)).round().astype(int))[-count:]
             ax.plot(*seen[:, n, xy].T, color=colour, linewidth=0.9)
             ax.plot(*joined[:, n, xy].T, color=colour, linewidth=2.0, linestyle=AHEAD)
+            if ahead < forecast.x.shape[1]:
+                ax.plot(*joined[ahead, n, xy], marker="$?$", markersize=7, color=colour, linestyle="none")
             above, below = high[some][:, n, xy].T, low[some][:, n, xy].T
             size, middle = above - below, (above + below) / 2
             ax.add_collection(
@@ -77,28 +84,57 @@ def forecast_fan(forecast: Forecast, data: Trajectories, task: int, ax: Axes) ->
             )
             ax.plot(*joined[0, n, xy], marker=marker, markersize=5.5, color=colour)
         if few:
-            name_points(ax, forecast.entities, joined[-1][:, xy])
+            name_points(ax, forecast.entities, np.stack([joined[told[n], n][xy] for n in range(len(told))]))
         ax.set_aspect("equal", adjustable="datalim")
         ax.margins(0.1)
+        keep_to(ax, seen[..., xy])
     else:
         plain(ax)
         period = float(data.periods[0])
+        told = known_frames(forecast, data, task, [0])
+        for n, frames in enumerate(told):
+            joined[1 + frames :, n] = low[frames:, n] = high[frames:, n] = np.nan
         time = np.arange(start, start + len(seen)) * data.dt
         ahead = np.arange(forecast.context - 1, stop) * data.dt
         for n in range(len(forecast.entities)):
             colour, marker = entity_style(n)
             ax.plot(*with_breaks(time, seen[:, n, 0], period), color=colour, linewidth=0.9)
             ax.plot(*with_breaks(ahead, joined[:, n, 0], period), color=colour, linewidth=2.0, linestyle=AHEAD)
-            ax.plot(ahead[-1], joined[-1, n, 0], marker=marker, markersize=5, color=colour)
+            end = "$?$" if told[n] < forecast.x.shape[1] else marker
+            ax.plot(ahead[told[n]], joined[told[n], n, 0], marker=end, markersize=5, color=colour)
             below, above = low[:, n, 0], high[:, n, 0]
             ax.fill_between(ahead[1:], below, above, where=below <= above, color=colour, alpha=0.12, lw=0)
         if few:
-            name_points(ax, forecast.entities, np.stack([np.full(joined.shape[1], ahead[-1]), joined[-1, :, 0]], 1))
+            ends = joined[told, np.arange(len(told)), 0]
+            name_points(ax, forecast.entities, np.stack([ahead[told], ends], 1))
         ax.axvline(ahead[0], color=MUTED, linewidth=0.8)
         ax.set_xlabel(time_label(data.dt))
         ax.set_ylabel(with_unit(data.features[0], data.units[0]))
-    _key(ax, ("recorded", {"linewidth": 0.9}), ("forecast", {"linewidth": 2.0, "linestyle": AHEAD}), "90 % interval")
+    lines = ("recorded", {"linewidth": 0.9}), ("forecast", {"linewidth": 2.0, "linestyle": AHEAD}), "90 % interval"
+    unknown = ("unknown from here", {"marker": "$?$", "linestyle": "none"})
+    _key(ax, *lines, *([unknown] if (told < forecast.x.shape[1]).any() else []))
     return ax
+
+
+def known_frames(forecast: Forecast, data: Trajectories, task: int, features: list[int]) -> Int[np.ndarray, " N"]:
+    """Returns the number of frames of each entity of which the forecast tells something, by these features."""
+    low, high = (end[task][..., features] for end in (forecast.low, forecast.high))
+    return unknown_from(low, high, np.asarray(data.x, np.float64)[..., features])
+
+
+def keep_to(ax: Axes, seen: Float[np.ndarray, "*B 2"]) -> None:
+    """Ends the axes where they leave the recorded states by more than their own extent."""
+    values = seen.reshape(-1, 2)
+    values = values[np.isfinite(values).all(1)]
+    if not len(values):
+        return
+    low, high = values.min(0), values.max(0)
+    room = max(float((high - low).max()), 1e-12)
+    limits = np.array([ax.get_xlim(), ax.get_ylim()]).T
+    if (limits[0] < low - room).any() or (limits[1] > high + room).any():
+        middle = (low + high) / 2
+        ax.set_xlim(middle[0] - room, middle[0] + room)
+        ax.set_ylim(middle[1] - room, middle[1] + room)
 
 
 def counterfactual(found: Counterfactual, task: int, ax: Axes) -> Axes:

@@ -21,6 +21,7 @@ from bouncegrad.results.metrics import relabelling
 from bouncegrad.results.numbers import Number, written
 from bouncegrad.results.player import player
 from bouncegrad.results.plots_functions import FunctionFit
+from bouncegrad.results.report_scores import score_part
 from bouncegrad.results.report_tasks import tasks
 from bouncegrad.results.report_trust import trust, undetermined
 from bouncegrad.results.result import Result
@@ -121,6 +122,7 @@ def write_report(content: Report, path: str | Path) -> None:
         player=player(*inferred, content.without_type, [task for task, _ in chosen]),
         law=figures.law_figure(_relabelled_law(content), content.true_law if content.perm else None),
         undetermined=undetermined(*inferred),
+        scores=score_part(content.data, content.result, chosen[0][0] if chosen else 0),
         **trust(*inferred),
     )
     with replacing(path) as temporary:

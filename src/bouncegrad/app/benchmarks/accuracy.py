@@ -151,7 +151,8 @@ def trained(
         split: what `new` is, in words.
     """
     start = time.perf_counter()
-    model, rows = train_with_bar(f"{row.name}, seed {seed}", Config(seed=seed, minutes=minutes, **row.settings), data)
+    config = Config(seed=seed, minutes=minutes, **{"forecast": 0.0, **row.settings})
+    model, rows = train_with_bar(f"{row.name}, seed {seed}", config, data)
     seconds = time.perf_counter() - start
     training = {
         "row": row.name,

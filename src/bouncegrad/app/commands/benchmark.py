@@ -1,23 +1,24 @@
-"""`bouncegrad benchmark accuracy`, `forecast`, `networks`, `series` and `speed`."""
+"""`bouncegrad benchmark accuracy`, `forecast`, `moves`, `networks`, `published`, `series` and `speed`."""
 
 from __future__ import annotations
 
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bouncegrad.app.columns import columns
 from bouncegrad.app.parser import Parser
 from bouncegrad.app.recordings import new_folder
 from bouncegrad.data.errors import InputError
 
-NAMES = ("accuracy", "forecast", "networks", "series", "speed")
+NAMES = ("accuracy", "forecast", "moves", "networks", "published", "series", "speed")
 
 
 def main(words: list[str]) -> None:
     """Measures a table again, and prints it beside the published values."""
     parser = Parser("benchmark")
-    parser.add_argument("name", type=str, help="the table to measure: accuracy, forecast, networks, series or speed")
+    parser.add_argument("name", type=str, help=f"the table to measure: {', '.join(NAMES)}")
     parser.add_argument(
         "--out", type=str, default="benchmark", help="folder of figures; a figure that it has is not measured again"
     )
@@ -27,11 +28,16 @@ def main(words: list[str]) -> None:
     parser.add_argument(
         "--baselines", action="store_true", help="networks: measure the simple scores only, without training"
     )
+    parser.add_argument(
+        "--data", type=str | None, help="series: recordings with true edges, for the rows NetSim and DREAM3-100"
+    )
     args = parser.parse_args(words)
     if args.name not in NAMES:
         raise InputError(f"benchmark {args.name!r} is not known; choose {', '.join(NAMES)}")
     if args.baselines and args.name != "networks":
         raise InputError(f"option baselines: the table {args.name} has nothing without training; drop it")
+    if args.data is not None and args.name != "series":
+        raise InputError(f"option data: the table {args.name} makes its own recordings; drop it")
     if args.minutes is not None and not 0 < args.minutes <= 1e6:
         raise InputError(f"option minutes: {args.minutes:g} cannot be used; give a number above 0")
     try:
@@ -42,18 +48,28 @@ def main(words: list[str]) -> None:
         speeds(seeds, args.out)
         return
     names = args.rows.split(",") if args.rows else []
-    rows(args.name, names, seeds, args.minutes, args.out, training=not args.baselines)
+    # Only one table has something without training, and only one reads recordings.
+    extra = {"training": False} if args.baselines else {} if args.data is None else {"file": Path(args.data)}
+    rows(args.name, names, seeds, args.minutes, args.out, extra)
 
 
-def rows(
-    name: str, names: list[str], seeds: list[int], minutes: float | None, out: str, *, training: bool = True
-) -> None:
-    """Measures the rows of a table one after another, and prints the table at the end."""
-    from bouncegrad.app.benchmarks import accuracy, forecast, networks, series
+def rows(name: str, names: list[str], seeds: list[int], minutes: float | None, out: str, extra: dict[str, Any]) -> None:
+    """Measures the rows of a table one after another, and prints the table at the end.
+
+    Args:
+        name: of the table.
+        names: of the rows; empty: all.
+        seeds: of each row.
+        minutes: time limit of each training; None: that of each row.
+        out: the folder of the figures.
+        extra: what else the measurement of this table is told.
+    """
+    from bouncegrad.app.benchmarks import accuracy, forecast, moves, networks, published, series
     from bouncegrad.app.benchmarks.rows import chosen
 
-    measured = {"accuracy": accuracy, "forecast": forecast, "networks": networks, "series": series}[name]
-    run = measured.run if training else partial(networks.run, training=False)
+    tables = {"accuracy": accuracy, "forecast": forecast, "moves": moves, "networks": networks}
+    measured = (tables | {"published": published, "series": series})[name]
+    training, run = extra.get("training", True), partial(measured.run, **extra)
     key, words = ("auroc", "AUROC") if name == "networks" else ("edge_accuracy", "edge accuracy")
     folder, results = new_folder(out), []
     for figures in run(chosen(names, measured.ROWS), seeds, minutes, folder):
@@ -66,6 +82,10 @@ def rows(
     print(columns(measured.table(results)))
     if name in ("networks", "series"):
         print(measured.NOTE)
+    if name == "published":
+        from bouncegrad.app.benchmarks.published_curves import draw
+
+        print("\n".join(f"wrote {path}" for path in draw(results, folder)))
     print(f"figures of every run: {Path(out)}")
 
 

@@ -31,7 +31,7 @@ def main(words: list[str]) -> int:
     parser = Parser("demo")
     parser.add_argument("--out", type=str, default="demo", help="folder to write")
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
-    parser.add_argument("--minutes", type=float | None, help="time limit of training (default: 1)")
+    parser.add_argument("--minutes", type=float | None, help="time limit of training (default: 1.5)")
     parser.add_argument(
         "--epochs",
         type=int | None,

@@ -33,6 +33,9 @@ def main(words: list[str]) -> None:
         help="where forecasts begin: free (at the last context frame); or as published, kipf (20 frames from the frame "
         "after the context) or alet (10 frames from every 10th frame of the context)",
     )
+    parser.add_argument(
+        "--system", type=str | None, help="the system of simulated recordings, to print how far the energy drifts"
+    )
     parser.add_argument("--inner_steps", type=int | None, help="only for runs on regression tasks: steps of adaptation")
     add_json_option(parser)
     add_data_options(parser)
@@ -50,7 +53,7 @@ def main(words: list[str]) -> None:
         warn_if_unfinished(Run(args.run))
         data, split = test_tasks(Run(args.run), args.data, args)
         with bar("inferring", not args.json) as shown:
-            evaluation = evaluate(model, data, args.context, split, args.protocol, shown)
+            evaluation = evaluate(model, data, args.context, split, args.protocol, shown, args.system)
     numbers = evaluation.numbers
     if args.json:
         print(json.dumps(numbers))

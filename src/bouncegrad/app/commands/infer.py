@@ -10,6 +10,8 @@ from bouncegrad.app.arguments import add_device_option, add_drawn_options, add_k
 from bouncegrad.app.parser import Parser
 from bouncegrad.app.progress import bar
 from bouncegrad.app.recordings import load_known, load_new, new_folder, warn_if_unfinished
+from bouncegrad.app.score_tables import agreement_line
+from bouncegrad.data.errors import InputError
 from bouncegrad.runs.folder import Run
 
 
@@ -25,14 +27,22 @@ def main(words: list[str]) -> None:
         help="infer one graph for each window of this many frames, with the evidence of neighbouring windows (default: "
         "one graph for all frames)",
     )
+    parser.add_argument(
+        "--distilled", action="store_true", help="answer in one pass of the encoder that bouncegrad distil has made"
+    )
     add_device_option(parser)
     args = parser.parse_args(words)
+    if args.distilled and (args.window is not None or args.known is not None):
+        other = "known" if args.window is None else "window"
+        raise InputError(f"option distilled: the encoder does not know --{other}; leave out one of the two")
 
     from bouncegrad.app.pictures import graph_picture, task_number
+    from bouncegrad.models.distilled import Distilled
     from bouncegrad.models.evaluation import judgement
     from bouncegrad.models.held_out import with_verdict
     from bouncegrad.models.model import Model
     from bouncegrad.models.windows import infer_windows
+    from bouncegrad.results.agreement import model_agreement, scored
     from bouncegrad.results.block_regression import regress_blocks
     from bouncegrad.results.export import write_edges_csv
     from bouncegrad.results.regression_edges import write_regression_edges
@@ -45,7 +55,9 @@ def main(words: list[str]) -> None:
         data, part = load_new(args, model.config)
         task, known = task_number(data, args.task), load_known(args, data)
         start = time.perf_counter()
-        if args.window is None:
+        if args.distilled:
+            result = Distilled.load(model, args.run).infer(data, args.context)
+        elif args.window is None:
             with bar("inferring", not (args.json or args.quiet)) as shown:
                 result = model.infer(data, args.context, known, shown)
             result = with_verdict(model, data.frames(0, args.context), result)
@@ -54,6 +66,9 @@ def main(words: list[str]) -> None:
         seconds = time.perf_counter() - start
     if args.window is not None:
         task *= len(result.tasks) // len(data.tasks)  # the first window of the task
+    if args.window is None and data.edges is None:
+        result = scored(result, data)
+    agrees = {} if result.scores is None else model_agreement(result)
     folder = new_folder(args.out)
     result.save(folder / "result.npz")
     write_edges_csv(result, folder / "edges.csv")
@@ -70,7 +85,7 @@ def main(words: list[str]) -> None:
     undetermined = float(result.undetermined.sum() / (m * n * (n - 1)))
     if args.json:
         about = {"tasks": m, "entities": n, "context_frames": result.context, "part": part, "seconds": seconds}
-        about |= {"undetermined": undetermined, **judgement(result), "blurred": list(blurred)}
+        about |= {"undetermined": undetermined, **judgement(result), "blurred": list(blurred), "agreement": agrees}
         print(json.dumps(about | {"priors": list(result.priors), "files": files}))
         return
     what = "tasks" if args.window is None else "windows"
@@ -89,6 +104,8 @@ def main(words: list[str]) -> None:
         print_line("there is one edge type: all pairs interact in the same way, or not at all")
     elif not pinned:
         print_line("no type is known to mean absence; train with --pinned, then type 0 means it")
+    if agrees:
+        print_line(f"rank correlation with simple scores: {agreement_line(agrees)}")
     if result.priors:
         print_line(f"stated beforehand: {', '.join(result.priors)}")
     print("\n".join(f"wrote {file}" for file in files))

@@ -60,7 +60,7 @@ def main(words: list[str]) -> int:
     if config.edge_types == "auto":
         run.require_free()
         config, losses = choose(config, data, known, args.quiet)
-    chosen = None
+    chosen, asked = None, config.priors
     if not args.resume and launched()[1] == 1:
         chosen = choose_variant(config, data, known, run, args.quiet)
         config = config if chosen is None else chosen.config
@@ -68,9 +68,12 @@ def main(words: list[str]) -> int:
     _, why = chosen_search(config, data.shape, resolved.loss)
     if config.search == "auto" and why:
         print_line(f"search: {resolved.search}, {why}")
-    stated = (*resolved.priors, *([] if known is None else [f"known edges of {args.known}"]))
+    told = () if chosen is None else tuple(prior for prior in resolved.priors if prior not in asked)
+    stated = (*(prior for prior in resolved.priors if prior not in told), *known_of(args, known))
     if stated:
         print_line(f"stated beforehand: {', '.join(stated)}")
+    if told:
+        print_line(f"chosen by held-out frames: {', '.join(told)}")
     provenance = Provenance(tasks.whole, tasks.held_out, reading_options(args) | {"new": args.new}, losses)
     if chosen is not None:
         provenance = provenance._replace(held_out_frames=chosen.to_json())
@@ -81,6 +84,11 @@ def main(words: list[str]) -> int:
         tensorboard=args.tensorboard or (args.resume and has_events(run)),
         quiet=args.quiet,
     )
+
+
+def known_of(args: Namespace, known: Int[np.ndarray, "M N N"] | None) -> list[str]:
+    """Returns that edges are known, in words; nothing if none are."""
+    return [] if known is None else [f"known edges of {args.known}"]
 
 
 def to_config(args: Namespace) -> Config:

@@ -1,7 +1,7 @@
 """The forecaster: separate modules that roll out, once structures are known.
 
     x_{t+m/M} = x_{t+(m-1)/M} + change(Σ messages, x) / M           m = 1 ... M substeps of one frame
-    loss      = mean_{h=1..R} w (x̂_{t+h} - x_{t+h})²  +  spread
+    loss      = mean_{h=1..R} capped(w (x̂_{t+h} - x_{t+h})²)  +  spread
     spread    = 0.683 max(u, 0) + 0.317 max(-u, 0),   u = log |error of one step| - log_variance / 2
 
 The likelihood finds the graph because it tolerates rare close encounters, but these dominate the error of a forecast.
@@ -9,19 +9,25 @@ So forecasts have modules of their own, and learning to forecast cannot harm inf
 every feature's change. It has the inputs of the forecast and gives them no gradient; samples add noise of this size in
 every frame. It learns the width that contains 68.3 % of the errors, one standard deviation of a normal distribution:
 errors have heavy tails, and a likelihood would follow the few largest errors.
+
+With a region, see `confined.py`, no step changes a state by more than twice the largest change of training, and no
+forecast runs away. In training, an error beyond the variance of a uniform distribution over the region counts
+logarithmically.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.confined import Region
+from bouncegrad.core.compositions.confined import Region, capped, limited
+from bouncegrad.core.compositions.damped import damped, undamped
 from bouncegrad.core.compositions.graph import GraphComposition
 from bouncegrad.core.compositions.tamed import tamed
 from bouncegrad.core.heads import bounded
@@ -46,15 +52,22 @@ class Forecaster(nn.Module):
         spread_hidden: widths of the hidden layers of the spread. None: the second output of `graph` is the spread.
         generator: draws the spread's first weights.
         substeps: M.
-        horizons: number of frames ahead for which intervals are widened, see `spread.py`.
+        horizons: number of frames ahead for which intervals are widened and forecasts are damped, see `spread.py` and
+            `damping.py`.
 
     Attributes:
-        region: that forecasts stay near, see `confined.py`; None: they may go anywhere, as in training.
+        region: that forecasts stay near, see `confined.py`; None: they may go anywhere.
+        largest: `Float[D]`, the largest change of each feature in training, in units of a typical change; infinite if
+            it is not known.
+        widening: `Float[horizons, D]`.
+        damping: `Float[horizons, D, 3]`.
     """
 
     weight: Tensor
     names: Tensor
+    largest: Tensor
     widening: Tensor
+    damping: Tensor
 
     def __init__(
         self,
@@ -69,6 +82,7 @@ class Forecaster(nn.Module):
         super().__init__()
         self.graph, self.substeps = graph, substeps
         self.region: Region | None = None
+        self.limit: Float[Tensor, " D"] | None = None  # of one change; with a region it is finite
         self.spread: ModulePool | None = None
         if spread_hidden is not None:
             self.spread = ModulePool(
@@ -76,7 +90,16 @@ class Forecaster(nn.Module):
             )
         self.register_buffer("weight", weight)
         self.register_buffer("names", names)
+        self.register_buffer("largest", torch.full_like(weight, torch.inf))
         self.register_buffer("widening", torch.ones(horizons, graph.features, device=weight.device))
+        self.register_buffer("damping", undamped(horizons, graph.features, weight.device))
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Restores what `state_dict` returned; older runs have fewer horizons, no damping, and no largest change."""
+        state = {name: getattr(self, name) for name in ("largest", "damping")} | dict(state_dict)
+        rows = torch.arange(len(self.widening), device=state["widening"].device)
+        state["widening"] = state["widening"][rows.clamp(max=len(state["widening"]) - 1)]
+        return super().load_state_dict(state, *args, **kwargs)
 
     @torch.no_grad()
     def begin_from(self, trained: GraphComposition) -> None:
@@ -113,8 +136,15 @@ class Forecaster(nn.Module):
 
     def within(self, region: Region) -> Forecaster:
         """Returns the same modules (shared, not copied), with forecasts that stay near this region."""
+        other, change = copy.copy(self), self.graph.change
+        other.region = region = Region(*(bound.to(change) for bound in region))
+        other.limit = torch.minimum(self.largest, (region.high - region.low) / change)
+        return other
+
+    def damped_by(self, damping: Float[Tensor, "horizons D parts"]) -> Forecaster:
+        """Returns the same modules (shared, not copied), with other weights of the damping."""
         other = copy.copy(self)
-        other.region = region
+        other._buffers = self._buffers | {"damping": damping}
         return other
 
     def region_of(self, x: Float[Tensor, "B C N D+H"]) -> Region | None:
@@ -134,6 +164,12 @@ class Forecaster(nn.Module):
             frames.append(x[..., : self.graph.features])
         return torch.stack(frames, 2)
 
+    def forecast(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
+        """Returns the frames of `rollout`, damped as `damping.py` found; this is what users get."""
+        region, start = self.region_of(x), x[..., : self.graph.features]
+        path = damped(start, self.rollout(x, z, steps), self.damping)
+        return path if region is None else region.of_frames().confined(path)
+
     def sample(
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], noise: Float[Tensor, "B 1 R N D"]
     ) -> Float[Tensor, "B C R N D"]:
@@ -141,8 +177,9 @@ class Forecaster(nn.Module):
         z, frames, region = self.names[z], [], self.region_of(x)
         for drawn in noise.unbind(2):
             change, inputs = self.frame(x, z)
-            x = self.graph.moved(x, change + torch.exp(self.log_variance(inputs, x) / 2) * drawn)
-            x = self.confined(x, region)
+            change = change + torch.exp(self.log_variance(inputs, x) / 2) * drawn
+            change = change if self.limit is None else limited(change, self.limit)
+            x = self.confined(self.graph.moved(x, change), region)
             frames.append(x[..., : self.graph.features])
         return torch.stack(frames, 2)
 
@@ -161,7 +198,7 @@ class Forecaster(nn.Module):
         counts = counted(batch.segments, graph.features, graph.lags, rolled=True)
         seen, x = states[..., : graph.features], states[:, :, 0]
         spread = total = torch.zeros((), device=states.device)
-        steps = seen.shape[2] - 1
+        steps, region = seen.shape[2] - 1, self.region_of(x)
 
         def mean(values: Float[Tensor, "B C N D"], step: int) -> Float[Tensor, "B C"]:
             marks = None if counts is None else counts[:, :, step].flatten(0, 1)
@@ -172,11 +209,17 @@ class Forecaster(nn.Module):
             if step == 0:
                 error = (seen[:, :, 1] - seen[:, :, 0]) / graph.change - change
                 spread = mean(spread_loss(error.detach(), self.log_variance(inputs, x)), 0)
-            x = graph.moved(x, change)
+            x = self.confined(graph.moved(x, change), region)
             x = tamed(x) if step < steps - 1 else x
-            error = x[..., : graph.features] - seen[:, :, step + 1]
-            total = total + mean(self.weight * error.square(), step)
+            error = self.weight * (x[..., : graph.features] - seen[:, :, step + 1]).square()
+            total = total + mean(error if self.region is None else capped(error, self.absurd), step)
         return total / steps, spread
+
+    @property
+    def absurd(self) -> Float[Tensor, " D"]:
+        """The weighted squared error of a guess anywhere in the region: the variance of a uniform distribution."""
+        assert self.region is not None
+        return self.weight * (self.region.high - self.region.low).square() / 12
 
     def frame(
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
@@ -191,6 +234,7 @@ class Forecaster(nn.Module):
             inputs = graph.node_input(torch.cat([now, past], -1), z)
             first = inputs if first is None else first
             change = graph.heads(graph.of_kinds(graph.node, inputs), now.shape[:3])[0]
+            change = change if self.limit is None else limited(change, self.limit)
             now = now + graph.change * change / self.substeps
         assert first is not None
         return (now - x[..., : graph.features]) / graph.change if self.substeps > 1 else change, first

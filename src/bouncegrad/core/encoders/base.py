@@ -5,6 +5,7 @@ h_j = mlp(Σ_i h_ij / N);   logits_ij = linear(mlp(h_i, h_j, h_ij))
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -60,6 +61,12 @@ class Readout(nn.Module):
         self.entity = Perceptron(hidden, hidden, generator, dropout)
         self.edge = Perceptron(3 * hidden, hidden, generator, dropout)
         self.output = ModulePool(1, (hidden, choices), generator)
+
+    def on(self, pairs: Int[Tensor, "2 E"]) -> Readout:
+        """Returns the same networks (shared, not copied) on other pairs."""
+        other = copy.copy(self)
+        other.pairs = pairs
+        return other
 
     def forward(self, edge: Float[Tensor, "B E hidden"], entities: int, learning: bool) -> Float[Tensor, "B E K"]:
         """Returns the logits of every pair."""

@@ -32,6 +32,8 @@ class ConvolutionEncoder(nn.Module):
     Source: Kipf et al. 2018, CNN encoder, without its batch normalisation, which makes tasks depend on each other.
     """
 
+    reads_structures = False
+
     def __init__(
         self,
         features: int,

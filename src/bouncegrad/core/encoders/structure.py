@@ -36,6 +36,8 @@ class StructureEncoder(nn.Module):
     Source: Alet et al. 2019, released code.
     """
 
+    reads_structures = True
+
     def __init__(
         self,
         slots: int,

@@ -27,6 +27,8 @@ class TrackEncoder(nn.Module):
     Source: Kipf et al. 2018, MLP encoder; sizes as in Alet et al. 2019.
     """
 
+    reads_structures = False
+
     def __init__(
         self,
         frames: int,
