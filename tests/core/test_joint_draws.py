@@ -6,12 +6,13 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from bouncegrad.core.batches import whole_tracks
 from bouncegrad.core.couplings import Independent
 from bouncegrad.core.inferred import InferenceEffort, Interrupted
 from bouncegrad.core.joint_draws import JointDraws
-from bouncegrad.core.joint_inference import infer_jointly
+from bouncegrad.core.joint_inference import Steps, infer_jointly
 from bouncegrad.core.priors import known_edges, sparsity
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.seams import Quadratic
@@ -232,3 +233,23 @@ def test_a_type_that_the_prior_excludes_is_not_drawn_first() -> None:
     new = search(composition, Uniform(composition.groups, 2), batch, z, math.inf, torch.Generator().manual_seed(0)).z
     assert new[:, 0].tolist() == [1, 1, 1]
     assert new[:, 1].tolist() == [0, 0, 0]
+
+
+def test_inference_of_a_shared_graph_does_not_depend_on_first_probabilities(monkeypatch) -> None:
+    """It begins from the most probable types; the end is the structure of least loss, also from a wrong beginning."""
+    known = make_known(entities=6, tasks=1)
+    known.composition.variance.fill_(1e-4)
+    z, group, begun = known.z, torch.zeros(1, dtype=torch.long), []
+    annealed = Steps.annealed
+
+    def spied(steps, linear, structure, *rest):
+        begun.append(structure)
+        return annealed(steps, linear, structure, *rest)
+
+    monkeypatch.setattr(Steps, "annealed", spied)
+    for start in (z, 1 - z):
+        first = F.one_hot(start, 2).double().mul(0.98).add(0.01).log()
+        effort = InferenceEffort(enumerated=1, first=first)
+        found = infer_jointly(known.composition, known.tracks, 0, Independent(), None, group, bool, effort)
+        assert torch.equal(begun.pop(), start)
+        assert torch.equal(found.z, z)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from bouncegrad.core.priors import Prior
+
 
 @dataclass(frozen=True)
 class InferenceEffort:
@@ -30,6 +32,7 @@ class InferenceEffort:
             where that lowers the exact loss; at most.
         final_rounds: times that probabilities are averaged, at most; again as long as a better structure is met.
         final_samples: joint draws that they are averaged over.
+        first: log-probabilities `[groups, S, K]` that joint draws of shared graphs begin from, see `JointDraws`.
         tasks_at_once, numbers_at_once: tasks, and entries of their tables of fillings, that fit into memory together.
     """
 
@@ -46,6 +49,7 @@ class InferenceEffort:
     descents: int = 6
     final_rounds: int = 3
     final_samples: int = 64
+    first: Prior | None = None
     tasks_at_once: int = 64
     numbers_at_once: int = 2**20
 

@@ -69,12 +69,13 @@ def infer_jointly(
     numbers = torch.arange(len(tracks), device=tracks.device)
     batch = whole_tracks(tracks, numbers, composition.lags)
     which = numbers if shared is None else shared
-    search = JointDraws(len(tracks), 0.0, effort.samples, 1, prior, coupling, shared)
+    search = JointDraws(len(tracks), 0.0, effort.samples, 1, prior, coupling, shared, effort.first)
     rows = Batch(numbers[: search.tasks], tracks[:0], tracks[:0])
     slots = tied_slots(coupling, composition)
     known = tied_prior(of_tasks(search.prior, rows.tasks), slots, composition.choices)
     steps = Steps(composition, search, rows, slots, known, generator, effort, stop)
     z = random_structure(1, composition.slots, composition.choices, generator).repeat(search.tasks, 1)
+    z = z if effort.first is None else effort.first.argmax(-1)
     linear, tau = composition.linearized(batch, which), float(composition.temperature)
     every = math.ceil(linear.excess)
     some = composition.linearized(batch._replace(segments=batch.segments[:, ::every]), which) if every > 1 else linear

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from bouncegrad.core.batches import scaled_tracks
 from bouncegrad.core.compositions.forecaster import Forecaster, as_forecaster
 from bouncegrad.core.compositions.graph_settings import Place
-from bouncegrad.core.inference import expected_sweeps, infer
+from bouncegrad.core.inference import EFFORT, expected_sweeps, infer
 from bouncegrad.core.inferred import Watched
 from bouncegrad.core.seams import Relational
 from bouncegrad.data.angles import as_stated, periods_of
@@ -35,6 +35,7 @@ from bouncegrad.settings.build import (
     build_prior,
     kind_numbers,
 )
+from bouncegrad.settings.first_graph import first_graph
 from bouncegrad.settings.memory import inference_bytes, model_bytes, require_memory
 from bouncegrad.settings.resolved import ResolvedConfig
 
@@ -151,7 +152,8 @@ class Model:
         tracks = scaled_tracks(seen, self.scaling)
         shared = torch.as_tensor(data.group_numbers) if self.config.shared_graph else None
         watched = Watched(progress, expected_sweeps(on, m, coupling, shared is not None))
-        found = infer(on, tracks, self.config.seed, coupling, prior, shared, watched)
+        effort = replace(EFFORT, first=first_graph(self.config, seen, on.pairs))
+        found = infer(on, tracks, self.config.seed, coupling, prior, shared, watched, effort)
         pairs = on.pairs.cpu().numpy()
         probability = np.zeros((m, n, n, self.config.edge_types))
         probability[..., 0] = 1 - np.eye(n)

@@ -23,7 +23,8 @@ from bouncegrad.results.one_law import one_law, own_errors
 from bouncegrad.results.types_of_strengths import types_of_strengths
 from bouncegrad.settings.resolved import ResolvedConfig
 
-DOUBT = 0.1  # share of the uniform distribution, so that no type is excluded
+SHARPENED = 3  # power of the probabilities: modules learn little from graphs with many improbable edges
+DOUBT = 0.02  # share of the uniform distribution, so that no type is excluded
 RESOLUTION = 0.2  # in errors of own states alone
 FRAMES = 20_000  # of all recordings together that a regression reads, at most
 
@@ -40,7 +41,8 @@ def first_graph(config: ResolvedConfig, data: Trajectories, pairs: Int[Tensor, "
         return None
     some = some_tasks(data)
     strength = one_law(with_sines(data.select(some)), data.group_numbers[some])
-    probability = (1 - DOUBT) * types_of_strengths(strength, config.edge_types) + DOUBT / config.edge_types
+    found = types_of_strengths(strength, config.edge_types) ** SHARPENED
+    probability = (1 - DOUBT) * found / found.sum(-1, keepdims=True) + DOUBT / config.edge_types
     source, target = pairs.cpu().numpy()
     return torch.as_tensor(np.log(probability[:, source, target]), device=pairs.device)
 
