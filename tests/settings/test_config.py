@@ -127,5 +127,5 @@ def test_joint_draws_cool_fewer_tasks_the_more_entities_they_have() -> None:
 
 
 def test_the_cooling_of_shared_graphs_is_slow() -> None:
-    assert resolve(Config(shared_graph=True), (60, 5, 50, 1)).cooling == 2000
+    assert resolve(Config(shared_graph=True), (60, 5, 50, 1)).cooling == 50_000
     assert resolve(Config(shared_graph=True), (60, 5, 5, 1)).cooling == 600

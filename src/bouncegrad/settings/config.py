@@ -51,7 +51,8 @@ class Config:
         tracked_passes: passes over which the tracked annealer lowers the wanted rate of accepted worse proposals from
             exp(-1) to exp(-6); the rate goes on falling (published: 800 of 4,000).
         cooling: gradient steps until the geometric annealer reaches temperature 1, at most 70 % of a run; by default
-            600, or more if 600 steps visit fewer frames of each task than three tracks have.
+            600, or more if 600 steps visit fewer frames of each task than three tracks have, and 50,000 if joint-draws
+            search a shared graph.
         cooling_tasks: tasks that are visited while structures cool, at most, so that each is visited often; by default
             1,024. With joint draws they are visited for two coolings, and have 5,120 entities together, but they are at
             least 128.

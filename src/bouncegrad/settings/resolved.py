@@ -17,7 +17,7 @@ FIRST_TEMPERATURE = {"geometric": 30.0, "tracked": 5.5e-5, "residual": 5.5e-5, "
 ROWS_A_VISIT = 1280  # tasks times segments times entities, so that a visit is the same work for any number of tasks
 TRACKS_REMEMBERED, TRACKS_COOLED = 1.6, 3.0  # in lengths of a track: evidence that is kept, steps shown in the cooling
 SHORTEST_COOLING, LONGEST_COOLING = 600, 3000  # gradient steps; a slower cooling finds nothing better
-SHARED_COOLING = 2000  # the shortest one of joint draws of shared graphs, where evidence adds up before the law is good
+SHARED_COOLING = 50_000  # of joint draws of shared graphs; most runs end sooner, so that it takes 70 % of them
 LONGEST_EVIDENCE = 0.95  # the largest share kept; older evidence was computed with modules that have changed since
 COMPARED = 128  # fillings of the edges into one entity, beyond which joint draws are cheaper than comparing all of them
 PAIRS_COMPARED = 1024  # the same for the fillings of all pairs of a task
@@ -93,8 +93,8 @@ def resolve(config: Config, shape: tuple[int, int, int, int], groups: int = 1) -
     if config.cooling_tasks is None and search == "joint-draws" and not config.shared_graph:
         few = min(max(FEWEST_COOLING, COOLING_ENTITIES // n), COOLING_TASKS)
     together = config.shared_graph and search == "joint-draws"
-    shortest = SHARED_COOLING if together else SHORTEST_COOLING
-    cooling = min(max(shortest, round(visits * -(-min(m, few) // config.batch))), LONGEST_COOLING)
+    cooling = min(max(SHORTEST_COOLING, round(visits * -(-min(m, few) // config.batch))), LONGEST_COOLING)
+    cooling = SHARED_COOLING if together else cooling
     pinned = config.pinned or config.candidates is not None
     added = -(-min(config.batch, m) // groups) if config.shared_graph else 1  # tasks whose log-likelihoods are added
     values = asdict(config) | {
