@@ -61,6 +61,19 @@ def test_frames_that_were_not_observed_are_not_read() -> None:
     np.testing.assert_array_equal(one_law(hidden, np.zeros(5, int)), one_law(spoiled, np.zeros(5, int)))
 
 
+def test_graphs_without_a_complete_frame_have_no_edges_and_do_not_spoil_others() -> None:
+    """In each frame of the second recording another entity is missing, as trackers lose them."""
+    data = coupled(2, 100, 5, 2, shared=False, noise=0.1, pull=0.2)
+    mask = np.ones(data.shape[:3], bool)
+    mask[1, np.arange(100), np.arange(100) % 5] = False
+    found = one_law(replace(data, mask=mask))
+    assert auroc(data.edges[:1], found[:1]) > 0.99
+    np.testing.assert_array_equal(found[1], np.zeros((5, 5)))
+    lost = replace(data.select([1]), mask=mask[1:])
+    np.testing.assert_array_equal(one_law(lost), np.zeros((1, 5, 5)))
+    np.testing.assert_array_equal(own_errors(lost), np.zeros(2))
+
+
 def test_a_constant_feature_and_recordings_that_stand_still_give_no_edges() -> None:
     data = coupled(8, 20, 5, 4, shared=True)
     with_constant = Trajectories(np.concatenate([data.x, np.ones((8, 20, 5, 1))], -1), edges=data.edges)

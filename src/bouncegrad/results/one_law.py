@@ -102,7 +102,10 @@ def _scaled(data: Trajectories, tasks: np.ndarray) -> tuple[Float[np.ndarray, "T
     """Returns the states before each change of some tasks, in standard deviations, and the changes, in typical ones."""
     x = np.asarray(data.x, np.float64)
     seen = np.ones(x.shape[:2], bool) if data.mask is None else np.logical_and.reduce(data.mask, axis=2)
-    both, there, change = seen[:, 1:] & seen[:, :-1], x[seen], np.diff(x, axis=1)
+    both, change = seen[:, 1:] & seen[:, :-1], np.diff(x, axis=1)
+    if not both.any():
+        return change[both], change[both]
+    there = x[seen]
     mean, size = there.mean((0, 1)), there.std((0, 1))
     typical = np.sqrt(np.square(change[both]).mean((0, 1)))
     z = np.divide(x[:, :-1] - mean, size, out=np.zeros_like(change), where=size > TINY * np.abs(mean))
@@ -145,7 +148,7 @@ def _error(
 ) -> Float[np.ndarray, " D"]:
     """Returns the mean squared error of each feature."""
     errors = [graph.left - _arriving(graph, a) @ law for graph, a in zip(graphs, strength, strict=True)]
-    return np.mean([np.square(error).mean((0, 1)) for error in errors], 0)
+    return np.sum([np.square(error).sum((0, 1)) for error in errors], 0) / max(1, sum(e[..., 0].size for e in errors))
 
 
 def _strengths(
