@@ -48,8 +48,23 @@ def test_one_law_needs_fewer_frames_than_a_law_for_each_edge() -> None:
 
 
 def test_every_recording_may_have_its_own_graph() -> None:
-    data = coupled(6, 100, 5, 2, shared=False, noise=0.1, pull=0.2)
+    data = coupled(6, 100, 5, 2, shared=False, noise=0.1, pull=0.3)
     assert auroc(data.edges, one_law(data)) > 0.99
+
+
+def test_the_state_of_a_target_may_change_what_its_sources_do() -> None:
+    """Oscillators: along an edge, the rate of the target grows by sin(phase of source - phase of target)."""
+    rng = np.random.default_rng(6)
+    graph = (rng.random((10, 10)) < 0.3) & off_diagonal(10)
+    own, phase = rng.uniform(1, 3, (12, 10)), rng.uniform(0, 2 * np.pi, (12, 10))
+    x = np.empty((12, 60, 10, 3))
+    for frame in range(60):
+        pull = np.sin(phase[:, :, None] - phase[:, None, :])
+        rate = own + 0.3 * (graph * pull).sum(1)
+        x[:, frame] = np.stack([rate, np.sin(phase), np.cos(phase)], -1)
+        phase = phase + 0.1 * rate
+    data = Trajectories(x, edges=np.broadcast_to(graph.astype(int), (12, 10, 10)))
+    assert auroc(data.edges[:1], one_law(data, np.zeros(12, int))) > 0.99
 
 
 def test_frames_that_were_not_observed_are_not_read() -> None:

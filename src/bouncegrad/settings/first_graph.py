@@ -1,7 +1,7 @@
 """What a search of a shared graph is given before it begins: the edges of a regression, and a resolution.
 
-Modules learn nothing from random graphs of fifty entities for a long time, while a regression with one linear law for
-all edges (`results/one_law.py`) finds most of such a graph in seconds. Its probabilities count at high temperatures
+Modules learn nothing from random graphs of fifty entities for a long time, while a regression with one law for all
+edges (`results/one_law.py`) finds most of such a graph in seconds. Its probabilities count at high temperatures
 only, see `JointDraws`. The resolution is a share of the errors of own states alone: where entities hardly change, tiny
 errors of the modules would count more than all that entities do to each other.
 """
@@ -26,7 +26,7 @@ from bouncegrad.settings.resolved import ResolvedConfig
 SHARPENED = 3  # power of the probabilities: modules learn little from graphs with many improbable edges
 DOUBT = 0.02  # share of the uniform distribution, so that no type is excluded
 RESOLUTION = 0.2  # in errors of own states alone
-FRAMES = 20_000  # of all recordings together that a regression reads, at most
+FRAMES, WORK = 20_000, 4_000_000_000  # most frames of all recordings together, and most frames x D x N³
 
 
 def first_graph(config: ResolvedConfig, data: Trajectories, pairs: Int[Tensor, "2 E"]) -> Prior | None:
@@ -68,5 +68,6 @@ def some_tasks(data: Trajectories) -> Int[np.ndarray, " some"]:
     """Returns the first tasks of each group, so many that a regression takes seconds."""
     number = data.group_numbers
     groups = int(number.max()) + 1
-    most = max(1, FRAMES // (data.shape[1] * groups))
+    _, frames, n, d = data.shape
+    most = max(1, min(FRAMES, WORK // (n**3 * d)) // (frames * groups))
     return np.concatenate([(number == group).nonzero()[0][:most] for group in range(groups)])
