@@ -14,6 +14,7 @@ from bouncegrad.core.couplings import EntityTypes, Independent, Symmetric
 from bouncegrad.core.inference import infer
 from bouncegrad.core.inferred import InferenceEffort, Watched
 from bouncegrad.core.joint_draws import JointDraws
+from bouncegrad.core.joint_inference import Steps
 from bouncegrad.core.priors import sparsity
 from bouncegrad.core.proposals import Uniform
 from bouncegrad.core.seams import Quadratic
@@ -150,6 +151,34 @@ def test_the_loss_of_a_single_change_is_exact(settings) -> None:
             changed[:, slot] = other
             exact = composition.linearized(batch).around(changed).loss[:, target]
             torch.testing.assert_close(loss[:, target, column, other], exact, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"kinds": (0, 1, 0, 1)}])
+def test_only_the_groups_that_are_asked_for_are_looked_at(settings) -> None:
+    composition, batch = small_graph(4, edge_types=3, **settings), random_batch(3, 6, 4)
+    z = random_structure(3, 12, 3, torch.Generator().manual_seed(1))
+    some = torch.tensor([[True, False, False, True], [False] * 4, [False, True, False, False]])
+    whole, part = composition.linearized(batch), composition.linearized(batch)
+    (form, changed), (some_form, some_changed) = whole.surveyed(z), part.surveyed(z, some)
+    for one, other in zip((*form, changed), (*some_form, some_changed), strict=True):
+        torch.testing.assert_close(one[some], other[some], rtol=1e-4, atol=1e-4)
+    draws = torch.stack([z, (z + 1) % 3], -1)
+    torch.testing.assert_close(whole.losses(draws)[some], part.losses(draws, some)[some], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("coupling", [Independent(), Symmetric()])
+def test_a_survey_that_follows_another_is_that_of_a_new_one(coupling) -> None:
+    known = symmetric_known(5, 3)
+    batch, slots = whole_tracks(known.tracks, torch.arange(3)), tied_slots(coupling, known.composition)
+    search, prior = JointDraws(3, coupling=coupling), tied_prior(None, slots, 2)
+    steps = Steps(known.composition, search, batch, slots, prior, torch.Generator(), JOINTLY, lambda: False)
+    linear, other = known.composition.linearized(batch), known.z.clone()
+    other[1, [0, 7]] = 1 - other[1, [0, 7]]
+    other[1] = torch.maximum(other, reversed_pairs(known.composition, other))[1]
+    first = steps.survey(linear, known.z, 1.0)
+    for one, new in zip(steps.survey(linear, other, 1.0, first), steps.survey(linear, other, 1.0), strict=True):
+        for values, exact in zip(one, new, strict=True) if isinstance(one, tuple) else [(one, new)]:
+            torch.testing.assert_close(values, exact, rtol=1e-4, atol=1e-4)
 
 
 def test_long_recordings_are_read_part_by_part(monkeypatch) -> None:

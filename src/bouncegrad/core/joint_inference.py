@@ -91,10 +91,13 @@ def infer_jointly(
 class Survey(NamedTuple):
     """What is known exactly about a structure: costs of its units, and of changes of single variables.
 
-    `form` holds the quadratic forms around it.
+    `form` holds the quadratic forms around it. `groups` and `loss` are the form and the exact losses of the groups of
+    slots, from which the others are made.
     """
 
     z: Int[Tensor, "rows E"]
+    groups: Quadratic
+    loss: Float[Tensor, "rows N degree K"]
     types: Int[Tensor, "rows U V"]
     form: Quadratic
     cost: Float[Tensor, "rows U"]
@@ -166,7 +169,7 @@ class Steps:
             if not lowest.any():
                 break
             z = spread(torch.where(lowest, types, survey.types), survey.z, self.slots)
-            survey = self.survey(linear, z, temperature)
+            survey = self.survey(linear, z, temperature, survey)
         return survey
 
     def averaged(self, linear: Linear, best: Survey, temperature: float) -> Float[Tensor, "rows U V K"]:
@@ -178,8 +181,8 @@ class Steps:
                 break
             which = cost.argmin(0)[None, ..., None].expand(-1, -1, -1, types.shape[-1])
             found = spread(types.gather(0, which)[0], best.z, self.slots)
-            best = self.survey(linear, self.by_slot(better, found, best.z), temperature)
-            new = self.weighed(linear, best, temperature)
+            best = self.survey(linear, self.by_slot(better, found, best.z), temperature, best)
+            new = self.weighed(linear, best, temperature, better)
             types, cost, log_density = (
                 torch.where(better.view(*better.shape, *[1] * (values.dim() - 3)), values, old)
                 for values, old in zip(new, (types, cost, log_density), strict=True)
@@ -199,30 +202,43 @@ class Steps:
         return (weight[..., None, None] * shares).sum(0)
 
     def weighed(
-        self, linear: Linear, survey: Survey, temperature: float
+        self, linear: Linear, survey: Survey, temperature: float, some: Bool[Tensor, "rows U"] | None = None
     ) -> tuple[Int[Tensor, "S rows U V"], Float[Tensor, "S rows U"], Float[Tensor, "S rows U"]]:
-        """Returns draws around a structure, their exact costs, and the logarithms of their densities."""
+        """Returns draws around a structure, their exact costs, and the logarithms of their densities.
+
+        With `some`, only the costs of these units are right.
+        """
         search, effort = self.search, self.effort
         drawn = search.drawn(survey.form, self.prior, self.rows, temperature, self.generator, effort.final_samples)
         z = torch.stack([spread(types, survey.z, self.slots) for types in drawn.types], -1)
-        losses = zip(linear.losses(z).unbind(-1), drawn.types, strict=True)
+        if some is not None:
+            some = some.expand(-1, len(self.composition.groups))  # a unit is a group, or all groups
+        losses = zip(linear.losses(z, some).unbind(-1), drawn.types, strict=True)
         cost = torch.stack([self.cost(loss, types, temperature) for loss, types in losses])
         return drawn.types, cost, drawn.log_density
 
-    def survey(self, linear: Linear, z: Int[Tensor, "rows E"], temperature: float) -> Survey:
-        """Returns what is known exactly about `z`."""
+    def survey(
+        self, linear: Linear, z: Int[Tensor, "rows E"], temperature: float, last: Survey | None = None
+    ) -> Survey:
+        """Returns what is known exactly about `z`; groups that are filled as in the last survey are not looked at."""
         if self.stop():
             raise Interrupted
-        form, loss = linear.surveyed(z)
-        types, tied = types_of(z, self.slots), tied_form(form, self.slots, self.composition.groups)
         groups, slots = self.composition.groups, self.composition.slots
         now = F.pad(z, (0, 1))[:, groups]
+        if last is None:
+            form, loss = linear.surveyed(z)
+        else:
+            other = (now != F.pad(last.z, (0, 1))[:, groups]).any(-1)
+            found, new = linear.surveyed(z, other)
+            merged = [taken(other, *values) for values in zip(found, last.groups, strict=True)]
+            form, loss = Quadratic(*merged), taken(other, new, last.loss)
+        types, tied = types_of(z, self.slots), tied_form(form, self.slots, groups)
         of_slot = loss.new_zeros(len(z), slots + 1, loss.shape[-1])
         of_slot[:, groups.flatten()] = (loss - loss.gather(3, now[..., None])).flatten(1, 2)
         of_slot[:, -1] = 0.0  # the padding
         change = of_slot[:, self.slots].sum(3) / temperature - self.prior
         cost = self.cost(form.loss, types, temperature)
-        return Survey(z, types, tied, cost, change - change.gather(3, types[..., None]))
+        return Survey(z, form, loss, types, tied, cost, change - change.gather(3, types[..., None]))
 
     def cost(
         self, loss: Float[Tensor, "rows N"], types: Int[Tensor, "rows U V"], temperature: float
@@ -237,3 +253,8 @@ class Steps:
         """Returns the new types of the slots of some units, and the old types of the others."""
         of_variable = which[..., None].expand(-1, -1, self.slots.shape[1])
         return torch.where(spread(of_variable, torch.zeros_like(old, dtype=torch.bool), self.slots), new, old)
+
+
+def taken(which: Bool[Tensor, "rows N"], new: Tensor, old: Tensor) -> Tensor:
+    """Returns the new values of some groups, and the old values of the others."""
+    return torch.where(which.view(*which.shape, *[1] * (new.dim() - 2)), new, old)

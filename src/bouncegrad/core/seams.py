@@ -133,11 +133,20 @@ class Linear(Protocol):
     def around(self, z: Int[Tensor, "rows S"]) -> Quadratic:
         """Returns the quadratic form around `z`."""
 
-    def surveyed(self, z: Int[Tensor, "rows S"]) -> tuple[Quadratic, Float[Tensor, "rows G degree K"]]:
-        """Returns the same, and the exact summed loss of each group with one of its slots filled otherwise."""
+    def surveyed(
+        self, z: Int[Tensor, "rows S"], some: Bool[Tensor, "rows G"] | None = None
+    ) -> tuple[Quadratic, Float[Tensor, "rows G degree K"]]:
+        """Returns the same, and the exact summed loss of each group with one of its slots filled otherwise.
 
-    def losses(self, z: Int[Tensor, "rows S draws"]) -> Float[Tensor, "rows G draws"]:
-        """Returns the exact summed loss of each group for many structures of every row."""
+        Args:
+            z: structures.
+            some: the groups that are asked for; the numbers of others are not defined. None: all groups.
+        """
+
+    def losses(
+        self, z: Int[Tensor, "rows S draws"], some: Bool[Tensor, "rows G"] | None = None
+    ) -> Float[Tensor, "rows G draws"]:
+        """Returns the exact summed loss of each group for many structures of every row; `some` as in `surveyed`."""
 
 
 @runtime_checkable

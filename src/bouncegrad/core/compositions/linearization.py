@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -109,16 +109,24 @@ class Linearization:
                     none = none + arriving[:, targets] @ weight
                 self.of_kind.append((kind, targets, (own @ weight).flatten(2, 3), none))
 
+    def of(self, some: Bool[Tensor, " N"] | None) -> Iterator[tuple[int, Int[Tensor, " n"], Tensor, Tensor]]:
+        """Yields the kinds with those of their targets that are asked for, their messages and sums without edges."""
+        for kind, targets, differences, none in self.of_kind:
+            if some is None or some[targets].all():
+                yield kind, targets, differences, none
+            elif len(at := some[targets].nonzero()[:, 0]):
+                yield kind, targets[at], differences[:, at], none[:, at]
+
     @torch.no_grad()
-    def around(self, z: Int[Tensor, "B E"]) -> Quadratic:
-        """Returns the quadratic form of the summed loss around `z`, for every target of every task."""
+    def around(self, z: Int[Tensor, "B E"], some: Bool[Tensor, " N"] | None = None) -> Quadratic:
+        """Returns the quadratic form of the summed loss around `z`, for every target of every task, or for some."""
         composition, tasks, frames = self.composition, self.tasks, self.frames
         n, types = composition.entities, composition.choices - 1
         size = composition.groups.shape[1] * types
         g, h = self.change.new_zeros(tasks, n, size, size), self.change.new_zeros(tasks, n, size)
         loss = self.change.new_zeros(tasks, n, dtype=torch.float64)
         padded = F.pad(z, (0, 1))
-        for kind, targets, differences, none in self.of_kind:
+        for kind, targets, differences, none in self.of(some):
             chosen = padded[:, composition.groups[targets]]
             present = (chosen[..., None] == torch.arange(1, types + 1, device=z.device)).flatten(2).to(none.dtype)
             there = present.repeat_interleave(frames, 0)
@@ -139,13 +147,13 @@ class Linearization:
         return Quadratic(g, h, loss)
 
     @torch.no_grad()
-    def changed(self, z: Int[Tensor, "B E"]) -> Float[Tensor, "B N degree K"]:
-        """Returns the exact summed loss of each target with one of its edges changed to another type."""
+    def changed(self, z: Int[Tensor, "B E"], some: Bool[Tensor, " N"] | None = None) -> Float[Tensor, "B N degree K"]:
+        """Returns the exact summed loss of each target, or of some, with one of its edges changed to another type."""
         composition, tasks, frames = self.composition, self.tasks, self.frames
         choices, (n, degree) = composition.choices, composition.groups.shape
         loss = self.change.new_zeros(tasks, n, degree, choices, dtype=torch.float64)
         padded = F.pad(z, (0, 1))
-        for kind, targets, differences, none in self.of_kind:
+        for kind, targets, differences, none in self.of(some):
             now = padded[:, composition.groups[targets]]
             present = F.one_hot(now, choices)[..., 1:].to(none.dtype)
             there = present.flatten(2).repeat_interleave(frames, 0)
@@ -161,12 +169,12 @@ class Linearization:
         return loss
 
     @torch.no_grad()
-    def losses(self, z: Int[Tensor, "B E draws"]) -> Float[Tensor, "B N draws"]:
-        """Returns the exact summed loss of each target for many structures of every task."""
+    def losses(self, z: Int[Tensor, "B E draws"], some: Bool[Tensor, " N"] | None = None) -> Float[Tensor, "B N draws"]:
+        """Returns the exact summed loss of each target, or of some, for many structures of every task."""
         composition, draws = self.composition, z.shape[2]
         loss = self.change.new_zeros(self.tasks, composition.entities, draws, dtype=torch.float64)
         padded = F.pad(z, (0, 0, 0, 1))
-        for kind, targets, differences, none in self.of_kind:
+        for kind, targets, differences, none in self.of(some):
             hot = F.one_hot(padded[:, composition.groups[targets]], composition.choices)[..., 1:]
             present = hot.transpose(3, 4).flatten(2, 3).mT.to(none.dtype)  # [B, n, draws, degree * (K - 1)]
             arriving = present.repeat_interleave(self.frames, 0) @ differences
@@ -225,26 +233,40 @@ class LinearizedBatch:
 
     def around(self, z: Int[Tensor, "rows E"]) -> Quadratic:
         """Returns the quadratic form of the summed loss around `z`, for every target of every row."""
-        parts = self.evaluated()
-        return Quadratic(*added_up(((row, part.around(z[row])) for row, part in parts), len(z)))
+        found = ((row, part.around(z[row])) for row, part, _ in self.evaluated(None))
+        return Quadratic(*added_up(found, len(z)))
 
-    def surveyed(self, z: Int[Tensor, "rows E"]) -> tuple[Quadratic, Float[Tensor, "rows N degree K"]]:
+    def surveyed(
+        self, z: Int[Tensor, "rows E"], some: Bool[Tensor, "rows N"] | None = None
+    ) -> tuple[Quadratic, Float[Tensor, "rows N degree K"]]:
         """Returns the form around `z`, and the exact summed loss of each target with one edge of another type."""
-        parts = self.evaluated()
-        found = added_up(((row, [*part.around(z[row]), part.changed(z[row])]) for row, part in parts), len(z))
-        return Quadratic(*found[:3]), found[3]
+        parts = self.evaluated(some)
+        found = ((row, [*part.around(z[row], which), part.changed(z[row], which)]) for row, part, which in parts)
+        g, h, loss, changed = added_up(found, len(z))
+        return Quadratic(g, h, loss), changed
 
-    def losses(self, z: Int[Tensor, "rows E draws"]) -> Float[Tensor, "rows N draws"]:
+    def losses(
+        self, z: Int[Tensor, "rows E draws"], some: Bool[Tensor, "rows N"] | None = None
+    ) -> Float[Tensor, "rows N draws"]:
         """Returns the exact summed loss of each target for many structures of every row."""
-        return added_up(((row, [part.losses(z[row])]) for row, part in self.evaluated()), len(z))[0]
+        found = ((row, [part.losses(z[row], which)]) for row, part, which in self.evaluated(some))
+        return added_up(found, len(z))[0]
 
-    def evaluated(self) -> Iterator[tuple[Int[Tensor, " rows"], Linearization]]:
-        """Yields the parts with their messages, and the rows that they belong to."""
+    def evaluated(
+        self, some: Bool[Tensor, "rows N"] | None
+    ) -> Iterator[tuple[Int[Tensor, " rows"], Linearization, Bool[Tensor, " N"] | None]]:
+        """Yields the parts with their messages, the rows that they belong to, and the targets that these ask for.
+
+        Parts of which nothing is asked are left out.
+        """
         for number, (rows, part) in enumerate(self.parts):
+            which = None if some is None else some[rows].any(0)
+            if which is not None and not which.any():
+                continue
             linear = self.kept.get(number) or Linearization(self.composition, part, self.together)
             if self.excess <= 1:
                 self.kept[number] = linear
-            yield rows, linear
+            yield rows, linear, which
 
 
 def numbers_of(composition: MessagePassing, batch: Batch) -> int:
