@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jaxtyping import Int
 
     from bouncegrad.data.trajectories import Trajectories
+    from bouncegrad.models.model import Model
     from bouncegrad.runs.folder import Run
     from bouncegrad.settings.config import Config
 
@@ -35,10 +36,10 @@ def load_known(args: Namespace, data: Trajectories) -> Int[np.ndarray, "M N N"] 
     return read_edges(Path(args.known), data, unlisted=-1)
 
 
-def load_new(args: Namespace, config: Config) -> tuple[Trajectories, str | None]:
+def load_new(args: Namespace, model: Model) -> tuple[Trajectories, str | None]:
     """Returns the recordings that a trained model is applied to, and the name of their part."""
-    require_groups_used(args, config)
-    return load_data(args.data, args, "test", print_notes=not (args.json or args.quiet))
+    require_groups_used(args, model.config)
+    return load_data(args.data, args, "test", print_notes=not (args.json or args.quiet), trained=model.features)
 
 
 def require_groups_used(args: Namespace, config: Config) -> None:
@@ -58,6 +59,7 @@ def load_data(
     *,
     print_notes: bool = False,
     note_assumptions: bool = True,
+    trained: tuple[str, ...] = (),
 ) -> tuple[Trajectories, str | None]:
     """Returns the recordings, and the name of the part that was read, None for data without parts.
 
@@ -67,15 +69,17 @@ def load_data(
         default_part: the part to read if the user names none.
         print_notes: whether to print how the recordings differ from the file, for example that they were resampled.
         note_assumptions: whether to print what the file does not state and was assumed; not with --json or --quiet.
+        trained: the features of training; recordings get these if their file does not name its own.
     """
     from bouncegrad.data.formats import load, parts  # here, so that help does not load pandas
+    from bouncegrad.data.formats.chosen import named_as
 
     found = parts(path)
     part = args.part
     # If the parts are cases with names of their own, none is the natural choice, and `load` asks for one.
     if part is None and (len(found) == 1 or set(found) & set(PARTS)):
         part = default_part if default_part in found else found[0]
-    data = load(path, part=part, **reading_of(args))
+    data = named_as(load(path, part=part, **reading_of(args)), trained)
     if print_notes and data.notes:
         print(f"{path}: {', '.join(data.notes)}")
     if note_assumptions and not (getattr(args, "json", False) or getattr(args, "quiet", False)):

@@ -83,8 +83,9 @@ def main(words: list[str]) -> None:
 def test_tasks(run: Run, path: str, args: Namespace) -> tuple[Trajectories, str]:
     """Returns the tasks that a run is evaluated on, and their description; of the training data only held-out tasks."""
     require_groups_used(args, run.config())
-    data, part = load_data(path, args, "test", print_notes=not getattr(args, "json", True))
     about = run.about()
+    notes, trained = not getattr(args, "json", True), tuple(about["features"])
+    data, part = load_data(path, args, "test", print_notes=notes, trained=trained)
     if part is not None:
         return data, f"part {part} of {path}"
     if fingerprint(data) != about["fingerprint"]:

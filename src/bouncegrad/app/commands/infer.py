@@ -52,7 +52,7 @@ def main(words: list[str]) -> None:
     with computing(args.device, None):
         model = Model.load(args.run)
         warn_if_unfinished(Run(args.run))
-        data, part = load_new(args, model.config)
+        data, part = load_new(args, model)
         task, known = task_number(data, args.task), load_known(args, data)
         start = time.perf_counter()
         if args.distilled:

@@ -28,7 +28,7 @@ def main(words: list[str]) -> None:
     with computing(args.device, None):
         model = Model.load(args.run)
         warn_if_unfinished(Run(args.run))
-        data, part = load_new(args, model.config)
+        data, part = load_new(args, model)
         task = task_number(data, args.task)
         start = time.perf_counter()
         found = forecast(model, data, args.steps, args.context)

@@ -38,7 +38,7 @@ def main(words: list[str]) -> None:
 
     model = Model.load(args.run)
     warn_if_unfinished(Run(args.run))
-    data, part = load_new(args, model.config)
+    data, part = load_new(args, model)
     data = model.adopted(data)
     task = task_number(data, args.task)
     visible, whole = (data, None) if args.hide is None else hide(data, args.hide)

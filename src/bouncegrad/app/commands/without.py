@@ -24,7 +24,7 @@ def main(words: list[str]) -> None:
 
     model = Model.load(args.run)
     warn_if_unfinished(Run(args.run))
-    data, part = load_new(args, model.config)
+    data, part = load_new(args, model)
     task = task_number(data, args.task)
     found = without(model, data, args.entity, args.steps, args.context)
     folder = new_folder(args.out)

@@ -25,6 +25,15 @@ def unnamed(data: Trajectories) -> Trajectories:
     return replace(data, origin=(*data.origin, ("features", text)))
 
 
+def named_as(data: Trajectories, features: tuple[str, ...]) -> Trajectories:
+    """Returns the recordings with the features of training, if their file does not name its own and has as many."""
+    if not _is_unnamed(data) or len(data.features) != len(features) or data.features == features:
+        return data
+    text = f"the file does not name its features, so they were taken for those of training, {listed(features)}"
+    kept = tuple(row for row in data.origin if row[0] not in (ASSUMED, "features"))
+    return replace(data, features=features, origin=(*kept, (ASSUMED, text)))
+
+
 def chosen_features(data: Trajectories, columns: Columns | None) -> Trajectories:
     """Returns the recordings with the features that `--columns` names.
 
