@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from bouncegrad.core.structures import edge_index
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.fitting.prepare import prepare
+from bouncegrad.fitting.schedule import Schedule
 from bouncegrad.settings.config import Config
 from bouncegrad.settings.first_graph import first_graph, with_resolution
 from bouncegrad.settings.resolved import resolve
@@ -41,6 +43,15 @@ def test_every_group_begins_from_its_own_regression() -> None:
     true = torch.as_tensor(data.edges[:2])[:, *pairs] > 0
     assert torch.equal(first.argmax(-1) > 0, true)
     assert first.exp().min() > 0.009
+
+
+def test_the_time_of_the_regression_counts_for_the_limit_of_time(monkeypatch) -> None:
+    clock = iter([100.0, 112.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    prepared = prepare(Config(shared_graph=True, search="joint-draws", minutes=0.5, forecast=0), ring())
+    assert prepared.spent == 12.0
+    assert Schedule(prepared.config, 20, spent=prepared.spent).seconds_left == 18.0
+    assert Schedule(prepared.config, 20, spent=40.0).seconds_left == 0.0
 
 
 def test_only_joint_draws_of_shared_graphs_have_a_first_graph_and_a_resolution() -> None:

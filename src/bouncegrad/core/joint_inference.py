@@ -229,6 +229,8 @@ class Steps:
             form, loss = linear.surveyed(z)
         else:
             other = (now != F.pad(last.z, (0, 1))[:, groups]).any(-1)
+            if not other.any():  # rounding can make a draw better than itself
+                return last
             found, new = linear.surveyed(z, other)
             merged = [taken(other, *values) for values in zip(found, last.groups, strict=True)]
             form, loss = Quadratic(*merged), taken(other, new, last.loss)

@@ -82,7 +82,7 @@ def assemble(prepared: Prepared, environment: Environment) -> Parts:
         frames,
         batches,
         cooled,
-        Schedule(config, len(data.tasks), environment.stop, processes),
+        Schedule(config, len(data.tasks), environment.stop, processes, prepared.spent),
         Restarts(loop, loop.composition, tracks, some, lambda start: built(config.seed + start)[0]),
         DelayedCoupling(loop, loop.composition, tracks, some),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ class Prepared(NamedTuple):
         pairs: candidate pairs.
         known: types of edges that need not be found, -1 for all others.
         first: probabilities of the types that the search begins from, see `first_graph.py`.
+        spent: seconds that these took; they count for the limit of time.
     """
 
     config: ResolvedConfig
@@ -41,6 +43,7 @@ class Prepared(NamedTuple):
     pairs: Int[Tensor, "2 E"]
     known: Int[np.ndarray, "M N N"] | None
     first: Prior | None = None
+    spent: float = 0.0
 
 
 def prepare(
@@ -67,7 +70,10 @@ def prepare(
     tasks, count = min(resolved.batch, len(data.tasks)), pairs.shape[1]
     what = f"{data.source}: training on {tasks} tasks at once with {count:,} pairs each"
     require_memory(training_bytes(resolved, data.shape, count), what)
-    return Prepared(resolved, data, scaling, pairs, known, first_graph(resolved, data, pairs))
+    start = time.perf_counter()
+    first = first_graph(resolved, data, pairs)
+    (spent,) = processes.total([(time.perf_counter() - start) * processes.first])
+    return Prepared(resolved, data, scaling, pairs, known, first, spent)
 
 
 def require_shareable(config: ResolvedConfig, tasks: int, processes: Processes) -> None:

@@ -44,6 +44,7 @@ class Schedule:
         tasks: M.
         stop: called before every batch; if it returns true, the run ends early.
         processes: they stop together, and use the clock of the first process.
+        spent: seconds of the limit of time that were needed before the first pass.
 
     Attributes:
         within: seconds of the present pass.
@@ -56,8 +57,9 @@ class Schedule:
         tasks: int = 1,
         stop: Callable[[], bool] = lambda: False,
         processes: Processes = ALONE,
+        spent: float = 0.0,
     ) -> None:
-        self.config, self.tasks, self.processes = config, tasks, processes
+        self.config, self.tasks, self.processes, self.spent = config, tasks, processes, spent
         self.stop, self.halted, self.start, self.within = stop, False, 0.0, 0.0
         self.epoch, self.steps, self.progress, self.cooled, self.seconds = 0, 0, 0.0, 0.0, 0.0
         self.pace = Pace(REMEMBERED)
@@ -174,7 +176,7 @@ class Schedule:
         """The time left in seconds; if epochs are given, it is estimated from the progress so far."""
         if self.config.epochs is None:
             minutes = (1 - self.config.forecast) * (self.config.minutes or 0.0)
-            return max(60 * minutes - self.seconds, 0.0)
+            return max(60 * minutes - self.spent - self.seconds, 0.0)
         return self.seconds / self.progress * (1 - self.progress) if self.progress else math.inf
 
     def state_dict(self) -> dict[str, float]:
