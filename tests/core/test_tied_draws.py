@@ -176,7 +176,6 @@ def test_a_survey_that_follows_another_is_that_of_a_new_one(coupling) -> None:
     other[1, [0, 7]] = 1 - other[1, [0, 7]]
     other[1] = torch.maximum(other, reversed_pairs(known.composition, other))[1]
     first = steps.survey(linear, known.z, 1.0)
-    assert steps.survey(linear, known.z, 1.0, first) is first
     for one, new in zip(steps.survey(linear, other, 1.0, first), steps.survey(linear, other, 1.0), strict=True):
         for values, exact in zip(one, new, strict=True) if isinstance(one, tuple) else [(one, new)]:
             torch.testing.assert_close(values, exact, rtol=1e-4, atol=1e-4)

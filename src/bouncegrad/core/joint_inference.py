@@ -176,11 +176,12 @@ class Steps:
         """Step 3: the probabilities of the types of every variable."""
         types, cost, log_density = self.weighed(linear, best, temperature)
         for _ in range(self.effort.final_rounds - 1):
-            better = cost.min(0).values < best.cost
+            lowest, which = cost.min(0)
+            met = types.gather(0, which[None, ..., None].expand(-1, -1, -1, types.shape[-1]))[0]
+            better = (lowest < best.cost) & (met != best.types).any(-1)  # rounding can make a draw better than itself
             if not better.any():
                 break
-            which = cost.argmin(0)[None, ..., None].expand(-1, -1, -1, types.shape[-1])
-            found = spread(types.gather(0, which)[0], best.z, self.slots)
+            found = spread(met, best.z, self.slots)
             best = self.survey(linear, self.by_slot(better, found, best.z), temperature, best)
             new = self.weighed(linear, best, temperature, better)
             types, cost, log_density = (
@@ -229,8 +230,6 @@ class Steps:
             form, loss = linear.surveyed(z)
         else:
             other = (now != F.pad(last.z, (0, 1))[:, groups]).any(-1)
-            if not other.any():  # rounding can make a draw better than itself
-                return last
             found, new = linear.surveyed(z, other)
             merged = [taken(other, *values) for values in zip(found, last.groups, strict=True)]
             form, loss = Quadratic(*merged), taken(other, new, last.loss)

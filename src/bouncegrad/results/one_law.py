@@ -92,7 +92,7 @@ def one_law(data: Trajectories, group: Int[np.ndarray, " M"] | None = None) -> F
     found = _fit(_graphs(data, group))
     if found.explained < ENOUGH:
         agreement = _agreement(data, group, gated=True)
-        if agreement > max(AGREES, _agreement(data, group, gated=False)):
+        if agreement > AGREES and agreement > _agreement(data, group, gated=False):
             found = _fit(_graphs(data, group, gated=True))
     return -found.strength if (found.strength**3).sum() < 0 else found.strength
 
