@@ -68,7 +68,7 @@ class Config:
         shared_graph: all tasks, or all tasks of a group if the data has groups, have the same graph; their evidence is
             added up.
         first_graph: the edges that the search of a shared graph begins from; regression means those of a regression in
-            which all edges share one linear law, none that all types are equally probable; by default regression for
+            which all edges share one law, none that all types are equally probable; by default regression for
             joint-draws.
         resolution: errors below this size do not count: its square is added to every variance of the likelihood; a
             number for each feature, or one for all, in typical changes. By default 0, but if joint-draws search a
@@ -77,7 +77,8 @@ class Config:
         window: number of changes after which the graph may change; recordings are cut into windows of this length.
         pinned: type 0 means "no interaction" and sends nothing.
         sparsity: expected share of edges of the pinned type 0, before any data; 0.9 by default if type 0 is pinned.
-        loss: likelihood (one step, with learned variances) or rollout (squared error over `steps` frames).
+        loss: likelihood (one step, with learned variances; with --search paper also rollouts over `steps` frames) or
+            rollout (squared error over `steps` frames).
         head: the likelihood of a change; gaussian, or one of your own as my.module:Name.
         steps: R, steps of a segment; by default 1 for likelihood, 10 for rollout.
         segments: segments drawn per task and visit; by default the number with which a visit is the same work for any
@@ -246,7 +247,8 @@ class Config:
         check("annealer", of_errors, "it needs the errors of --loss rollout")
         floored = self.temperature is None or self.floor <= self.temperature
         check("floor", floored, f"give at most the first temperature, {self.temperature}")
-        check("steps", self.loss != "likelihood" or self.steps in (None, 1), "the likelihood is of one step")
+        one = self.loss == "likelihood" and not self.proposes
+        check("steps", not one or self.steps in (None, 1), "the likelihood of --search heat-bath is of one step")
         likelihood = self.loss == "likelihood" or (self.loss is None and not self.proposes)
         check("head", likelihood or self.head == "gaussian", "only --loss likelihood has a likelihood of changes")
 

@@ -37,8 +37,8 @@ NOTE = (
     "AUROC over ordered pairs, on the recordings of training. Undirected graphs: a pair has the mean score of its two "
     "directions.\nSimple scores pool all recordings; below 0.5 they count as 1 - AUROC, as published. Correlation: of "
     "changes. Least squares: linear law.\nCubic ridge: linear in the other entities, cubic in the own state. Its "
-    "penalty is chosen without labels. One law: the law of an edge is linear and the same for all edges, with a "
-    "strength for each."
+    "penalty is chosen without labels. One law: linear in the source and the same for all edges, with a strength for "
+    "each; the target's state changes it where that repeats better."
 )
 
 
