@@ -20,7 +20,7 @@ from bouncegrad.results import style
 from bouncegrad.results.result import Result
 
 HERE = Path(__file__).parent
-MINUTES = 1.5
+MINUTES = 6.0
 
 
 def independent(frames: int = 800, entities: int = 4) -> Trajectories:

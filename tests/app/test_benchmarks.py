@@ -199,6 +199,7 @@ def test_a_mean_over_seeds_is_known_where_all_were_right():
         ("benchmark accuracy --rows charged6", "row 'charged6' is not known"),
         ("benchmark networks --rows mm50", "row 'mm50' is not known; choose from michaelis-menten-er50, "),
         ("benchmark speed --baselines", "option baselines: the table speed has nothing without training; drop it"),
+        ("benchmark series --rows NetSim", "row 'NetSim' needs recordings with true edges; name their file with"),
         ("benchmark accuracy --seeds x", "option seeds: 'x'"),
         ("benchmark accuracy --minutes 0", "option minutes: 0"),
     ],
@@ -208,3 +209,4 @@ def test_what_cannot_be_measured(command, tmp_path, monkeypatch, line, says):
     outcome = command(*line.split())
     assert outcome.status == 2
     assert says in outcome.err
+    assert list(tmp_path.iterdir()) == []  # no empty folder is left behind

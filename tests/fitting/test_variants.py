@@ -129,7 +129,15 @@ def test_a_stop_before_the_first_variant_chooses_nothing(hurried, single):
     assert settle_variants(Config(minutes=0.1, **SMALL), single, stop=lambda: True) is None
 
 
-def test_the_choice_trains_every_variant_and_keeps_the_clock(hurried, single):
+def test_without_time_only_what_the_verdict_needs_is_tried(hurried, monkeypatch, single):
+    monkeypatch.setattr(variants, "MOST", 0.0)
+    chosen = settle_variants(Config(minutes=0.02, **SMALL), single)
+    assert list(chosen.tried) == list(variants.NEEDED)
+    assert chosen.name == "as given"
+
+
+def test_the_choice_trains_every_variant_and_keeps_the_clock(hurried, monkeypatch, single):
+    monkeypatch.setattr(variants, "MOST", np.inf)  # however slow the machine is
     seen: list[str] = []
     chosen = settle_variants(Config(minutes=0.1, **SMALL), single, report=lambda name, row, share: seen.append(name))
     assert {"as given", "one edge type", "small modules", "mirrored copies", LONGER} <= set(chosen.tried)
@@ -158,3 +166,23 @@ def test_the_choice_is_stored_and_the_model_knows_it(hurried, command, single, t
     assert told["verdict"] == about["verdict"]["kind"]
     assert told["rivals"][0]["name"] == "learned modules"
     assert (tmp_path / "r" / "regression_edges.csv").exists() == (told["verdict"] == "regression")
+
+
+def test_a_pinned_type_that_was_chosen_is_not_said_to_be_stated(hurried, monkeypatch, command, single, tmp_path):
+    pinned = variants.PINNED
+    monkeypatch.setattr(variants._Choice, "best", lambda self: pinned if pinned in self.errors else "as given")
+    monkeypatch.setattr(variants, "MOST", 0.0)
+    monkeypatch.setattr(variants, "NEEDED", (variants.AS_GIVEN, pinned))
+    save(single, tmp_path / "one.npz")
+    line = ["--minutes", "0.02", "--threads", "1", "--edge_hidden", "[8]", "--node_hidden", "[8]"]
+    said = "chosen by held-out frames: type 0 is no interaction, 0.5 of the edges are none"
+    run, result = tmp_path / "run", tmp_path / "r"
+    assert said in command("train", "--data", tmp_path / "one.npz", "--out", run, *line).out
+    told = command("infer", run, tmp_path / "one.npz", "--out", result).out
+    assert said in told
+    assert "stated beforehand" not in told
+    assert said in command("evaluate", run, tmp_path / "one.npz").out
+    command("report", run, "--data", tmp_path / "one.npz", "--out", tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "chosen by held-out frames" in page
+    assert "stated beforehand" not in page

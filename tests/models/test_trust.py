@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.estimator import RelationalInference
 from bouncegrad.models.evaluation import judgement
 from bouncegrad.models.model import Model
 from bouncegrad.models.trust import Trust
-from bouncegrad.models.unlike import unlike_training
+from bouncegrad.models.unlike import out_of_range, unlike_training
 from bouncegrad.results.metrics import off_diagonal
 from bouncegrad.results.result import DETERMINED, Result
 from bouncegrad.results.verdict import Rival, Verdict
@@ -57,6 +58,15 @@ def test_another_unit_and_origin_are_named_and_not_sure(model, springs):
     assert any(line.startswith("x is ") for line in other.unlike)
     assert any(line.startswith("vx is ") for line in other.unlike)
     assert other.probability.max() < DETERMINED
+
+
+def test_rare_bursts_are_not_unlike_themselves():
+    """Roessler oscillators were said to have another unit than in their own training."""
+    frame = np.arange(100)
+    x = np.where(frame % 10 == 0, 20.0, 0.1 + 0.02 * np.sin(frame))[None, :, None, None] * np.ones((1, 1, 3, 1))
+    bursts = Trajectories(x)
+    assert out_of_range(bursts, Scaling.fit(bursts)) == []
+    assert "x0 is 0.0" in out_of_range(replace(bursts, x=x / 10), Scaling.fit(bursts))[0]
 
 
 def test_recordings_of_training_are_not_unlike(model, springs):

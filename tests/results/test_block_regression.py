@@ -201,6 +201,17 @@ def test_statistics_over_blocks() -> None:
     assert probability(np.array(1.0), 3.0) == pytest.approx(1 / (1 + np.exp(2)))
 
 
+def test_rare_bursts_do_not_hide_what_is_gained_between_them() -> None:
+    gain = np.random.default_rng(8).normal(0.1, 0.3, size=1000)
+    gain[[20, 400, 420, 430]] = 1000.0  # a frame counts up to 3 nats
+    z, ratio = log_ratio(gain, blocks_of(1000))
+    bounded = np.where(gain > 3, 3.0, gain)
+    assert log_ratio(bounded, blocks_of(1000))[1] == ratio
+    assert ratio > z**2 / 2
+    fair = np.concatenate([gain, -gain])
+    assert log_ratio(fair, blocks_of(2000))[1] == pytest.approx(0, abs=1e-9)
+
+
 def test_too_few_frames_are_refused() -> None:
     with pytest.raises(InputError, match="30 pairs of frames"):
         regress_blocks(linear(frames=31))

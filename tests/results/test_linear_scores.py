@@ -68,7 +68,7 @@ def test_lagged_regression_with_a_weak_ridge_is_least_squares() -> None:
 def test_the_ridge_has_the_least_leave_one_out_error() -> None:
     """The formula with leverages agrees with fits from which each frame is left out in turn."""
     x, y = noise(2, 12, 4)[..., 0] * [1, 2, 3, 1]
-    x, y = x - x.mean(0), y - y.mean(0)
+    x, y = (x - x.mean(0)) / x.std(0), y - y.mean(0)
 
     def left_out(strength: float) -> np.ndarray:
         errors = []

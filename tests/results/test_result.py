@@ -152,3 +152,16 @@ def test_what_was_stated_beforehand_tells_the_type_of_absence_and_a_common_graph
     assert (stated.without_type, stated.one_graph) == (0, True)
     assert not replace(stated, priors=(PINNED,)).one_graph
     assert not replace(stated, probability=result.probability, edges=result.edges).one_graph  # several groups
+
+
+def test_what_held_out_frames_chose_is_not_said_to_be_stated(tmp_path):
+    same = np.zeros((1, 2, 2, 2))
+    same[0, [0, 1], [1, 0]] = 0.5
+    result = Result.from_probability(same, np.zeros(1), 5, priors=("symmetric", PINNED))
+    assert result.origins == {"stated beforehand": f"symmetric, {PINNED}"}
+    chosen = replace(result, chosen=(PINNED,))
+    assert chosen.origins == {"stated beforehand": "symmetric", "chosen by held-out frames": PINNED}
+    assert chosen.without_type == 0
+    chosen.save(tmp_path / "result.npz")
+    again = Result.load(tmp_path / "result.npz")
+    assert (again.priors, again.chosen, again.unlike) == (chosen.priors, (PINNED,), ())

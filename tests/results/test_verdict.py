@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from bouncegrad.results.blocks import paired_z
 from bouncegrad.results.verdict import MODULES, ONE_KIND, OWN_PAST, REGRESSION, Verdict, decided
 
 BLOCKS = np.sin(np.arange(20.0))  # blocks differ, and differ alike for all
@@ -54,6 +55,16 @@ def test_modules_that_are_less_exact_than_the_regression_are_not_named():
         "interaction",
         "regression",
     ]
+
+
+def test_one_law_for_all_pairs_shows_that_something_interacts():
+    """Charges were said to show no interaction, where all pairs alike predicted far better than none."""
+    found = decided(errors(modules=(0.1, 0.1), own=(1.0, 0.2), one=(0.0, 0.0)))
+    assert (found.kind, found.alike) == ("weak", True)
+    assert found.over_nothing == pytest.approx(paired_z(*errors(own=(1.0, 0.2), one=(0.0, 0.0)).values()))
+    assert "its graph cannot be told" in found.sentence
+    assert Verdict.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert not decided(errors(modules=(0.1, 0.1), own=(-0.1, 0.2), one=(0.0, 0.0))).alike
 
 
 def test_the_modules_come_first_and_z_is_how_much_better_they_are():

@@ -30,6 +30,7 @@ SHAPE = (1000, 49, 5, 4)
         ({"search": "paper", "annealer": "fixed"}, {"temperature": 1.0}),
         ({"search": "paper", "annealer": "residual"}, {"temperature": 5.5e-5, "loss": "rollout"}),
         ({"search": "paper", "loss": "likelihood"}, {"steps": 1, "segments": 4}),
+        ({"search": "paper", "loss": "likelihood", "steps": 3}, {"steps": 3, "optimizer": "muon"}),
         ({}, {"evidence": 1 - 4 / (1.6 * 48)}),
         ({"segments": 1}, {"evidence": 0.95}),
         ({"segments": 100}, {"evidence": 0.0}),

@@ -9,7 +9,7 @@ from bouncegrad.data.trajectories import plural
 from bouncegrad.models.protocols import CONSTANT_VELOCITY, HORIZONS, ONE_STEP, STATIC
 from bouncegrad.results.metrics import off_diagonal
 from bouncegrad.results.numbers import Number
-from bouncegrad.results.result import Result
+from bouncegrad.results.result import Result, origins
 
 FORECAST_BASELINES = {name.replace(" ", "_"): name for name in (STATIC, CONSTANT_VELOCITY)}
 NAMED = (1, 10, 20)  # horizons of the published tables; they have a row even if they are not available
@@ -17,8 +17,9 @@ NAMED = (1, 10, 20)  # horizons of the published tables; they have a row even if
 
 def describe_split(found: dict[str, Any]) -> str:
     """Returns the tasks and frames that the numbers were measured on, in words."""
-    stated = f"; stated beforehand: {', '.join(found['priors'])}" if found["priors"] else ""
-    return f"{found['split']}: {found['tasks']} tasks, {found['context_frames']} context frames{stated}"
+    of = origins(found["priors"], found["chosen_priors"])
+    stated = [f"{origin}: {priors}" for origin, priors in of.items()]
+    return "; ".join([f"{found['split']}: {found['tasks']} tasks, {found['context_frames']} context frames", *stated])
 
 
 def correspondence(relabelling: list[int]) -> str:

@@ -17,7 +17,7 @@ from bouncegrad.models.model import Model
 from bouncegrad.results.baselines import edge_baselines
 from bouncegrad.results.forecast import Forecast
 from bouncegrad.results.report import Report, write_report
-from bouncegrad.results.result import PINNED, Result
+from bouncegrad.results.result import PINNED, Result, origins
 from bouncegrad.runs.folder import Run
 
 AHEAD = 20  # frames of a drawn forecast, as many as in the published tables
@@ -62,8 +62,7 @@ def run_report(
         facts.insert(4, ("kinds of entities", f"{of_each}; each kind has its own node module"))
     if (decided := about.get("held_out_frames")) is not None:
         facts.insert(4, ("variant", f"{decided['chosen']}, chosen by held-out frames"))
-    if config.priors:
-        facts.insert(4, ("stated beforehand", ", ".join(config.priors)))
+    facts[4:4] = origins(config.priors, evaluation.result.chosen).items()
     if rows:
         facts.insert(4, ("training", f"{rows[-1]['epoch']} epochs in {rows[-1]['seconds'] / 60:.1f} minutes"))
     content = Report(
@@ -102,8 +101,7 @@ def result_report(result: Result, command: str, data: Trajectories | None, split
     m, n = result.edges.shape[:2]
     facts = [("result", result.source), ("tasks, entities", f"{m:,}, {n:,}"), ("context frames", str(result.context))]
     facts += [("edge types", str(len(result.type_names)))]
-    if result.priors:
-        facts.append(("stated beforehand", ", ".join(result.priors)))
+    facts += result.origins.items()
     numbers, perm, pinned = type_numbers(result), None, PINNED in result.priors
     if data is not None:
         facts.insert(1, ("recordings", f"{data.source}: {data.summary()}"))

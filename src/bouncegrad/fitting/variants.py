@@ -5,6 +5,9 @@
        interaction
     3  the best one again, trained three times as long
 
+All of this is part of the time of the run. What is judged slowly, such as a graph of many entities, leaves no time for
+every variant: one that would end after three fifths of the run is left out, but for the first one and the two rivals.
+
 Each variant is trained for the same time on the training part of `held_out.py`, and the one with the least held-out
 loss is kept. What the second step tries must be better by three standard errors, since it changes what types mean. The
 final model is trained on all frames with the chosen settings; it is trained long only if the third step was better. So
@@ -34,6 +37,7 @@ from bouncegrad.settings.devices import computing
 from bouncegrad.settings.resolved import MINUTES
 
 EACH, LONG = 0.05, 3  # share of the run that one variant takes, and how many times longer the third step is
+MOST = 0.6  # share of the run after which no variant may end, unless the verdict needs it
 LEAST_MINUTES = 0.5  # shorter runs cannot train each variant long enough to judge it
 WIDTH = 16  # of small modules
 AFTER_SHORT = 2.0  # the final training is so many times longer than a variant, where longer ones are not better
@@ -49,6 +53,7 @@ AS_GIVEN, NO_EDGES, ONE_TYPE, SMALL, MIRRORED, LAGGED, ANOTHER, PINNED, LONGER =
     "trained longer",
 )
 FIRST = (AS_GIVEN, SMALL, MIRRORED, LAGGED)  # the best of these stays unless another is surely better
+NEEDED = (AS_GIVEN, NO_EDGES, ONE_TYPE)  # there is no verdict without them
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Chosen:
         verdict: of the best variant against its rivals.
         share: share of the time of the run that all of this took.
         in_time: whether the recordings were divided in time.
+        priors: knowledge about edges that was chosen, in words.
     """
 
     config: Config
@@ -70,6 +76,7 @@ class Chosen:
     verdict: Verdict
     share: float
     in_time: bool
+    priors: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """Returns the variants and the rivals as small tables."""
@@ -81,12 +88,12 @@ class Chosen:
     @property
     def trust(self) -> Trust:
         """What a model needs to know of this."""
-        return Trust(self.verdict, self.in_time)
+        return Trust(self.verdict, self.in_time, self.priors)
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values for data.json."""
         about = {"tried": self.tried, "chosen": self.name, "share": self.share, "in_time": self.in_time}
-        return about | {"verdict": self.verdict.to_json()}
+        return about | {"verdict": self.verdict.to_json(), "priors": list(self.priors)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any], config: Config) -> Chosen:
@@ -98,7 +105,8 @@ class Chosen:
         try:
             tried = {str(name): float(error) for name, error in values["tried"].items()}
             name, share, in_time = str(values["chosen"]), float(values["share"]), bool(values["in_time"])
-            return cls(config, tried, name, Verdict.from_json(values["verdict"]), share, in_time)
+            priors = tuple(map(str, values.get("priors", ())))
+            return cls(config, tried, name, Verdict.from_json(values["verdict"]), share, in_time, priors)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"held-out frames: {error}") from None
 
@@ -147,6 +155,13 @@ class _Choice:
         self.configs: dict[str, Config] = {}
         self.errors: dict[str, Float[np.ndarray, " blocks"]] = {}
         self.squared: dict[str, Float[np.ndarray, " blocks"]] = {}
+        self.judging = 0.0  # minutes that it took at most to judge a variant
+        self.beyond: list[float] = []  # minutes that each training took beyond its limit: to begin and to calibrate
+
+    @property
+    def spent(self) -> float:
+        """Minutes since the start."""
+        return (time.perf_counter() - self.start) / 60
 
     def made(self) -> Chosen | None:
         rivals = rivals_of(self.parts)
@@ -161,19 +176,20 @@ class _Choice:
         self.attempt(LONGER, self.configs[best], LONG)
         if self.stop():
             return None
-        longer = self.mean(LONGER) < self.mean(best)
+        longer = LONGER in self.errors and self.mean(LONGER) < self.mean(best)
         judged = LONGER if longer else best
         squared = None if rivals.squared is None else {MODULES: self.squared[judged], REGRESSION: rivals.squared}
         trained = {ONE_KIND: ONE_TYPE, ALONE: NO_EDGES}
         beside = {rival: self.errors[name] for rival, name in trained.items() if name in self.errors}
         verdict = decided({MODULES: self.errors[judged]} | beside | rivals.errors, rivals.over_own, squared)
-        spent = (time.perf_counter() - self.start) / 60
-        left = max(self.minutes - spent, EACH * self.minutes)
+        spent = self.spent
+        left = max(self.minutes - spent - min(self.beyond), EACH * self.minutes)
         minutes = left if longer else min(left, AFTER_SHORT * EACH * self.minutes)
         tried = {name: self.mean(name) for name in self.errors}
         name = f"{best}, {LONGER}" if longer else best
         config = replace(self.configs[best], minutes=minutes, forecast=self.config.forecast)
-        return Chosen(config, tried, name, verdict, spent / self.minutes, self.parts.in_time)
+        priors = tuple(prior for prior in config.priors if prior not in self.config.priors)
+        return Chosen(config, tried, name, verdict, spent / self.minutes, self.parts.in_time, priors)
 
     def first(self, lags: int) -> list[tuple[str, dict[str, Any]]]:
         """The variants of the first step; `lags` are those of the regression."""
@@ -199,24 +215,30 @@ class _Choice:
         return [*rivals, (ANOTHER, {"edge_types": best.edge_types + 1}), (PINNED, pinned)]
 
     def attempt(self, name: str, config: Config, longer: int = 1, alone: bool = False) -> None:
-        """Trains one variant and judges it; a variant that the recordings do not allow is left out.
+        """Trains one variant and judges it; one that the recordings, or the time, do not allow is left out.
 
         With `alone`, all edges are known to be of type 0, which sends nothing.
         """
-        if self.stop():
+        limit = longer * EACH * self.minutes
+        late = self.spent + limit + self.judging > MOST * self.minutes
+        if self.stop() or (late and name not in NEEDED):
             return
-        config = replace(config, minutes=longer * EACH * self.minutes, forecast=0.0)
+        config = replace(config, minutes=limit, forecast=0.0)
         environment = Environment(stop=self.stop, report=lambda row, share: self.report(name, row, share))
         tasks, _, n, _ = self.parts.training.shape
         known = np.zeros((tasks, n, n), np.int64) if alone else self.known if self.parts.in_time else None
+        start = self.spent
         try:
             model, *_ = train(config, self.parts.training, known=known, environment=environment)
         except InputError:
             if name == AS_GIVEN:
                 raise
             return
+        trained = self.spent
+        self.beyond.append(max(trained - start - limit, 0.0))
         with computing("cpu", config.threads):
             found = errors_of(model, self.parts, alone)
+        self.judging = max(self.judging, self.spent - trained)
         self.configs[name], self.errors[name], self.squared[name] = config, *found
 
     def mean(self, name: str) -> float:

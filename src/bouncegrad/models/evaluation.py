@@ -155,5 +155,6 @@ def edge_measures(data: Trajectories, result: Result, pinned: bool) -> dict[str,
         "tasks": len(data.tasks),
         "relabelling": list(perm) if perm else None,
         "priors": list(result.priors),
+        "chosen_priors": list(result.chosen),
         "context_frames": result.context,
     }

@@ -170,7 +170,9 @@ class Model:
             priors=(*self.config.priors, *([] if known is None else ["known edges"])),
             source=f"inferred from {data.source}",
         )
-        return replace(result, verdict=None if self.trust is None else self.trust.verdict, unlike=tuple(unlike))
+        if self.trust is not None:
+            result = replace(result, verdict=self.trust.verdict, chosen=self.trust.priors)
+        return replace(result, unlike=tuple(unlike))
 
     def on(self, seen: Trajectories) -> Relational:
         """Returns the modules on the candidate pairs of these recordings."""

@@ -32,10 +32,12 @@ class Trust(NamedTuple):
     Args:
         verdict: of its held-out frames.
         in_time: whether the recordings were divided in time: there were three at most.
+        priors: knowledge about edges that the held-out frames chose, in words; the user stated the rest.
     """
 
     verdict: Verdict
     in_time: bool
+    priors: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, about: dict[str, Any] | None) -> Trust | None:
@@ -46,7 +48,7 @@ class Trust(NamedTuple):
         """
         if about is None:
             return None
-        return cls(Verdict.from_json(about["verdict"]), bool(about["in_time"]))
+        return cls(Verdict.from_json(about["verdict"]), bool(about["in_time"]), tuple(about.get("priors", ())))
 
 
 def trusted(

@@ -33,10 +33,11 @@ def out_of_range(data: Trajectories, scaling: Scaling) -> list[str]:
         if wraps[d] or not len(x):
             continue
         low, middle, high = np.quantile(x[:, d], [0.25, 0.5, 0.75])
-        # The middle half of a normal distribution is 1.35 standard deviations wide.
-        wide, usual = (high - low) / 1.35, scaling.scale[d]
+        # The middle half of a normal distribution is 1.35 standard deviations wide; that of rare bursts is narrower,
+        # and the deviation of a few lost frames is wider. So both must be.
+        (least, most), usual = sorted(((high - low) / 1.35, float(x[:, d].std()))), scaling.scale[d]
         elsewhere = not scaling.low[d] <= middle <= scaling.high[d]
-        if elsewhere or (wide > 0 and not usual / WIDER < wide < usual * WIDER):
+        if elsewhere or least >= usual * WIDER or 0 < most <= usual / WIDER:
             other.append(d)
             found.append(
                 f"{name} is {low:.4g} to {high:.4g} in half of the frames, and was {scaling.low[d]:.4g} to "

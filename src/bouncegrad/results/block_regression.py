@@ -30,6 +30,7 @@ from bouncegrad.results.blocks import (
     paired_z,
     probability,
 )
+from bouncegrad.results.doubts import BLURRED, DETOUR, NO_MORE, common_causes, detours
 from bouncegrad.results.forward import Moments, forward
 from bouncegrad.results.frame_pairs import OwnPast, Pairs, own_columns, pairs_of
 from bouncegrad.results.regressor_choice import chosen, held_out
@@ -109,6 +110,7 @@ class BlockRegression(Comparison):
         gain: loss without a source minus loss with it, in nats per frame.
         z: the gain divided by its standard error over blocks.
         blurred: targets whose present state is not seen well, see `blurred_targets`.
+        common: pairs with a sign of a common cause, see `common_causes`; the edge is not called sure.
     """
 
     probability: Float[np.ndarray, "N N"]
@@ -116,6 +118,7 @@ class BlockRegression(Comparison):
     gain: Float[np.ndarray, "N N"]
     z: Float[np.ndarray, "N N"]
     blurred: Bool[np.ndarray, " N"]
+    common: Bool[np.ndarray, "N N"]
 
 
 def regress_blocks(data: Trajectories) -> BlockRegression:
@@ -132,14 +135,18 @@ def regress_blocks(data: Trajectories) -> BlockRegression:
     search = Search(pairs, own)
     whole = Moments.of(search.terms.values, search.changes)
     found = [search.gains(target, whole) for target in range(data.shape[2])]
-    ratio = np.minimum(np.stack([of.ratio for of in found], 1), over_shifts(search, found))
-    likely = probability(ratio, against(data.shape[2]))
-    np.fill_diagonal(likely, 0.0)
     best = [of.laws[0] for of in found]
-    compared = comparison(pairs, own, best, np.stack([law.loss for law in best], 1), own_losses)
     score, gain, z = (np.stack([getattr(of, name) for of in found], 1) for name in ("score", "gain", "z"))
-    blurred = blurred_targets(pairs, own, own_losses)
-    return BlockRegression(**vars(compared), probability=likely, score=score, gain=gain, z=z, blurred=blurred)
+    ratio = np.minimum(np.stack([of.ratio for of in found], 1), over_shifts(search, found))
+    blurred, common = blurred_targets(pairs, own, own_losses), common_causes([law.error for law in best], gain)
+    prior = against(data.shape[2])
+    ratio -= DETOUR * detours(probability(ratio, prior), gain) + BLURRED * blurred
+    likely = np.where(common, np.minimum(probability(ratio, prior), NO_MORE), probability(ratio, prior))
+    np.fill_diagonal(likely, 0.0)
+    compared = comparison(pairs, own, best, np.stack([law.loss for law in best], 1), own_losses)
+    return BlockRegression(
+        **vars(compared), probability=likely, score=score, gain=gain, z=z, blurred=blurred, common=common
+    )
 
 
 def blurred_targets(pairs: Pairs, own: OwnPast, own_losses: Float[np.ndarray, "rows N D"]) -> Bool[np.ndarray, " N"]:

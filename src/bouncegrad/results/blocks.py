@@ -11,9 +11,10 @@ from jaxtyping import Float, Int
 
 BLOCKS = 20
 RESOLUTION = 0.05  # in typical changes: errors below it count as equal
-FINE = 0.02  # the same where a regression is held against the own past: both are exact fits
+FINE = 0.005  # the same where a regression is held against the own past: both are exact fits
 WORST = 5.0  # a loss per number is at most this, so that a few frames do not rule the mean
-LARGEST_GAIN = 3.0  # per number, for the same reason
+LARGEST_GAIN = 3.0  # per number and per frame, for the same reason
+CALM = 0.3  # nats; where a few frames hold most of a gain, its z is measured with no frame above this
 LEAST_GAP = 2  # frames
 ROUNDING = 1e-12  # nats
 MANY = 20  # entities; with more of them, each pair is less probable before any frame is seen
@@ -110,17 +111,23 @@ def log_ratio(
 
     Let m be its mean, SE its standard error over blocks, and `z = m / SE`. As many frames as
     `tau = max(1, T SE^2 / var g)` tell what one frame tells alone, so the log-likelihood ratio is `L = T m / tau`.
-    Whatever the likelihood is, z is worth about `z |z| / 2`. The smaller of both in size counts.
+    Whatever the likelihood is, z is worth about `z |z| / 2`. The smaller of both counts.
+
+    Where interactions show in bursts, such as a hunt, few frames hold most of the gain. The mean over blocks is then
+    far from normal, and z is small however clear the bursts are. So z is measured a second time with gains cut at
+    `CALM`, and the larger z counts for the ratio, which is above 0 only if the mean gain is.
 
     Args:
-        gain: loss without a source minus loss with it, in nats, frame by frame.
+        gain: loss without a source minus loss with it, in nats, frame by frame; it counts up to `LARGEST_GAIN`.
         block: of each row.
     """
-    rows, (mean, error, z) = len(gain), _mean_error_z(block_means(gain, block))
-    spread = gain.var(0)
+    rows, counted = len(gain), np.clip(gain, -LARGEST_GAIN, LARGEST_GAIN)
+    mean, error, z = _mean_error_z(block_means(counted, block))
+    spread = counted.var(0)
     shared = np.divide(rows * np.square(error), spread, out=np.ones_like(mean), where=spread > 0)
-    ratio, by_z = rows * mean / np.maximum(shared, 1), z * np.abs(z) / 2
-    return z, np.where(np.abs(ratio) < np.abs(by_z), ratio, by_z)
+    calm = _mean_error_z(block_means(np.clip(gain, -CALM, CALM), block))[2]
+    clearer = np.maximum(z, calm)
+    return z, np.minimum(rows * mean / np.maximum(shared, 1), clearer * np.abs(clearer) / 2)
 
 
 def probability(ratio: Float[np.ndarray, "*any"], prior: float | np.ndarray = AGAINST) -> Float[np.ndarray, "*any"]:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from bouncegrad.data.trajectories import Trajectories
 from bouncegrad.results.metrics import off_diagonal
+from bouncegrad.results.ridge import fit
 
 RIDGES = 10.0 ** np.arange(-5, 3)  # penalties that are tried, per frame; features have unit variance
 LEAST_SHRINKAGE = 1e-6  # keeps the correlation matrix invertible if one feature is a copy of another
@@ -113,19 +114,9 @@ def _ridge(
     before: Float[np.ndarray, "T F"], after: Float[np.ndarray, "T F"], strengths: Float[np.ndarray, " R"], features: int
 ) -> Float[np.ndarray, "F F"]:
     """Returns coefficients `[from, to]`; each target (`features` columns of `after`) uses its best penalty."""
-    frames = len(before)
-    if frames < LEAST_FRAMES:
+    if len(before) < LEAST_FRAMES:
         return np.zeros((before.shape[1], after.shape[1]))
-    u, size, v = np.linalg.svd(before, full_matrices=False)
-    along = u.T @ after
-    kept = np.square(size) / (np.square(size) + strengths[:, None] * frames)
-    errors = []
-    for share in kept:
-        free = np.maximum(1 - 1 / frames - np.square(u) @ share, 1e-9)  # 1 - leverage; the constant takes 1 / frames
-        left_out = np.square((after - u @ (share[:, None] * along)) / free[:, None]).sum(0)
-        errors.append(left_out.reshape(-1, features).sum(1))
-    best = np.repeat(strengths[np.argmin(errors, axis=0)], features)
-    return v.T @ (size[:, None] / (np.square(size)[:, None] + best * frames) * along)
+    return fit(before, after, strengths, features).weights
 
 
 def _by_task(

@@ -45,7 +45,7 @@ def result_rows(result: Result) -> Rows:
         ("frames used", f"{result.context:,}"),
         ("undetermined", f"{undetermined:.1%} of the edges: no type has a probability of {DETERMINED}"),
         ("loss", f"{written(float(result.loss.mean()))} nats per number, mean of all tasks"),
-        ("stated beforehand", ", ".join(result.priors)),
+        *result.origins.items(),
         ("verdict", "" if result.verdict is None else result.verdict.sentence),
         ("unlike training", "; ".join(result.unlike)),
         ("picture", f"task {result.tasks[0]}" if n <= MOST else ""),

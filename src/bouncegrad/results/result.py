@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ ONE_GRAPH = "tasks share a graph"  # what `priors` hold if this was stated for a
 ROUNDING = 1e-12  # largest error of sums in double precision
 SCORE = "score_"  # before the name of a baseline, in the file
 NAMES = ("tasks", "entities", "type_names", "priors")
+WORDS = ("unlike", "chosen")  # stored if there are any
+STATED, CHOSEN = "stated beforehand", "chosen by held-out frames"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +50,13 @@ class Result:
         tasks: M names, by default 0, 1, ...
         entities: N names, by default 0, 1, ...
         type_names: K names of edge types, by default 0, 1, ...
-        priors: prior knowledge that the user stated, in words, such as "symmetric".
+        priors: prior knowledge about edges, in words, such as "symmetric".
         source: file or command that the result comes from, for messages.
         verdict: what held-out frames said about the model, if it was trained on few recordings, see `verdict.py`.
         unlike: how the recordings differ from those of training, in words; empty if they do not.
         scores: scores of simple baselines for each pair, `Float[M, N, N]`, by the name of the baseline; None if they
             were not computed. `bouncegrad infer` adds them where no true edges are given.
+        chosen: those of `priors` that held-out frames chose; the user stated the others.
 
     Raises:
         InputError: shapes do not agree, numbers are not probabilities, or edges are not the most probable types.
@@ -78,6 +81,7 @@ class Result:
     verdict: Verdict | None = None
     unlike: tuple[str, ...] = ()
     scores: Mapping[str, Float[np.ndarray, "M N N"]] | None = None
+    chosen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         edges, probability = np.asarray(self.edges), np.asarray(self.probability)
@@ -176,8 +180,13 @@ class Result:
 
     @property
     def without_type(self) -> int | None:
-        """The type that means "no interaction", if that was stated beforehand."""
+        """The type that means "no interaction", if that was stated beforehand, or chosen by held-out frames."""
         return 0 if PINNED in self.priors else None
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """The priors in words, by where they come from."""
+        return origins(self.priors, self.chosen)
 
     @property
     def one_graph(self) -> bool:
@@ -207,7 +216,7 @@ class Result:
 
         An older file is replaced only when the new one is complete.
         """
-        said: dict[str, Any] = {"unlike": self.unlike} if self.unlike else {}
+        said: dict[str, Any] = {name: value for name in WORDS if (value := getattr(self, name))}
         if self.verdict is not None:
             said["verdict"] = json.dumps(self.verdict.to_json())
         said |= {SCORE + name: score for name, score in (self.scores or {}).items()}
@@ -234,10 +243,16 @@ class Result:
                 verdict = Verdict.from_json(json.loads(str(parts["verdict"])))
             except ValueError:
                 raise InputError(f"{path}: its verdict is damaged; run `bouncegrad infer` again") from None
-        unlike = tuple(map(str, np.atleast_1d(parts.get("unlike", np.array((), dtype=np.str_)))))
+        unlike, chosen = (tuple(map(str, np.atleast_1d(parts.get(name, ())))) for name in WORDS)
         fields = {name: parts[name] for name in (*ARRAYS, *NAMES)}
         scores = {key.removeprefix(SCORE): value for key, value in parts.items() if key.startswith(SCORE)}
         for name, score in scores.items():
             if np.shape(score) != np.shape(parts["edges"]) or np.asarray(score).dtype.kind != "f":
                 raise InputError(f"{path}: its scores of {name} do not fit its edges; run `bouncegrad infer` again")
-        return cls(**fields, source=str(path), verdict=verdict, unlike=unlike, scores=scores or None)
+        return cls(**fields, source=str(path), verdict=verdict, unlike=unlike, scores=scores or None, chosen=chosen)
+
+
+def origins(priors: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
+    """Returns priors in words, by where they come from: those of the user, and those that held-out frames chose."""
+    parts = {STATED: [prior for prior in priors if prior not in chosen], CHOSEN: [p for p in priors if p in chosen]}
+    return {origin: ", ".join(part) for origin, part in parts.items() if part}

@@ -53,24 +53,34 @@ def standardised(x: Float[np.ndarray, "n F"]) -> tuple[Float[np.ndarray, " F"], 
     return mean, np.divide(1.0, deviation, out=np.zeros_like(deviation), where=changes)
 
 
-def fit(x: Float[np.ndarray, "n F"], y: Float[np.ndarray, "n Y"]) -> Ridge:
-    """Returns the fit of each output with its best penalty of `PENALTIES`."""
+def fit(
+    x: Float[np.ndarray, "n F"],
+    y: Float[np.ndarray, "n Y"],
+    penalties: Float[np.ndarray, " P"] = PENALTIES,
+    together: int = 1,
+) -> Ridge:
+    """Returns the fit of each output with its best penalty.
+
+    Args:
+        x: regressors.
+        y: outputs.
+        penalties: those that are tried.
+        together: so many successive outputs share a penalty, such as the features of an entity.
+    """
     n, centre = len(x), y.mean(0)
     mean, scale = standardised(x)
     rows, out = (x - mean) * scale, y - centre
     spread, axes = np.linalg.eigh(rows.T @ rows / n)
-    spread = np.maximum(spread, 0)
     scores = rows @ axes
-    along, kept = scores.T @ out / n, 1 / (spread + PENALTIES[:, None])
+    along, kept = scores.T @ out / n, 1 / (np.maximum(spread, 0) + penalties[:, None])
     free = np.maximum(1 - 1 / n - np.square(scores) @ kept.T / n, LEAST_FREE)
-    fitted = scores @ (along[:, None] * kept.T[:, :, None]).reshape(len(along), -1)
-    left_out = (out[:, None] - fitted.reshape(n, len(PENALTIES), -1)) / free[:, :, None]
-    best, outputs = np.square(left_out).mean(0).argmin(0), np.arange(out.shape[1])
-    return Ridge(
-        mean=mean,
-        scale=scale,
-        centre=centre,
-        penalty=PENALTIES[best],
-        weights=axes @ (along * kept[best].T),
-        left_out=left_out[:, best, outputs],
-    )
+
+    def left_out(k: int) -> Float[np.ndarray, "n Y"]:
+        return (out - scores @ (kept[k][:, None] * along)) / free[:, [k]]
+
+    errors = np.stack([np.square(left_out(k)).mean(0) for k in range(len(penalties))])
+    best = np.repeat(errors.reshape(len(penalties), -1, together).sum(2).argmin(0), together)
+    found = np.empty_like(out)
+    for k in np.unique(best):
+        found[:, best == k] = left_out(k)[:, best == k]
+    return Ridge(mean, scale, centre, penalties[best], axes @ (along * kept[best].T), found)

@@ -62,7 +62,7 @@ def rolled_gains(search: Search, source: int, laws: dict[int, Law]) -> dict[int,
                 own, may = (of[needed] for of in allowed[target])
                 for feature, steps in enumerate(law.steps):
                     path = forward(fold.moments, target * d + feature, own, may, int(steps))
-                    copy = search.losses(fold, target * d + feature, path)[:, -1]
+                    copy = search.held_out(fold, target * d + feature, path)[1][:, -1]
                     gain = search.without(target, law, feature, source, number) - copy
                     found[target][i, held] += np.clip(gain, -LARGEST_GAIN, LARGEST_GAIN)
     return found

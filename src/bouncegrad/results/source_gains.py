@@ -30,6 +30,7 @@ from bouncegrad.results.terms import FORMS, PRODUCT, Form, Terms, terms_of
 
 STEPS = 25  # terms at most beside the own past, for each feature of a target
 CLOSE = 2.0  # standard errors; a form of law that predicts worse by less is kept beside the best one
+Steps = Float[np.ndarray, "held steps+1"]
 
 
 class Law(NamedTuple):
@@ -39,12 +40,14 @@ class Law(NamedTuple):
         form: which terms are allowed.
         steps: terms that are taken for each feature of the target.
         loss: of each number on frames that were left out.
+        error: observed minus predicted change of each such number.
         paths: the fits to each fold, for each feature.
     """
 
     form: Form
     steps: Int[np.ndarray, " D"]
     loss: Float[np.ndarray, "rows D"]
+    error: Float[np.ndarray, "rows D"]
     paths: list[list[Path]]
 
 
@@ -103,23 +106,27 @@ class Search:
     def law(self, target: int, form: Form) -> Law:
         """Returns the best law of one form for a target."""
         features = self.pairs.change.shape[2]
-        found = Law(form, np.zeros(features, int), np.empty((len(self.pairs), features)), [])
+        shape = len(self.pairs), features
+        found = Law(form, np.zeros(features, int), np.empty(shape), np.empty(shape), [])
         for feature in range(features):
             output = target * features + feature
             paths = [forward(fold.moments, output, *self.allowed(target, form), STEPS) for fold in self.folds]
-            by_step = [self.losses(fold, output, path) for fold, path in zip(self.folds, paths, strict=True)]
-            shortest = min(loss.shape[1] for loss in by_step)
-            joined = np.concatenate([loss[:, :shortest] for loss in by_step])
+            by_step = [self.held_out(fold, output, path) for fold, path in zip(self.folds, paths, strict=True)]
+            shortest = min(loss.shape[1] for _, loss in by_step)
+            errors, joined = (
+                np.concatenate([of[:, :shortest] for of in parts]) for parts in zip(*by_step, strict=True)
+            )
             steps = int(joined.mean(0).argmin())
-            found.steps[feature], found.loss[:, feature] = steps, joined[:, steps]
+            found.steps[feature] = steps
+            found.error[:, feature], found.loss[:, feature] = errors[:, steps], joined[:, steps]
             found.paths.append(paths)
         return found
 
-    def losses(self, fold: Fold, output: int, path: Path) -> Float[np.ndarray, "held steps+1"]:
-        """Returns the losses of an output after each step, on the frames that were left out."""
+    def held_out(self, fold: Fold, output: int, path: Path) -> tuple[Steps, Steps]:
+        """Returns errors of an output after each step, and their losses, on the frames that were left out."""
         error = self.changes[fold.held, output, None] - path.predictions(fold.moments, output, fold.values)
-        unit = self.pairs.unit[output % len(self.pairs.unit)]
-        return losses(error, path.variance(fold.moments.rows), np.full(error.shape[1], unit), self.resolution)
+        unit = np.full(error.shape[1], self.pairs.unit[output % len(self.pairs.unit)])
+        return error, losses(error, path.variance(fold.moments.rows), unit, self.resolution)
 
     def best(self, target: int) -> list[Law]:
         """Returns the law that predicts a target best, and those that are not surely worse."""
@@ -160,7 +167,7 @@ class Search:
         output, fold = target * len(law.steps) + feature, self.folds[number]
         own, allowed = self.allowed(target, law.form)
         refit = forward(fold.moments, output, own, allowed & ~self.terms.of[:, source], int(law.steps[feature]))
-        return self.losses(fold, output, refit)[:, -1]
+        return self.held_out(fold, output, refit)[1][:, -1]
 
     def score(self, target: int, law: Law, whole: Moments) -> Float[np.ndarray, " N"]:
         """Returns the nats that each source saves in a fit to all rows: by all of its terms, or by one more term."""

@@ -3,8 +3,9 @@
     interaction    the learned modules predict better than every rival
     regression     a linear regression predicts better than each entity's own past, and the modules are not better than
                    every rival
-    weak           something predicts better, but not surely
-    nothing        nothing predicts better than each entity's own past, or than one law for all pairs
+    weak           something predicts better, but not surely; or one law for all pairs surely does, and no graph surely
+                   better than that
+    nothing        nothing predicts better than each entity's own past
 
 Losses are compared over blocks of held-out frames, see `blocks.py`. A difference is sure above three standard errors.
 Only `interaction` means that the inferred graph may be read. No true edges are needed.
@@ -50,12 +51,15 @@ class Verdict:
     Args:
         kind: one of `KINDS`.
         rivals: all that were compared, the learned modules first.
-        over_nothing: z of the modules over the best rival without a graph, or of the regression over the own past.
+        over_nothing: z of the modules over the best rival without a graph, or of the regression over the own past; if
+            `alike`, of one law for all pairs over the other rivals without a graph.
+        alike: whether one law for all pairs predicts surely better than none, and no graph surely better than that.
     """
 
     kind: str
     rivals: tuple[Rival, ...]
     over_nothing: float
+    alike: bool = False
 
     @property
     def sentence(self) -> str:
@@ -75,6 +79,11 @@ class Verdict:
             else:
                 how = f"predicts as well (z = {better:.1f})"
             return f"a linear regression {how}: its graph is the one to read, in regression_edges.csv"
+        if self.alike:
+            return (
+                f"weak: one law for all pairs predicts held-out frames better than no interaction ({z}), but types of "
+                "pairs do not surely predict better than it: something interacts, and its graph cannot be told"
+            )
         if self.kind == "weak":
             return f"weak: held-out frames are predicted better than without interaction, but not surely ({z})"
         return "nothing predicts held-out frames better than each entity's own past: no interaction shown"
@@ -99,7 +108,8 @@ class Verdict:
         """
         try:
             rivals = tuple(Rival(str(r["name"]), float(r["error"]), float(r["z"])) for r in values["rivals"])
-            found = cls(str(values["kind"]), rivals, float(values["over_nothing"]))
+            alike = bool(values.get("alike", False))
+            found = cls(str(values["kind"]), rivals, float(values["over_nothing"]), alike)
         except (KeyError, TypeError) as error:
             raise ValueError(f"verdict: {error}") from None
         if found.kind not in KINDS or not rivals:
@@ -137,6 +147,17 @@ def decided(
         kind = "regression"
     else:
         kind = "weak" if max(over.values()) > HINT else "nothing"
+    together = over_others(errors) if kind in ("weak", "nothing") else 0.0
+    if together > SURE:
+        kind = "weak"
     rivals = [Rival(MODULES, mean[MODULES], 0.0)]
     rivals += [Rival(name, mean[name], beats[name]) for name in (*NULLS, REGRESSION) if name in beats]
-    return Verdict(kind, tuple(rivals), over[MODULES] if kind == "interaction" else max(over.values()))
+    of_all = over[MODULES] if kind == "interaction" else max(over.values())
+    return Verdict(kind, tuple(rivals), together if together > SURE else of_all, together > SURE)
+
+
+def over_others(errors: Mapping[str, Float[np.ndarray, " blocks"]]) -> float:
+    """Returns z of one law for all pairs over the best rival without interaction; 0 if it was not tried."""
+    if ONE_KIND not in errors:
+        return 0.0
+    return min(float(paired_z(errors[name], errors[ONE_KIND])) for name in (OWN_PAST, ALONE) if name in errors)

@@ -77,9 +77,15 @@ def run(
         minutes: time limit of each training; None: that of each row.
         folder: of the figures.
         file: recordings with true edges, for rows that need them.
+
+    Raises:
+        InputError: a row needs a file, and there is none.
     """
     if file is None and len(rows) == len(ROWS):
         rows = [row for row in rows if isinstance(row, Row) or row.made is not None]
+    for row in rows:
+        if isinstance(row, PublishedRow):
+            row.require(file)
 
     def path(row: Row | PublishedRow, seed: int, limit: float) -> Path:
         kind = f"{limit:g}min" if isinstance(row, Row) else "regression"

@@ -37,6 +37,15 @@ class PublishedRow:
     made: Callable[[np.random.Generator], Trajectories] | None = None
     minutes: float = 0.0
 
+    def require(self, file: Path | None) -> None:
+        """Checks that there is a file if one is needed.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.made is None and file is None:
+            raise InputError(f"row {self.name!r} needs recordings with true edges; name their file with --data")
+
     def data(self, seed: int, file: Path | None) -> Trajectories:
         """Returns a fresh recording, or those of the file: the one with this number, or all if they are short.
 
@@ -45,8 +54,8 @@ class PublishedRow:
         """
         if self.made is not None:
             return self.made(np.random.default_rng(seed))
-        if file is None:
-            raise InputError(f"row {self.name!r} needs recordings with true edges; name their file with --data")
+        self.require(file)
+        assert file is not None
         data = load(file)
         if data.edges is None:
             raise InputError(f"{file}: there are no true edges; row {self.name!r} needs them")

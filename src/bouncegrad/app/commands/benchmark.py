@@ -12,13 +12,22 @@ from bouncegrad.app.parser import Parser
 from bouncegrad.app.recordings import new_folder
 from bouncegrad.data.errors import InputError
 
-NAMES = ("accuracy", "forecast", "moves", "networks", "published", "series", "speed")
+TABLES = {
+    "accuracy": "edges of new tasks",
+    "forecast": "frames ahead",
+    "moves": "few moves of a search, and an encoder that needs none",
+    "networks": "one graph for all recordings",
+    "published": "the search of Alet et al. 2019",
+    "series": "one recording",
+    "speed": "seconds of each part",
+}
 
 
 def main(words: list[str]) -> None:
     """Measures a table again, and prints it beside the published values."""
     parser = Parser("benchmark")
-    parser.add_argument("name", type=str, help=f"the table to measure: {', '.join(NAMES)}")
+    tables = ", ".join(f"{name} ({what})" for name, what in TABLES.items())
+    parser.add_argument("name", type=str, help=f"the table to measure: {tables}")
     parser.add_argument(
         "--out", type=str, default="benchmark", help="folder of figures; a figure that it has is not measured again"
     )
@@ -32,8 +41,8 @@ def main(words: list[str]) -> None:
         "--data", type=str | None, help="series: recordings with true edges, for the rows NetSim and DREAM3-100"
     )
     args = parser.parse_args(words)
-    if args.name not in NAMES:
-        raise InputError(f"benchmark {args.name!r} is not known; choose {', '.join(NAMES)}")
+    if args.name not in TABLES:
+        raise InputError(f"benchmark {args.name!r} is not known; choose {', '.join(TABLES)}")
     if args.baselines and args.name != "networks":
         raise InputError(f"option baselines: the table {args.name} has nothing without training; drop it")
     if args.data is not None and args.name != "series":
@@ -71,8 +80,9 @@ def rows(name: str, names: list[str], seeds: list[int], minutes: float | None, o
     measured = (tables | {"published": published, "series": series})[name]
     training, run = extra.get("training", True), partial(measured.run, **extra)
     key, words = ("auroc", "AUROC") if name == "networks" else ("edge_accuracy", "edge accuracy")
-    folder, results = new_folder(out), []
-    for figures in run(chosen(names, measured.ROWS), seeds, minutes, folder):
+    found = run(chosen(names, measured.ROWS), seeds, minutes, Path(out))
+    folder, results = new_folder(out), []  # after the names of rows were checked: a wrong one leaves no folder behind
+    for figures in found:
         results.append(figures)
         if name == "series":
             told = f"{figures['verdict']}, {figures['sure']} sure edges, {figures['wrong']} of them wrong"

@@ -28,7 +28,9 @@ def main(words: list[str]) -> None:
         "one graph for all frames)",
     )
     parser.add_argument(
-        "--distilled", action="store_true", help="answer in one pass of the encoder that bouncegrad distil has made"
+        "--distilled",
+        action="store_true",
+        help="answer by the encoder that bouncegrad distil made: one pass, no search",
     )
     add_device_option(parser)
     args = parser.parse_args(words)
@@ -45,7 +47,7 @@ def main(words: list[str]) -> None:
     from bouncegrad.results.agreement import model_agreement, scored
     from bouncegrad.results.block_regression import regress_blocks
     from bouncegrad.results.export import write_edges_csv
-    from bouncegrad.results.regression_edges import write_regression_edges
+    from bouncegrad.results.regression_edges import Doubts, doubts_of, write_regression_edges
     from bouncegrad.results.result import DETERMINED
     from bouncegrad.settings.devices import computing
 
@@ -75,18 +77,18 @@ def main(words: list[str]) -> None:
     pinned = model.config.pinned
     graph_picture(result, task, folder / "graph.svg", 0 if pinned else None)
     files = [str(folder / name) for name in ("edges.csv", "result.npz", "graph.svg")]
-    blurred: tuple[str, ...] = ()
+    doubts = Doubts()
     if result.verdict is not None and result.verdict.kind == "regression" and args.window is None:
         found = regress_blocks(data)
         write_regression_edges(found, data.entities, folder / "regression_edges.csv")
         files.insert(1, str(folder / "regression_edges.csv"))
-        blurred = tuple(name for name, so in zip(data.entities, found.blurred, strict=True) if so)
+        doubts = doubts_of(found, data.entities)
     m, n = result.edges.shape[:2]
     undetermined = float(result.undetermined.sum() / (m * n * (n - 1)))
     if args.json:
         about = {"tasks": m, "entities": n, "context_frames": result.context, "part": part, "seconds": seconds}
-        about |= {"undetermined": undetermined, **judgement(result), "blurred": list(blurred), "agreement": agrees}
-        print(json.dumps(about | {"priors": list(result.priors), "files": files}))
+        about |= {"undetermined": undetermined, **judgement(result), **doubts._asdict(), "agreement": agrees}
+        print(json.dumps(about | {"priors": list(result.priors), "chosen_priors": list(result.chosen), "files": files}))
         return
     what = "tasks" if args.window is None else "windows"
     print_line = printer(args.quiet)
@@ -95,9 +97,8 @@ def main(words: list[str]) -> None:
         print(f"warning: {line}; no edge is called sure", file=sys.stderr)
     if result.verdict is not None:
         print_line(result.verdict.sentence)
-    if blurred:
-        why = "measurement noise, or a common cause that was not recorded (see bouncegrad unseen)"
-        print_line(f"the past of {', '.join(blurred)} tells more than the present: {why}")
+    for line in doubts.lines():
+        print_line(line)
     if undetermined:
         print_line(f"{undetermined:.1%} of the edges are undetermined: no type reaches a probability of {DETERMINED:g}")
     if model.config.edge_types == 1:
@@ -106,6 +107,6 @@ def main(words: list[str]) -> None:
         print_line("no type is known to mean absence; train with --pinned, then type 0 means it")
     if agrees:
         print_line(f"rank correlation with simple scores: {agreement_line(agrees)}")
-    if result.priors:
-        print_line(f"stated beforehand: {', '.join(result.priors)}")
+    for origin, priors in result.origins.items():
+        print_line(f"{origin}: {priors}")
     print("\n".join(f"wrote {file}" for file in files))

@@ -22,6 +22,7 @@ from bouncegrad.app.tasks import read_tasks, validation_tasks
 from bouncegrad.app.training import Job, train_in
 from bouncegrad.data.errors import InputError
 from bouncegrad.data.trajectories import Trajectories
+from bouncegrad.results.result import origins
 from bouncegrad.runs.folder import Run
 from bouncegrad.runs.lock import locked
 from bouncegrad.runs.provenance import Provenance
@@ -60,7 +61,7 @@ def main(words: list[str]) -> int:
     if config.edge_types == "auto":
         run.require_free()
         config, losses = choose(config, data, known, args.quiet)
-    chosen, asked = None, config.priors
+    chosen = None
     if not args.resume and launched()[1] == 1:
         chosen = choose_variant(config, data, known, run, args.quiet)
         config = config if chosen is None else chosen.config
@@ -68,12 +69,9 @@ def main(words: list[str]) -> int:
     _, why = chosen_search(config, data.shape, resolved.loss)
     if config.search == "auto" and why:
         print_line(f"search: {resolved.search}, {why}")
-    told = () if chosen is None else tuple(prior for prior in resolved.priors if prior not in asked)
-    stated = (*(prior for prior in resolved.priors if prior not in told), *known_of(args, known))
-    if stated:
-        print_line(f"stated beforehand: {', '.join(stated)}")
-    if told:
-        print_line(f"chosen by held-out frames: {', '.join(told)}")
+    told = () if chosen is None else chosen.priors
+    for origin, priors in origins([*resolved.priors, *known_of(args, known)], told).items():
+        print_line(f"{origin}: {priors}")
     provenance = Provenance(tasks.whole, tasks.held_out, reading_options(args) | {"new": args.new}, losses)
     if chosen is not None:
         provenance = provenance._replace(held_out_frames=chosen.to_json())
