@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from bouncegrad.core.compositions.confined import Region, capped, limited
+from bouncegrad.core.compositions.confined import FREE, NARROWEST, Region, capped, limited, room_of
 from bouncegrad.data.simulate import simulate
 from bouncegrad.estimator import RelationalInference
 from bouncegrad.models.forecasts import predict
@@ -29,6 +29,28 @@ def test_states_far_outside_are_pulled_back_smoothly_and_in_order():
     assert found.diff().max() <= x.flatten().diff().max() * 1.0001
     assert float(region.confined(torch.tensor([[[[1e30]]]]))) == pytest.approx(1.95)
     assert float(region.confined(torch.tensor([[[[-1e30]]]]))) == pytest.approx(-0.95)
+
+
+def test_a_small_room_keeps_states_near_a_wall():
+    region = Region(torch.tensor([0.0]), torch.tensor([1.0]), torch.tensor([0.02]))
+    x = torch.tensor([[[[-0.02], [1.02], [1e9]]]])
+    assert region.confined(x).flatten().tolist() == pytest.approx([-0.02, 1.02, 1.076])
+    assert torch.equal(region.confined(x)[:, :, :2], x[:, :, :2])
+    wider = region.with_start(torch.tensor([[[[2.0]]]])).of_frames()
+    assert float(wider.confined(torch.tensor([[[[[1e9]]]]]))) == pytest.approx(2.0 + 2 * 0.076)
+
+
+def test_there_is_little_room_behind_a_wall_and_more_where_extremes_differ():
+    """The first feature bounces between walls, the second is normal, the third has one wall alone."""
+    generator = torch.Generator().manual_seed(0)
+    free = torch.randn(200, 30, 4, 3, generator=generator)
+    walls = torch.stack([free[..., 0].clamp(-1, 1), free[..., 1], free[..., 2].clamp(min=-1)], -1)
+    found = room_of(walls)
+    assert found[0] == NARROWEST
+    assert (found[1:] > 2 * NARROWEST).all()
+    assert (found <= FREE).all()
+    assert room_of(walls[:19]).tolist() == [FREE] * 3
+    torch.testing.assert_close(room_of(5 * walls + 7), found)
 
 
 def test_a_feature_without_bounds_is_free_and_a_start_outside_widens_the_region():
@@ -78,3 +100,17 @@ def test_forecasts_that_stay_inside_are_those_without_bounds():
     model = RelationalInference(epochs=150, threads=1).fit(tasks).model_
     wide = replace(model.scaling, low=(-1e9,) * 4, high=(1e9,) * 4)
     np.testing.assert_array_equal(predict(model, tasks, 3), predict(replace(model, scaling=wide), tasks, 3))
+
+
+def test_values_inside_keep_their_bits_and_gradients_beside_others_that_are_changed():
+    """Whether another state is far outside must not matter."""
+    region, most = Region(torch.tensor([-1.0]), torch.tensor([1.0])), torch.tensor([1.0])
+    for change in (region.confined, lambda x: limited(x, most), lambda x: capped(x, most)):
+        alone = torch.linspace(0.0, 0.99, 50)[None, None, :, None].requires_grad_()
+        beside = torch.cat([alone.detach(), torch.full((1, 1, 1, 1), 9.0)], 2).requires_grad_()
+        one, other = change(alone), change(beside)
+        assert torch.equal(one, alone)
+        assert torch.equal(other[:, :, :-1], alone)
+        assert float(other.detach()[0, 0, -1]) < 9.0
+        gradients = [torch.autograd.grad(found.sum(), x)[0] for found, x in ((one, alone), (other, beside))]
+        assert torch.equal(gradients[0], gradients[1][:, :, :-1])

@@ -222,7 +222,7 @@ def test_forecasters(settings):
                 found.append(forecaster.rollout(states[:, :1], g.z, 3))
                 found.append(forecaster.loss(g.batch, g.z))
                 shrinkage = Shrinkage([[0], [1]], torch.tensor([True, False], device="cpu"))
-                found += [*(known := calibrated(forecaster, g.tracks, g.z, shrinkage, g.generator))]
+                found += [*(known := calibrated(forecaster, (g.tracks, g.z), (g.tracks, g.z), shrinkage, g.generator))]
                 factors = known.widening
                 samples = g.z.expand(SAMPLES, -1, -1)
                 ahead = ensemble(forecaster, states[:, :1], samples, g.z, 3, g.generator).futures()

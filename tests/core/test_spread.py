@@ -12,6 +12,7 @@ from bouncegrad.core.damping import Shrinkage, lengths_to
 from bouncegrad.core.spread import (
     FEWEST,
     JUDGED,
+    MOST_CARRIED,
     Calibrated,
     Futures,
     calibrated,
@@ -52,7 +53,7 @@ def test_the_loss_is_least_if_the_standard_deviation_contains_its_share_of_error
 def calibration(forecaster, tracks) -> Calibrated:
     z = torch.zeros(len(tracks), forecaster.slots, dtype=torch.long)
     shrinkage = Shrinkage([[0], [1]], torch.tensor([False, False]))
-    return calibrated(forecaster, tracks, z, shrinkage, torch.Generator().manual_seed(2))
+    return calibrated(forecaster, (tracks, z), (tracks, z), shrinkage, torch.Generator().manual_seed(2))
 
 
 def test_intervals_contain_90_percent_of_every_feature_at_the_end_of_recordings(forecaster, tracks) -> None:
@@ -99,16 +100,50 @@ def test_short_recordings_repeat_their_last_factors(forecaster, tracks) -> None:
     assert torch.equal(found.damping[2:], found.damping[2].expand(HORIZONS - 2, 2, 3))
 
 
+def uniform(length: int) -> torch.Tensor:
+    """Misses of 400 tasks, uniform from 0 to 1: f_h is 0.9."""
+    return torch.rand(400, length, 3, 2, generator=torch.Generator().manual_seed(0))
+
+
 def test_a_trend_is_carried_on_to_the_end_of_the_recordings() -> None:
-    """Misses of forecasts that start later by one frame are larger by 1 %, for every horizon."""
-    generator = torch.Generator().manual_seed(0)
-
-    def missed(slope: float) -> dict[int, torch.Tensor]:
-        base = torch.rand(400, 1, 3, 2, generator=generator)
-        return {length: base.expand(-1, length, -1, -1) * math.exp(-slope * length) for length in lengths_to(24)}
-
-    assert trend(missed(0.01), [[0], [1]]) == pytest.approx(0.01, rel=1e-3)
-    assert trend({1: torch.rand(9, 1, 3, 2)}, [[0], [1]]) == 0.0
-    found = widening(missed(0.01), 30, [[0], [1]])
-    assert found[:24].flatten().tolist() == pytest.approx([0.9] * 48, abs=0.06)
+    """Forecasts of 16 frames start 16 or 20 frames before the end; those of 24 frames start 24 frames before it."""
+    missed = {length: uniform(length) for length in lengths_to(24)}
+    flat, found = widening(missed, 30, [[0], [1]]), widening(missed, 30, [[0], [1]], 0.01)
+    assert flat[:24].flatten().tolist() == pytest.approx([0.9] * 48, abs=0.06)
+    assert float(found[15, 0] / flat[15, 0]) == pytest.approx(math.exp(0.01 * (16 + 20) / 2))
+    assert float(found[23, 0] / flat[23, 0]) == pytest.approx(math.exp(0.01 * 24))
     assert torch.equal(found[24:], found[23].expand(6, 2))
+    steep = widening(missed, 30, [[0], [1]], 9.0)
+    torch.testing.assert_close(steep, MOST_CARRIED * flat)
+
+
+def test_the_trend_is_the_slope_of_the_logarithm_against_the_start() -> None:
+    base = uniform(8)
+    rising = {start: base * math.exp(0.01 * start) for start in (24, 32, 40)}
+    assert trend(rising, [[0], [1]]) == pytest.approx(0.01, rel=1e-3)
+    assert trend({start: base * math.exp(-0.01 * start) for start in (24, 32, 40)}, [[0], [1]]) == 0.0
+    assert trend({40: base}, [[0], [1]]) == 0.0
+    assert trend({start: of[:5] for start, of in rising.items()}, [[0], [1]]) == 0.0
+
+
+def test_a_trend_that_chance_may_explain_does_not_count() -> None:
+    generator = torch.Generator().manual_seed(1)
+    found = [
+        trend({start: torch.rand(40, 2, 3, 2, generator=generator) for start in (4, 8, 12)}, [[0], [1]])
+        for _ in range(20)
+    ]
+    assert found.count(0.0) >= 18
+
+
+def test_errors_that_grow_in_the_course_of_recordings_widen_intervals(forecaster, tracks) -> None:
+    """Steps grow by 5 % a frame, in all recordings; those that were held out are too few to show it."""
+    steps = (tracks[:, 1:] - tracks[:, :-1]) * torch.exp(0.05 * torch.arange(FRAMES - 1))[:, None, None]
+    growing, z = steps.cumsum(1), torch.zeros(TASKS, forecaster.slots, dtype=torch.long)
+    few, shrinkage = (growing[:4], z[:4]), Shrinkage([[0], [1]], torch.tensor([False, False]))
+    drawn = [
+        calibrated(forecaster, few, every, shrinkage, torch.Generator().manual_seed(2)) for every in (few, (growing, z))
+    ]
+    assert torch.equal(drawn[0].damping, drawn[1].damping)
+    grown = drawn[1].widening / drawn[0].widening
+    assert (grown > math.exp(0.04)).all()
+    assert (grown.diff(dim=0)[-1] >= 0).all()

@@ -10,7 +10,7 @@ import yaml
 from bouncegrad.core.compositions.graph_settings import Place
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
-from bouncegrad.models.forecasts import forecast, predict
+from bouncegrad.models.forecasts import forecast, frames_inside, predict
 from bouncegrad.models.model import Model
 from bouncegrad.results.result import Result
 from bouncegrad.settings.build import CompositionSetup, build_composition, build_forecaster
@@ -68,6 +68,16 @@ def test_so_do_sampled_futures(name):
     assert_near(model, found.x)
     assert np.isfinite(found.low).all()
     assert np.isfinite(found.high).all()
+
+
+def test_the_first_frame_outside_of_what_was_seen_is_named():
+    model = untrained("demo", data_of("demo", 1), 0.1)
+    low, high = np.array(model.scaling.low), np.array(model.scaling.high)
+    path = np.broadcast_to((low + high) / 2, (2, 5, 3, 4)).copy()
+    for room, beyond, found in ((0.25, 0.24, None), (0.25, 0.26, 3), (0.02, 0.03, None), (0.02, 0.05, 3)):
+        model.forecaster.room.fill_(room)
+        path[1, 3, 2, 0] = high[0] + beyond * (high[0] - low[0])
+        assert frames_inside(model, path) == found
 
 
 @pytest.mark.slow

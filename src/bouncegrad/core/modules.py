@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -17,6 +17,8 @@ from torch.nn import functional as F
 
 Path = Literal["grouped", "dense"]
 Activation = Literal["silu", "relu"]
+Layers: TypeAlias = list[tuple[Float[Tensor, "1 outputs"], Float[Tensor, "inputs outputs"]]]
+"""Bias and weight of each layer of one module."""
 
 
 class ModulePool(nn.Module):
@@ -75,9 +77,18 @@ class ModulePool(nn.Module):
 
     def one(self, x: Float[Tensor, "R inputs"], k: int) -> Float[Tensor, "R outputs"]:
         """Evaluates module k on every row."""
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = self.activation(torch.addmm(bias[k], x, weight[k]), inplace=not torch.is_grad_enabled())
-        return torch.addmm(self.biases[-1][k], x, self.weights[-1][k])
+        return self.through([(bias[k], weight[k]) for bias, weight in zip(self.biases, self.weights, strict=True)], x)
+
+    def each(self) -> list[Layers]:
+        """Returns the layers of every module. If a module is evaluated many times, `through` them is faster."""
+        layers = [(bias.unbind(), weight.unbind()) for bias, weight in zip(self.biases, self.weights, strict=True)]
+        return [[(biases[k], weights[k]) for biases, weights in layers] for k in range(self.modules_count)]
+
+    def through(self, layers: Layers, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "R outputs"]:
+        """Evaluates the module with these layers on every row."""
+        for bias, weight in layers[:-1]:
+            x = self.activation(torch.addmm(bias, x, weight), inplace=not torch.is_grad_enabled())
+        return torch.addmm(layers[-1][0], x, layers[-1][1])
 
     def all(self, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "K R outputs"]:
         """Evaluates every module on every row."""

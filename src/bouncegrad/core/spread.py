@@ -7,6 +7,9 @@ of samples are too narrow. The factor f_h corrects this for each feature and eac
 of the true values of held-out tasks lie in the interval. This holds for any distribution of the errors. The damping of
 the forecasts is found from held-out tasks, too; so each half of them is judged with the damping of the other half.
 
+Forecasts of users start where the recordings of training end. As a recording goes on, states may leave what was seen
+most: errors grow, and samples do not show it. So f_h is carried on to the end along its trend, which all tasks show.
+
 Source: split conformal prediction (Vovk et al. 2005), with the sampled quantiles as its score; cross-conformal
 prediction (Vovk 2015).
 """
@@ -23,7 +26,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.compositions.forecaster import Forecaster
-from bouncegrad.core.damping import Shrinkage, damping, judges, lengths_to
+from bouncegrad.core.damping import EVENLY, Shrinkage, damping, judges, lengths_to
 from bouncegrad.core.marks import counted
 
 SHARE = 0.9  # of the true values, which an interval should contain
@@ -34,9 +37,11 @@ JUDGED, FEWEST = 128, 8  # tasks by which intervals are widened, at most and at 
 MESSAGES = 2**25  # messages of their samples; sampling takes long, and this bounds the time
 LEAST = 0.2  # the point forecast keeps at least this share of the interval's width on either side
 TINY = 1e-12  # avoids division by 0
+LATE = 3  # starts that show the trend: at 3/6, 4/6 and 5/6 of the recordings
 SURE, PARTS = 3.0, 8  # standard errors that a trend must exceed, and parts of the tasks that give them
 MOST_CARRIED = 2.5  # the trend changes f_h by this factor at most
-Misses: TypeAlias = Mapping[int, Float[Tensor, "M R N D"]]  # by the length R of the forecasts, see `misses`
+Misses: TypeAlias = Mapping[int, Float[Tensor, "M R N D"]]  # see `misses`; by the length or the start of forecasts
+Tasks: TypeAlias = tuple[Float[Tensor, "M T N D"], Int[Tensor, "M E"]]  # scaled states, structures
 
 
 class Futures(NamedTuple):
@@ -108,22 +113,18 @@ class Calibrated(NamedTuple):
 
 @torch.no_grad()
 def calibrated(
-    forecaster: Forecaster,
-    tracks: Float[Tensor, "M T N D"],
-    z: Int[Tensor, "M E"],
-    shrinkage: Shrinkage,
-    generator: torch.Generator,
+    forecaster: Forecaster, held: Tasks, every: Tasks, shrinkage: Shrinkage, generator: torch.Generator
 ) -> Calibrated:
     """Returns the damping and the widening for a forecaster that has none yet.
 
     Args:
         forecaster: its region confines the forecasts.
-        tracks: scaled states of held-out tasks, or of training tasks if there are too few.
-        z: their structures.
+        held: tasks that were kept out of training, or training tasks if there are too few.
+        every: all tasks; they show how errors grow in the course of a recording.
         shrinkage: which features share weights.
         generator: draws the noise of the samples.
     """
-    count = judged(forecaster, tracks)
+    (tracks, z), count = held, judged(forecaster, held[0])
     halves = [torch.arange(part, len(tracks), 2, device=tracks.device) for part in range(2)]
     missed: list[Misses] = []
     for these, others in (halves, halves[::-1]):
@@ -134,8 +135,9 @@ def calibrated(
         some = these[: -(-count // 2)]
         missed.append(misses_of(half, tracks[some], z[some], generator))
     together = {length: torch.cat([part[length] for part in missed]) for length in missed[0]}
-    factors = widening(together, len(forecaster.widening), shrinkage.groups)
-    return Calibrated(damping(forecaster, tracks, z, shrinkage), factors)
+    whole = damping(forecaster, tracks, z, shrinkage)
+    slope = trend(late_misses(forecaster.damped_by(whole), every, generator), shrinkage.groups)
+    return Calibrated(whole, widening(together, len(forecaster.widening), shrinkage.groups, slope))
 
 
 def judged(forecaster: Forecaster, tracks: Float[Tensor, "M T N D"]) -> int:
@@ -154,14 +156,38 @@ def misses_of(
     return {length: misses(forecaster, tracks[:, -1 - lags - length :], z, generator) for length in lengths_to(steps)}
 
 
-def widening(missed: Misses, horizons: int, groups: Sequence[Sequence[int]]) -> Float[Tensor, "horizons D"]:
+def late_misses(forecaster: Forecaster, every: Tasks, generator: torch.Generator) -> Misses:
+    """Returns the misses of short forecasts by their start, for three starts in the second half of the recordings."""
+    (tracks, z), lags = every, forecaster.graph.lags
+    last = tracks.shape[1] - 1 - lags
+    ahead = max(1, min(last, len(forecaster.widening)) // EVENLY)
+    starts = {last - ahead - last * k // EVENLY for k in range(LATE)}
+    of_each = SAMPLES * forecaster.slots * forecaster.substeps * ahead * LATE
+    count = min(len(tracks), 2 * JUDGED, max(FEWEST, MESSAGES // 4 // of_each))
+    some = torch.arange(count, device=tracks.device) * len(tracks) // count
+    return {
+        start: misses(forecaster, tracks[some, start : start + lags + ahead + 1], z[some], generator)
+        for start in sorted(starts)
+        if start >= 0
+    }
+
+
+def widening(
+    missed: Misses, horizons: int, groups: Sequence[Sequence[int]], slope: float = 0.0
+) -> Float[Tensor, "horizons D"]:
     """Returns f_h of every feature, the same for a group; beyond the length of the recordings the last is repeated.
 
     Each horizon is judged by the forecasts that `judges` names. They start some frames before the end of the
     recordings, and forecasts of users start at the end; so f_h is carried on along its trend.
+
+    Args:
+        missed: the misses by the length of the forecasts.
+        horizons: the number of horizons.
+        groups: features with common factors.
+        slope: the trend, by how much log f_h grows with every frame by which a forecast starts later.
     """
     steps = max(missed)
-    found, slope = missed[steps].new_ones(steps, missed[steps].shape[-1]), trend(missed, groups)
+    found = missed[steps].new_ones(steps, missed[steps].shape[-1])
     for h in range(steps):
         lengths = judges(steps, h + 1)
         carried = min(slope * fmean(lengths), log(MOST_CARRIED))
@@ -175,13 +201,19 @@ def widening(missed: Misses, horizons: int, groups: Sequence[Sequence[int]]) -> 
 def trend(missed: Misses, groups: Sequence[Sequence[int]]) -> float:
     """Returns by how much log f_h grows with every frame by which a forecast starts later, for all horizons alike.
 
-    As a recording goes on, states may leave what was seen most, and errors grow. The trend is the least-squares slope
-    of log f_h against the start, within each horizon and group, over the starts of `judges`. It counts if it is three
-    standard errors above 0, which slopes of eight parts of the tasks give. It is then taken one standard error larger,
-    since intervals that are too narrow mislead more than intervals that are too wide; so a fall does not count.
+    The trend is the least-squares slope of log f_h against the start, within each horizon and group. It counts if it is
+    three standard errors above 0, which slopes of eight parts of the tasks give. It is then taken one standard error
+    larger, since intervals that are too narrow mislead more than intervals that are too wide; so a fall does not count.
+
+    Args:
+        missed: the misses by the start of the forecasts, see `late_misses`.
+        groups: features with common factors.
     """
-    tasks = torch.arange(len(missed[max(missed)]), device=missed[max(missed)].device)
-    parts = [slope_of({length: of[part] for length, of in missed.items()}, groups) for part in tasks.chunk(PARTS)]
+    if len(missed) < 2:
+        return 0.0
+    some = next(iter(missed.values()))
+    tasks = torch.arange(len(some), device=some.device)
+    parts = [slope_of({start: of[part] for start, of in missed.items()}, groups) for part in tasks.chunk(PARTS)]
     if len(parts) < PARTS:
         return 0.0
     whole, error = slope_of(missed, groups), stdev(parts) / sqrt(len(parts))
@@ -189,16 +221,17 @@ def trend(missed: Misses, groups: Sequence[Sequence[int]]) -> float:
 
 
 def slope_of(missed: Misses, groups: Sequence[Sequence[int]]) -> float:
-    """Returns the slope of log f_h against the start; 0 if no horizon has two starts."""
-    both = spread = 0.0
-    for h in range(max(missed)):
-        lengths = judges(max(missed), h + 1)
-        for group in map(list, groups) if len(lengths) > 1 else ():
-            size = [log(max(float(quantile(missed[length][:, h][..., group])), TINY)) for length in lengths]
-            middle, usual = fmean(lengths), fmean(size)
-            both -= sum((length - middle) * (value - usual) for length, value in zip(lengths, size, strict=True))
-            spread += sum((length - middle) ** 2 for length in lengths)
-    return both / spread if spread and isfinite(both) else 0.0
+    """Returns the slope of log f_h against the start."""
+    starts = torch.tensor(list(missed), dtype=torch.float64, device=next(iter(missed.values())).device)
+    size = torch.stack(
+        [
+            torch.stack([quantile(of[:, h][..., list(group)]) for h in range(of.shape[1]) for group in groups])
+            for of in missed.values()
+        ]
+    )
+    log_size, away = size.double().clamp(min=TINY).log(), (starts - starts.mean())[:, None]
+    slope = float((away * log_size).sum() / (away.square().sum() * log_size.shape[1]))
+    return slope if isfinite(slope) else 0.0
 
 
 def quantile(missed: Float[Tensor, "M N D"]) -> Float[Tensor, ""]:

@@ -150,14 +150,17 @@ def region_of(scaling: Scaling, periods: Float[np.ndarray, " D"]) -> Region:
 
 
 def frames_inside(model: Model, path: Float[np.ndarray, "M steps N D"]) -> int | None:
-    """Returns the number of frames until the first state leaves what training saw by a quarter; None: none leaves.
+    """Returns the number of frames until the first state is clearly outside of what training saw; None: none is.
+
+    That is a quarter of the range, or less where there are walls: twice the room that forecasts have behind them.
 
     Args:
         model: that the forecast comes from.
         path: forecast states, in the user's units.
     """
     low, high = np.array(model.scaling.low), np.array(model.scaling.high)
-    free = np.where(np.asarray(model.periods) > 0, np.inf, FREE * (high - low))
+    room = FREE if model.forecaster is None else model.forecaster.room.double().cpu().numpy()
+    free = np.where(np.asarray(model.periods) > 0, np.inf, np.minimum(2 * room, FREE) * (high - low))
     outside = ((path < low - free) | (path > high + free)).any((0, 2, 3))
     return int(outside.argmax()) if outside.any() else None
 

@@ -12,7 +12,7 @@ errors have heavy tails, and a likelihood would follow the few largest errors.
 
 With a region, see `confined.py`, no step changes a state by more than twice the largest change of training, and no
 forecast runs away. In training, an error beyond the variance of a uniform distribution over the region counts
-logarithmically.
+logarithmically. Structures stay the same in a rollout, so edges are sorted by module only once, see `routes.py`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from bouncegrad.core.batches import Batch
-from bouncegrad.core.compositions.confined import Region, capped, limited
+from bouncegrad.core.compositions.confined import FREE, Region, capped, limited
 from bouncegrad.core.compositions.damped import damped, undamped
 from bouncegrad.core.compositions.graph import GraphComposition
+from bouncegrad.core.compositions.routes import Routes, arriving_messages, routes_of
 from bouncegrad.core.compositions.tamed import tamed
 from bouncegrad.core.heads import bounded
 from bouncegrad.core.marks import counted, mean_of
@@ -59,6 +60,7 @@ class Forecaster(nn.Module):
         region: that forecasts stay near, see `confined.py`; None: they may go anywhere.
         largest: `Float[D]`, the largest change of each feature in training, in units of a typical change; infinite if
             it is not known.
+        room: `Float[D]`, how far outside of the region states stay as they are, as a share of the region.
         widening: `Float[horizons, D]`.
         damping: `Float[horizons, D, 3]`.
     """
@@ -66,6 +68,7 @@ class Forecaster(nn.Module):
     weight: Tensor
     names: Tensor
     largest: Tensor
+    room: Tensor
     widening: Tensor
     damping: Tensor
 
@@ -91,12 +94,13 @@ class Forecaster(nn.Module):
         self.register_buffer("weight", weight)
         self.register_buffer("names", names)
         self.register_buffer("largest", torch.full_like(weight, torch.inf))
+        self.register_buffer("room", torch.full_like(weight, FREE))
         self.register_buffer("widening", torch.ones(horizons, graph.features, device=weight.device))
         self.register_buffer("damping", undamped(horizons, graph.features, weight.device))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Restores what `state_dict` returned; older runs have fewer horizons, no damping, and no largest change."""
-        state = {name: getattr(self, name) for name in ("largest", "damping")} | dict(state_dict)
+        """Restores what `state_dict` returned; older runs have fewer horizons, no damping, no bounds."""
+        state = {name: getattr(self, name) for name in ("largest", "room", "damping")} | dict(state_dict)
         rows = torch.arange(len(self.widening), device=state["widening"].device)
         state["widening"] = state["widening"][rows.clamp(max=len(state["widening"]) - 1)]
         return super().load_state_dict(state, *args, **kwargs)
@@ -137,7 +141,7 @@ class Forecaster(nn.Module):
     def within(self, region: Region) -> Forecaster:
         """Returns the same modules (shared, not copied), with forecasts that stay near this region."""
         other, change = copy.copy(self), self.graph.change
-        other.region = region = Region(*(bound.to(change) for bound in region))
+        other.region = region = Region(region.low.to(change), region.high.to(change), self.room)
         other.limit = torch.minimum(self.largest, (region.high - region.low) / change)
         return other
 
@@ -154,13 +158,19 @@ class Forecaster(nn.Module):
     def confined(self, x: Float[Tensor, "B C N D+H"], region: Region | None) -> Float[Tensor, "B C N D+H"]:
         """Returns the states with their features confined to the region."""
         d = self.graph.features
-        return x if region is None else torch.cat([region.confined(x[..., :d]), x[..., d:]], -1)
+        if region is None:
+            return x
+        return region.confined(x) if x.shape[-1] == d else torch.cat([region.confined(x[..., :d]), x[..., d:]], -1)
+
+    def routes(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]) -> Routes:
+        """Returns the routes of the messages from these states on; `z` holds inferred types."""
+        return routes_of(self.graph, self.names[z], x.shape[1])
 
     def rollout(self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], steps: int) -> Float[Tensor, "B C R N D"]:
         """Returns R = `steps` frames, free-running from the states `x`, without noise."""
-        z, frames, region = self.names[z], [], self.region_of(x)
+        routes, frames, region = self.routes(x, z), [], self.region_of(x)
         for _ in range(steps):
-            x = self.confined(self.graph.moved(x, self.frame(x, z)[0]), region)
+            x = self.confined(self.graph.moved(x, self.frame(x, routes)[0]), region)
             frames.append(x[..., : self.graph.features])
         return torch.stack(frames, 2)
 
@@ -174,9 +184,9 @@ class Forecaster(nn.Module):
         self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"], noise: Float[Tensor, "B 1 R N D"]
     ) -> Float[Tensor, "B C R N D"]:
         """Returns such frames with noise: the change of every frame is `change + exp(log_variance / 2) noise`."""
-        z, frames, region = self.names[z], [], self.region_of(x)
+        routes, frames, region = self.routes(x, z), [], self.region_of(x)
         for drawn in noise.unbind(2):
-            change, inputs = self.frame(x, z)
+            change, inputs = self.frame(x, routes)
             change = change + torch.exp(self.log_variance(inputs, x) / 2) * drawn
             change = change if self.limit is None else limited(change, self.limit)
             x = self.confined(self.graph.moved(x, change), region)
@@ -193,27 +203,26 @@ class Forecaster(nn.Module):
 
     def errors(self, batch: Batch, z: Int[Tensor, "B E"]) -> tuple[Float[Tensor, "B C"], Float[Tensor, "B C"]]:
         """Returns the weighted squared error of each segment's rollout, and the spread's loss of its first change."""
-        z, graph = self.names[z], self.graph
-        states = graph.with_history(batch.segments)
+        graph, states = self.graph, self.graph.with_history(batch.segments)
         counts = counted(batch.segments, graph.features, graph.lags, rolled=True)
         seen, x = states[..., : graph.features], states[:, :, 0]
-        spread = total = torch.zeros((), device=states.device)
-        steps, region = seen.shape[2] - 1, self.region_of(x)
+        steps, region, routes = seen.shape[2] - 1, self.region_of(x), self.routes(x, z)
+        spread, frames = torch.zeros((), device=states.device), []
 
-        def mean(values: Float[Tensor, "B C N D"], step: int) -> Float[Tensor, "B C"]:
-            marks = None if counts is None else counts[:, :, step].flatten(0, 1)
+        def mean(values: Float[Tensor, "B C R N D"], steps: int) -> Float[Tensor, "B C"]:
+            marks = None if counts is None else counts[:, :, :steps].flatten(0, 1)
             return mean_of(values.flatten(0, 1), marks).view(values.shape[:2])
 
         for step in range(steps):
-            change, inputs = self.frame(x, z)
+            change, inputs = self.frame(x, routes)
             if step == 0:
                 error = (seen[:, :, 1] - seen[:, :, 0]) / graph.change - change
-                spread = mean(spread_loss(error.detach(), self.log_variance(inputs, x)), 0)
+                spread = mean(spread_loss(error.detach(), self.log_variance(inputs, x))[:, :, None], 1)
             x = self.confined(graph.moved(x, change), region)
             x = tamed(x) if step < steps - 1 else x
-            error = self.weight * (x[..., : graph.features] - seen[:, :, step + 1]).square()
-            total = total + mean(error if self.region is None else capped(error, self.absurd), step)
-        return total / steps, spread
+            frames.append(x[..., : graph.features])
+        errors = self.weight * (torch.stack(frames, 2) - seen[:, :, 1:]).square()
+        return mean(errors if self.region is None else capped(errors, self.absurd), steps), spread
 
     @property
     def absurd(self) -> Float[Tensor, " D"]:
@@ -222,18 +231,16 @@ class Forecaster(nn.Module):
         return self.weight * (self.region.high - self.region.low).square() / 12
 
     def frame(
-        self, x: Float[Tensor, "B C N D+H"], z: Int[Tensor, "B E"]
+        self, x: Float[Tensor, "B C N D+H"], routes: Routes
     ) -> tuple[Float[Tensor, "B C N D"], Float[Tensor, "B*C*N inputs"]]:
-        """Returns the change to the next frame, in units of the training part's changes, and the first substep's input.
-
-        `z` holds types of `graph`.
-        """
+        """Returns the change to the next frame, in typical changes of training, and the first substep's input."""
         graph, first = self.graph, None
         now, past = x[..., : graph.features], x[..., graph.features :]
         for _ in range(self.substeps):
-            inputs = graph.node_input(torch.cat([now, past], -1), z)
+            state = torch.cat([now, past], -1) if past.shape[-1] else now
+            inputs = torch.cat([arriving_messages(graph, state, routes), graph.own(state).flatten(0, 2)], -1)
             first = inputs if first is None else first
-            change = graph.heads(graph.of_kinds(graph.node, inputs), now.shape[:3])[0]
+            change = graph.of_kinds(graph.node, inputs)[:, : graph.features].view(now.shape)
             change = change if self.limit is None else limited(change, self.limit)
             now = now + graph.change * change / self.substeps
         assert first is not None

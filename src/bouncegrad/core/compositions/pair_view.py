@@ -87,17 +87,23 @@ class PairView(nn.Module):
 
     def forward(self, x: Float[Tensor, "B C N D+H"], pairs: Int[Tensor, "2 E"]) -> Float[Tensor, "B*C*E width"]:
         """Returns one row for every pair (source, target) of every state."""
-        source, target = x[:, :, pairs[0]], x[:, :, pairs[1]]
+        return self.of(x[:, :, pairs[0]], x[:, :, pairs[1]]).flatten(0, 2)
+
+    def of(self, source: Float[Tensor, "*B D+H"], target: Float[Tensor, "*B D+H"]) -> Float[Tensor, "*B width"]:
+        """Returns one row for every two states."""
         between = self.shorter(source - target)
         if self.opening < 1:
             steady = between[..., : self.features] @ self.steady
             steady[..., [*self.angles, *self.periodic]] = 0.0
-            between = between - (1 - self.opening) * nn.functional.pad(steady, (0, x.shape[-1] - self.features))
+            between = between - (1 - self.opening) * nn.functional.pad(steady, (0, source.shape[-1] - self.features))
         seen = self.opening * self.absolute
         parts = [seen * self.circled(source), seen * self.circled(target), self.circled(between) / self.difference]
         if self.polar:
-            parts.append(polar(between[..., self.polar] * self.metric))
-        return torch.cat(parts, -1).flatten(0, 2)
+            first, last = self.polar[0], self.polar[-1]
+            adjacent = self.polar == list(range(first, last + 1))  # a slice is several times faster
+            place = between[..., first : last + 1] if adjacent else between[..., self.polar]
+            parts.append(polar(place * self.metric))
+        return torch.cat(parts, -1)
 
     def shorter(self, between: Float[Tensor, "*B D+H"]) -> Float[Tensor, "*B D+H"]:
         """Replaces differences of periodic positions by those the shorter way round the box."""
