@@ -28,7 +28,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    lines = [line for page in PAGES for block in blocks(page, "bash") for line in block.splitlines()]
+    lines = [line for page in PAGES for block in blocks(page, "(?:bash|shell)") for line in block.splitlines()]
     lines += [line for page in PAGES for line in re.findall(r"`(bouncegrad [^`]*)`", page.read_text())]
     return sorted({line.split("#")[0].strip() for line in lines if line.startswith("bouncegrad ")})
 

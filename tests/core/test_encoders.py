@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from bouncegrad.core.compositions.pair_view import PairView
 from bouncegrad.core.encoders.base import Perceptron
 from bouncegrad.core.encoders.convolution import ConvolutionEncoder
-from bouncegrad.core.encoders.regression import EXPLAINED, RIDGE, RegressionEncoder
+from bouncegrad.core.encoders.regression import EXPLAINED, RIDGE, RegressionEncoder, columns
 from bouncegrad.core.encoders.structure import StructureEncoder
 from bouncegrad.core.encoders.tracks import TrackEncoder
 from bouncegrad.core.marks import with_marks
@@ -112,6 +112,11 @@ def test_frames_that_were_not_observed_do_not_count_in_the_regression() -> None:
     torch.testing.assert_close(network(marked, NOTHING), network(tracks, NOTHING))
     marked[:, 8:, :, 2] = 0.0
     torch.testing.assert_close(network(marked, NOTHING), network(tracks[:, :8], NOTHING))
+
+
+def test_columns_are_the_outputs_of_the_network() -> None:
+    pool, x = made("regression").pair, torch.randn(5, 9, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(columns(pool, x), pool.one(x, 0).T)
 
 
 def test_the_convolution_sees_frames_in_their_order() -> None:

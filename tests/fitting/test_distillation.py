@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from bouncegrad.data.errors import InputError
 from bouncegrad.data.formats import load
 from bouncegrad.data.simulate import simulate
 from bouncegrad.data.torch_files import read_torch, write_torch
-from bouncegrad.fitting.distillation import Distillation, answers, distil
+from bouncegrad.fitting.distillation import Distillation, Student, answers, distil
 from bouncegrad.models.distilled import FILE, Distilled
 from bouncegrad.models.model import Model
 from bouncegrad.results.result import Result
@@ -136,3 +137,11 @@ def test_runs_that_the_encoder_cannot_answer_for_are_refused(command, work) -> N
     train = ["train", "--data", "springs.npz", "--epochs", "1", "--threads", "1", "--out", "shared"]
     assert command(*train, "--shared_graph", "--variants", "none").status == 0
     assert_refused(command, ["distil", "shared", "springs.npz"], "setting shared_graph", "cannot be distilled")
+
+
+@pytest.mark.parametrize(("given", "entities", "batch"), [(None, 3, 64), (None, 20, 8), (None, 8, 22), (5, 3, 5)])
+def test_recordings_of_many_pairs_are_fewer_in_a_step(model, given, entities: int, batch: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    made = Distilled.new(model, 8, generator)
+    made = replace(made, encoder=made.encoder.on(edge_index(entities)))
+    assert Student(made, Distillation(batch=given), generator).batch == batch

@@ -23,7 +23,7 @@ from bouncegrad.core.search import Metropolis
 from bouncegrad.core.structures import edge_index
 from bouncegrad.data.scaling import Scaling
 from bouncegrad.data.simulate import simulate
-from bouncegrad.settings.build import build
+from bouncegrad.settings.build import build, likelihood_of
 from bouncegrad.settings.config import Config, preset
 from bouncegrad.settings.resolved import resolve
 
@@ -95,12 +95,15 @@ def test_the_settings_are_the_published_ones() -> None:
     assert (charged.proposals, charged.uniform, charged.tracked_passes) == (1, 0.02, 800)
 
 
-@pytest.mark.parametrize("name", ["springs5-small", "charged5-small"])
-def test_the_small_presets_are_the_same_search(name: str) -> None:
-    """Search, proposal, move, annealer and loss are of the same kinds as in the presets of the paper."""
+@pytest.mark.parametrize(("name", "loss"), [("springs5-small", "shared"), ("charged5-small", "rolled")])
+def test_the_small_presets_are_the_same_search(name: str, loss: str) -> None:
+    """Search, proposal, move and annealer are of the same kinds as in the presets of the paper, losses of rollouts."""
     small, paper = config_of(name), config_of(name.replace("small", "paper"))
-    for setting in ("search", "proposal", "move", "annealer", "loss", "uniform", "edge_types", "batch"):
+    for setting in ("search", "proposal", "move", "annealer", "uniform", "edge_types"):
         assert getattr(small, setting) == getattr(paper, setting), setting
+    resolved = resolve(small, (2000, 49, 5, 4))
+    assert (likelihood_of(resolved), resolved.forecast) == (loss, 0)
+    assert resolved.steps > 1
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

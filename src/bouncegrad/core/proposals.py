@@ -28,11 +28,8 @@ from bouncegrad.core.structures import one_hot
 UNIFORM = 0.02  # share; with two modules, probabilities are from 0.01 to 0.99
 
 
-class Nothing:
-    """Proposes the present structures, so that they stay as they are: modules learn without a search."""
-
-    def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
-        return z
+class Unlearned:
+    """A proposal that never changes: it learns from no move and has no state."""
 
     def learn(self, batch: Batch, move: Move) -> None:
         pass
@@ -44,7 +41,14 @@ class Nothing:
         pass
 
 
-class Uniform:
+class Nothing(Unlearned):
+    """Proposes the present structures, so that they stay as they are: modules learn without a search."""
+
+    def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
+        return z
+
+
+class Uniform(Unlearned):
     """Gives all modules equal probability in the slots that change.
 
     Args:
@@ -59,17 +63,8 @@ class Uniform:
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
         return self.move(z, torch.ones(*z.shape, self.choices, device=z.device), self.groups, generator)
 
-    def learn(self, batch: Batch, move: Move) -> None:
-        pass
 
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
-
-
-class Truth:
+class Truth(Unlearned):
     """Proposes the true structures: an oracle to compare other proposals with. The acceptance test remains.
 
     Args:
@@ -91,15 +86,6 @@ class Truth:
     def __call__(self, batch: Batch, z: Int[Tensor, "B S"], generator: torch.Generator) -> Int[Tensor, "B S"]:
         probability = mixed(one_hot(self.truth[batch.tasks], self.choices), self.uniform)
         return self.move(z, probability, self.groups, generator)
-
-    def learn(self, batch: Batch, move: Move) -> None:
-        pass
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
 
 
 class Learned:

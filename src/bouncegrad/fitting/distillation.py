@@ -31,6 +31,7 @@ from bouncegrad.models.distilled import NOTHING, Distilled
 from bouncegrad.models.model import Model
 
 LAST = 0.02  # the last learning rate, as a share of the first one
+PAIRS, MOST, LEAST = 1280, 64, 8  # pairs of all recordings of a gradient step; recordings at most and at least
 KEPT, FEWEST = 0.05, 20  # share of the recordings on which agreement is measured; recordings that are needed at least
 
 
@@ -42,7 +43,7 @@ class Distillation:
         hidden: width of the encoder.
         minutes: time of learning, beside the time that the model takes to answer.
         passes: passes over the recordings; if given, they count instead of the minutes.
-        batch: recordings per gradient step.
+        batch: recordings per gradient step; None: 64, or fewer if they have more than 20 pairs each, but at least 8.
         learning_rate: the first rate of Adam; it falls on a cosine.
         mirror: recordings are mirrored or turned at random, see `mirroring.py`.
         seed: of all random draws.
@@ -51,7 +52,7 @@ class Distillation:
     hidden: int = 32
     minutes: float = 3.0
     passes: int | None = None
-    batch: int = 64
+    batch: int | None = None
     learning_rate: float = 3e-3
     mirror: bool = False
     seed: int = 0
@@ -100,7 +101,7 @@ def distil(
     about = {
         "tasks": len(learned),
         "frames": tracks.shape[1],
-        "passes": round(steps / -(-len(learned) // settings.batch), 2),
+        "passes": round(steps / -(-len(learned) // student.batch), 2),
         "agreement": agreement(made, tracks[kept], wanted[kept]),
         "kept": len(kept),
         "seconds_of_the_model": round(answering, 2),
@@ -128,11 +129,15 @@ class Student:
         made: holds the encoder.
         settings: how it learns.
         generator: draws batches and mirrored copies.
+
+    Attributes:
+        batch: recordings per gradient step. Recordings of many pairs teach more and take more time, so they are fewer.
     """
 
     def __init__(self, made: Distilled, settings: Distillation, generator: torch.Generator) -> None:
         self.encoder, self.settings, self.generator, self.guard = made.encoder, settings, generator, Guard()
         self.optimizer = torch.optim.Adam(made.encoder.parameters(), lr=settings.learning_rate)
+        self.batch = settings.batch or min(max(PAIRS // made.encoder.pairs.shape[1], LEAST), MOST)
         self.mirror = Mirror(made.model.features, made.model.scaling) if settings.mirror else None
 
     def learn(
@@ -144,7 +149,7 @@ class Student:
     ) -> int:
         """Learns until the passes or the time are over; returns the number of steps."""
         start, step = time.perf_counter(), 0
-        batches = -(-len(tracks) // self.settings.batch)
+        batches = -(-len(tracks) // self.batch)
         total = None if self.settings.passes is None else self.settings.passes * batches
         parts: list[Tensor] = []
         while not stop():

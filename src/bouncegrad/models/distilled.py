@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from bouncegrad.core.batches import scaled_tracks, whole_tracks
@@ -27,7 +27,7 @@ from bouncegrad.runs.consistency import MISFIT
 from bouncegrad.settings.build_search import regression_encoder
 
 FILE, FORMAT = "distilled.pt", 1
-AT_ONCE = 64  # tasks whose numbers stay in the cache
+AT_ONCE = 2**16  # pairs of all frames of some tasks, so many that their numbers stay in the cache
 NOTHING = torch.empty(0)  # in place of structures, which the encoder does not read
 
 
@@ -102,8 +102,9 @@ class Distilled:
     @torch.no_grad()
     def probability(self, tracks: Float[Tensor, "M T N D+marks"]) -> Float[Tensor, "M E K"]:
         """Returns the probability of every type of every edge, from scaled tracks; one pass."""
-        encoder = self.encoder.on(edge_index(tracks.shape[2]))
-        return torch.cat([encoder(part, NOTHING).softmax(-1) for part in tracks.split(AT_ONCE)])
+        pairs = edge_index(tracks.shape[2])
+        encoder = self.encoder.on(pairs)
+        return torch.cat([encoder(part, NOTHING).softmax(-1) for part in tracks.split(at_once(tracks, pairs))])
 
     @torch.no_grad()
     def infer(self, data: Trajectories, context: int | None = None) -> Result:
@@ -117,7 +118,7 @@ class Distilled:
         seen = self.model.seen(data, context)
         tracks, on = scaled_tracks(seen, self.model.scaling), self.model.on(seen)
         found = self.probability(tracks)
-        parts = torch.arange(len(tracks)).split(AT_ONCE)
+        parts = torch.arange(len(tracks)).split(at_once(tracks, on.pairs))
         losses = [on.loss(whole_tracks(tracks[p], p, on.lags), found[p].argmax(-1)) for p in parts]
         loss = torch.cat(losses).numpy().astype(np.float64)
         pairs, (m, t, n, _) = edge_index(seen.shape[2]).numpy(), seen.shape
@@ -135,4 +136,11 @@ class Distilled:
             priors=self.model.config.priors,
             source=f"answered from {data.source}",
         )
-        return replace(result, verdict=None if trust is None else trust.verdict, unlike=tuple(unlike))
+        if trust is not None:
+            result = replace(result, verdict=trust.verdict, chosen=trust.priors)
+        return replace(result, unlike=tuple(unlike))
+
+
+def at_once(tracks: Float[Tensor, "M T N D+marks"], pairs: Int[Tensor, "2 E"]) -> int:
+    """Returns the number of tasks that are answered at once."""
+    return max(1, AT_ONCE // (tracks.shape[1] * pairs.shape[1]))

@@ -173,7 +173,7 @@ def graph(
             node_hidden=config.node_hidden,
             message=config.message,
             activation=config.activation,
-            likelihood=likelihood or ("learned" if config.loss == "likelihood" else "shared"),
+            likelihood=likelihood or likelihood_of(config),
             head=head,
             resolution=() if likelihood else config.resolution,
         ),
@@ -187,6 +187,13 @@ def graph(
         ),
         Messages(pinned=config.pinned if pinned is None else pinned, momentum=config.momentum),
     )
+
+
+def likelihood_of(config: ResolvedConfig) -> Likelihood:
+    """Returns the likelihood of changes that the settings name."""
+    if config.loss == "rollout":
+        return "shared"
+    return "learned" if config.steps == 1 else "rolled"
 
 
 def kind_numbers(kinds: Sequence[str], known: Sequence[str]) -> list[int]:

@@ -85,6 +85,7 @@ ROWS = (
     Row("springs5-learned", "springs5-small", "springs", 500, 60, SPRINGS),
     Row("springs5-uniform", "springs5-small", "springs", 500, 120, settings={"proposal": "uniform", **NO_ENCODER}),
     Row("springs5-nothing", "springs5-small", "springs", 500, 30, settings={"proposal": "nothing", **NO_ENCODER}),
+    Row("charged5-learned", "charged5-small", "charged", 2000, 60, CHARGES),
 )
 
 

@@ -15,12 +15,16 @@ def main(words: list[str]) -> None:
     """Writes RUN/distilled.pt, which `infer --distilled` answers with."""
     parser = Parser("distil")
     parser.add_argument("run", type=str, help="run folder of a trained model")
-    parser.add_argument("data", type=str, help="file or folder of recordings to learn from; labels are not read")
-    parser.add_argument("--minutes", type=float, default=3.0, help="time of learning, after the model has answered")
+    parser.add_argument(
+        "data", type=str, help="recordings to learn from, at least 20, better thousands; labels are not read"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=3.0, help="time of learning; the model answers the recordings before"
+    )
     parser.add_argument("--passes", type=int | None, help="passes over the recordings, in place of minutes")
     parser.add_argument("--hidden", type=int, default=32, help="width of the encoder")
     parser.add_argument(
-        "--mirror", action="store_true", help="recordings are mirrored or turned, for a law without a direction"
+        "--mirror", action="store_true", help="mirror or turn recordings, which helps if the law has no direction"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of every random draw")
     add_json_option(parser)

@@ -26,6 +26,7 @@ from bouncegrad.core.compositions.graph_settings import Inputs, Messages, Networ
 from bouncegrad.core.compositions.linearization import LinearizedBatch
 from bouncegrad.core.compositions.pair_view import PairView
 from bouncegrad.core.compositions.recomputed import in_parts
+from bouncegrad.core.compositions.rolled import rolled_losses
 from bouncegrad.core.heads import LOG_VARIANCE, bounded, widened
 from bouncegrad.core.marks import counted, mean_of, present, unmarked
 from bouncegrad.core.modules import ModulePool
@@ -74,7 +75,7 @@ class GraphComposition(nn.Module):
     ) -> None:
         super().__init__()
         self.likelihood, self.head = networks.likelihood, networks.head
-        heads = 2 if self.likelihood == "learned" else 1
+        heads = 1 if self.likelihood == "shared" else 2
         self.features, self.lags, self.slack = features, inputs.lags, 0.0
         self.pinned, self.momentum = messages.pinned, messages.momentum
         self.lagged = list(range(features) if inputs.lagged is None else inputs.lagged)
@@ -228,8 +229,12 @@ class GraphComposition(nn.Module):
     def loss(self, batch: Batch, z: Int[Tensor, "B E"]) -> Float[Tensor, " B"]:
         """Returns the mean loss of each task per observed number.
 
-        It is the one-step negative log-likelihood (nats), or the squared error of rollouts (scaled units).
+        It is the negative log-likelihood of steps or rollouts (nats), or the squared error of rollouts (scaled units).
         """
+        if self.likelihood == "rolled":
+            x = self.with_history(batch.segments)
+            rolled = rolled_losses(lambda now: self.predict_change(now, z), self.moved, x, self.change, self.head)
+            return mean_of(rolled, counted(batch.segments, self.features, self.lags, rolled=True))
         if self.likelihood == "learned":
             x = self.with_history(batch.segments)
             seen = x[..., : self.features]
@@ -338,8 +343,7 @@ class GraphComposition(nn.Module):
 
     def projected(self, message: Float[Tensor, "K R*E width"], kind: int = 0) -> Float[Tensor, "R E K hidden"]:
         """Returns messages after the linear first layer of the node module; the input of an entity is their sum."""
-        width = message.shape[-1]
-        rows = message.transpose(0, 1).reshape(-1, width) @ self.node.weights[0][kind][:width]
+        rows = message.transpose(0, 1).flatten(0, 1) @ self.node.weights[0][kind][: message.shape[-1]]
         return rows.view(-1, self.slots, self.choices, rows.shape[-1])
 
     def own_projected(self, own: Float[Tensor, "*R state"], kind: int = 0) -> Float[Tensor, "*R hidden"]:

@@ -13,7 +13,7 @@ from bouncegrad.core.heads import Gaussian
 from bouncegrad.core.modules import Activation, Path
 from bouncegrad.core.seams import Head
 
-Likelihood = Literal["learned", "shared"]
+Likelihood = Literal["learned", "rolled", "shared"]
 
 
 class Place(NamedTuple):
@@ -41,8 +41,9 @@ class Networks:
         activation: "silu" or "relu".
         path: how the edge modules are evaluated, see `ModulePool`.
         likelihood: "learned": the node module has a second output, the log-variance of each feature's change, and the
-            loss is the one-step negative log-likelihood. "shared": the loss is the squared error of rollouts (as in
-            the paper); in inference each feature has one variance, the running mean of its squared one-step error.
+            loss is the one-step negative log-likelihood. "rolled": the same, but the loss is that of rollouts, see
+            `rolled.py`. "shared": the loss is the squared error of rollouts (as in the paper); in inference each
+            feature has one variance, the running mean of its squared one-step error.
         head: the likelihood of a change, given its mean and its log-variance.
         resolution: standard deviation of each feature, in typical changes, whose square is added to every variance; one
             number for all features; empty: 0.

@@ -90,18 +90,16 @@ class RegressionEncoder(nn.Module):
         features, (b, frames, n, _) = len(self.change), marked.shape
         tracks, groups = unmarked(marked, features), incoming_edges(self.pairs, n)
         x, change = tracks[:, :-1], (tracks[:, 1:] - tracks[:, :-1]) / self.change
-        seen = self.pair.one(self.view(x, self.pairs), 0).view(b, frames - 1, self.pairs.shape[1], -1)
-        # A row of zeros stands for the padding of the groups.
-        seen = nn.functional.pad(seen, (0, 0, 0, 1))[:, :, groups]
-        explaining, gathered = seen.split((self.types * EXPLAINED, GATHERED), -1)
-        own = torch.cat([self.view.circled(x), change, gathered.sum(3)], -1)
-        explained = self.own.one(own.flatten(0, 2), 0).view(b, frames - 1, n, -1)
-        weight = torch.exp(explained[..., -1:].clamp(-MOST, MOST))
+        seen = columns(self.pair, self.view(x, self.pairs)).view(-1, b, frames - 1, self.pairs.shape[1])
+        explaining, gathered = grouped(seen, groups).split((self.types * EXPLAINED, GATHERED))
+        own = torch.cat([self.view.circled(x), change, gathered.sum(-1).movedim(0, -1)], -1)
+        explained = columns(self.own, own.flatten(0, 2)).view(-1, b, frames - 1, n)
+        weight = torch.exp(explained[-1].clamp(-MOST, MOST))
         if (counts := counted(marked[:, None], features)) is not None:
-            weight = weight * counts[:, 0, ..., None]
-        f = (weight[..., None, :] * explaining).unflatten(-1, (self.types, EXPLAINED)).flatten(3, 4)
-        f = f.permute(0, 2, 3, 1, 4).flatten(3)
-        r = (weight * explained[..., :-1]).transpose(1, 2).flatten(2)
+            weight = weight * counts[:, 0]
+        f = (weight[..., None] * explaining).unflatten(0, (self.types, EXPLAINED))
+        f = f.permute(2, 4, 5, 0, 1, 3).flatten(4).flatten(2, 3)
+        r = (weight * explained[:-1]).permute(1, 3, 0, 2).flatten(2)
         matrix, slope = f @ f.transpose(2, 3), (f @ r[..., None])[..., 0]
         matrix = matrix + (RIDGE + F.softplus(self.ridge)) * torch.eye(f.shape[2], device=f.device)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(matrix))
@@ -110,6 +108,21 @@ class RegressionEncoder(nn.Module):
         parts = torch.stack([torch.asinh(w), torch.asinh(w / error), error.log(), torch.asinh(alone)], -1)
         slots = groups.flatten().argsort(stable=True)[: self.pairs.shape[1]]
         return parts.view(b, groups.numel(), -1)[:, slots]
+
+
+def columns(pool: ModulePool, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "outputs R"]:
+    """Returns the outputs of a network, transposed. With few outputs this product is several times as fast."""
+    *layers, (bias, weight) = pool.each()[0]
+    for first, then in layers:
+        x = pool.activation(torch.addmm(first, x, then), inplace=not torch.is_grad_enabled())
+    return torch.addmm(bias.T, weight.T, x.T)
+
+
+def grouped(x: Float[Tensor, "*more E"], groups: Int[Tensor, "N degree"]) -> Float[Tensor, "*more N degree"]:
+    """Returns the numbers of the edges into each entity; zeros stand for the padding of the groups."""
+    if x.shape[-1] == groups.numel():
+        return x.unflatten(-1, tuple(groups.shape))  # all groups are full, and edges are ordered by target
+    return F.pad(x, (0, 1))[..., groups]
 
 
 def opposite_slots(pairs: Int[Tensor, "2 E"], entities: int) -> Int[Tensor, " E"]:
