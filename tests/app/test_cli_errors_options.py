@@ -80,7 +80,7 @@ def test_values_of_settings(command, work, option, value, says):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("--loss likelihood --steps 4", ["setting steps: 4", "the likelihood of --search heat-bath is of one step"]),
+        ("--loss likelihood --steps 4", ["setting steps: 4", "only --search paper has a likelihood of several steps"]),
         ("--temperature 1 --floor 2", ["setting floor: 2.0", "give at most the first temperature, 1.0"]),
         ("--search paper --floor 1", ["setting floor: 1.0", "give at most the first temperature, 5.5e-05"]),
         (

@@ -248,7 +248,7 @@ class Config:
         floored = self.temperature is None or self.floor <= self.temperature
         check("floor", floored, f"give at most the first temperature, {self.temperature}")
         one = self.loss == "likelihood" and not self.proposes
-        check("steps", not one or self.steps in (None, 1), "the likelihood of --search heat-bath is of one step")
+        check("steps", not one or self.steps in (None, 1), "only --search paper has a likelihood of several steps")
         likelihood = self.loss == "likelihood" or (self.loss is None and not self.proposes)
         check("head", likelihood or self.head == "gaussian", "only --loss likelihood has a likelihood of changes")
 
