@@ -188,22 +188,18 @@ def _gates(z: Float[np.ndarray, "T N D"]) -> Float[np.ndarray, "T N L"]:
     return found.reshape(*z.shape[:2], found.shape[1])
 
 
-def _arriving(graph: Graph, strength: Float[np.ndarray, "N N"]) -> Float[np.ndarray, "N T L*D"]:
-    """Returns the gated sum of the states of all sources of each target, without what its own terms explain."""
-    sums = np.einsum("tsd,sn->ntd", graph.z, strength, optimize=True)
-    gated = graph.gates.swapaxes(0, 1)[..., None] * sums[:, :, None]
-    gated = gated.reshape(*sums.shape[:2], sums.shape[2] * graph.gates.shape[2])
-    return np.stack([part - basis @ (basis.T @ part) for part, basis in zip(gated, graph.own, strict=True)])
-
-
 def _common_law(graphs: list[Graph], strength: Float[np.ndarray, "G N N"]) -> Float[np.ndarray, "L*D D"]:
     """Returns B of least squared error, given the strengths, with a norm of 1."""
-    size, d = graphs[0].gates.shape[2] * graphs[0].z.shape[2], graphs[0].z.shape[2]
+    d = graphs[0].z.shape[2]
+    size = graphs[0].gates.shape[2] * d
     gram, moment = np.zeros((size, size)), np.zeros((size, d))
     for graph, a in zip(graphs, strength, strict=True):
-        sums = _arriving(graph, a)
-        gram += np.einsum("ntd,nte->de", sums, sums, optimize=True)
-        moment += np.einsum("ntd,nte->de", sums, graph.left, optimize=True)
+        arriving = np.einsum("tsd,sn->ntd", graph.z, a, optimize=True)
+        for target, (sums, basis, left) in enumerate(zip(arriving, graph.own, graph.left, strict=True)):
+            gated = (graph.gates[:, target, :, None] * sums[:, None]).reshape(len(sums), size)
+            gated -= basis @ (basis.T @ gated)
+            gram += gated.T @ gated
+            moment += gated.T @ left
     law = np.linalg.lstsq(gram, moment, rcond=INDEPENDENT)[0]
     return law / max(float(np.linalg.norm(law)), TINY)
 
