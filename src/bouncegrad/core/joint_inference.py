@@ -185,8 +185,7 @@ class Steps:
             best = self.survey(linear, self.by_slot(better, found, best.z), temperature, best)
             new = self.weighed(linear, best, temperature, better)
             types, cost, log_density = (
-                torch.where(better.view(*better.shape, *[1] * (values.dim() - 3)), values, old)
-                for values, old in zip(new, (types, cost, log_density), strict=True)
+                taken(better[None], values, old) for values, old in zip(new, (types, cost, log_density), strict=True)
             )
         samples, least = len(types), -torch.inf
         is_best = (types == best.types).all(-1)
@@ -256,6 +255,6 @@ class Steps:
         return torch.where(spread(of_variable, torch.zeros_like(old, dtype=torch.bool), self.slots), new, old)
 
 
-def taken(which: Bool[Tensor, "rows N"], new: Tensor, old: Tensor) -> Tensor:
-    """Returns the new values of some groups, and the old values of the others."""
-    return torch.where(which.view(*which.shape, *[1] * (new.dim() - 2)), new, old)
+def taken(which: Bool[Tensor, "*rows N"], new: Tensor, old: Tensor) -> Tensor:
+    """Returns the new values of some groups or units, and the old values of the others."""
+    return torch.where(which.view(*which.shape, *[1] * (new.dim() - which.dim())), new, old)

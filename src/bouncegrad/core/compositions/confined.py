@@ -19,10 +19,8 @@ from torch import Tensor
 
 FREE, LIMIT = 0.25, 2.8  # r at most, and the limit in units of the room
 NARROWEST = 0.02  # r at least, for walls that modules do not know exactly
-EXTREMES, BEYOND = (
-    10,
-    2.0,
-)  # recordings that show a wall; how far beyond the extreme states may go, in their differences
+EXTREMES = 10  # recordings that show a wall
+BEYOND = 2.0  # how far beyond their extremes states may go, in differences of these extremes
 UNBOUNDED = 1e30  # stands for an infinite change, with which the arithmetic would give NaN
 
 
