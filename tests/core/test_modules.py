@@ -56,6 +56,35 @@ def test_all_evaluates_every_module_and_keeps_its_input() -> None:
         torch.testing.assert_close(every[k], net.one(x, k))
 
 
+def with_shortcut(path: str = "grouped") -> ModulePool:
+    generator = torch.Generator().manual_seed(4)
+    net = ModulePool(3, (4, 6, 5, 2), torch.Generator().manual_seed(0), path=path, shortcut=True)
+    with torch.no_grad():
+        net.shortcut.copy_(torch.randn(net.shortcut.shape, generator=generator))
+    return net
+
+
+def test_a_new_shortcut_changes_nothing() -> None:
+    x, which = torch.randn(9, 4, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 2, 1] * 3)
+    new = ModulePool(3, (4, 6, 5, 2), torch.Generator().manual_seed(0), shortcut=True)
+    assert torch.equal(new(x, which), pool("grouped")(x, which))
+
+
+def test_a_shortcut_adds_a_linear_function_of_the_inputs_on_every_path() -> None:
+    x, which = torch.randn(9, 4, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 2, 1] * 3)
+    net = with_shortcut()
+    expected = pool("grouped")(x, which) + torch.stack([x[r] @ net.shortcut[which[r]] for r in range(9)])
+    every = [net(x, which), with_shortcut("dense")(x, which), net.all(x)[which, torch.arange(9)]]
+    every.append(torch.stack([net.through(net.each()[which[r]], x[r : r + 1])[0] for r in range(9)]))
+    for found in every:
+        torch.testing.assert_close(found, expected)
+
+
+def test_a_shortcut_refuses_what_its_later_layers_see() -> None:
+    with pytest.raises(ValueError, match="a shortcut needs the inputs"):
+        with_shortcut().layers(torch.zeros(3, 1, 6), first=1)
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_weights_come_from_the_generator(seed: int) -> None:
     a, b = (ModulePool(2, (3, 4), torch.Generator().manual_seed(s)) for s in (0, seed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from bouncegrad.core.offsets import move_offsets
@@ -15,8 +16,12 @@ def structure(composition, tasks: int) -> torch.Tensor:
     return random_structure(tasks, composition.slots, composition.choices, generator)
 
 
-def test_with_as_many_entities_as_in_training_predictions_stay_the_same() -> None:
-    composition, batch = small_graph(4, edge_types=3), random_batch(5, 9, 4)
+@pytest.mark.parametrize("shortcut", [False, True])
+def test_with_as_many_entities_as_in_training_predictions_stay_the_same(shortcut) -> None:
+    composition, batch = small_graph(4, edge_types=3, shortcut=shortcut), random_batch(5, 9, 4)
+    if shortcut:
+        torch.nn.init.uniform_(composition.edge.shortcut, -1, 1, torch.Generator().manual_seed(5))
+        torch.nn.init.uniform_(composition.node.shortcut, -1, 1, torch.Generator().manual_seed(6))
     z = structure(composition, 5)
     mean, log_variance = composition.predict_change(batch.tracks, z)
     before = composition.edge.biases[-1].clone()

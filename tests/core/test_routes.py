@@ -20,6 +20,7 @@ SETTINGS = [
     {"momentum": True},
     {"polar": (0, 1), "path": "dense"},
     {"lags": 2},
+    {"shortcut": True},
 ]
 
 
@@ -39,6 +40,8 @@ def types(graph: GraphComposition) -> torch.Tensor:
 def sums_and_gradients(graph: GraphComposition, x: torch.Tensor, routed: bool) -> list[torch.Tensor]:
     """Returns the sums of messages into every entity, and their gradients."""
     x, z, width = x.clone().requires_grad_(), types(graph), graph.edge.sizes[-1]
+    if graph.edge.shortcut is not None:
+        torch.nn.init.ones_(graph.edge.shortcut)
     if routed:
         found = arriving_messages(graph, x, routes_of(graph, z, x.shape[1]))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -51,6 +52,21 @@ def test_a_run_on_short_tracks_is_loaded_as_it_was_trained(tasks, model):
 def test_inference_equals_that_of_a_run_without_the_stage(tasks, model):
     alone = train(replace(CONFIG, forecast=0.0), tasks)[0]
     np.testing.assert_array_equal(alone.infer(tasks).probability, model.infer(tasks).probability)
+
+
+def test_a_run_without_shortcuts_forecasts_as_if_they_were_zero(tasks, run, tmp_path):
+    state = run.state()
+    trained = state["forecast"]["loop"]["composition"]
+    shortcuts = [name for name in trained if name.endswith("shortcut")]
+    assert len(shortcuts) == 2  # of edges and of entities
+    for name in shortcuts:
+        assert trained.pop(name).any()
+    older = Run(shutil.copytree(run.folder, tmp_path / "older"))
+    older.save(state)
+    model = Model.load(run.folder)
+    for shortcut in (model.forecaster.graph.edge.shortcut, model.forecaster.graph.node.shortcut):
+        torch.nn.init.zeros_(shortcut)
+    np.testing.assert_array_equal(predict(Model.load(older.folder), tasks, 5, 8), predict(model, tasks, 5, 8))
 
 
 def test_a_stage_that_was_stopped_resumes_to_the_same_result(tasks, run, tmp_path):

@@ -1,6 +1,8 @@
 """Modules: K small networks of one shape with stacked weights. A call takes rows and the module of each row.
 
-y_r = W_L[k] act(... act(W_1[k] x_r + b_1[k]) ...) + b_L[k],    k = which_r
+y_r = W_L[k] act(... act(W_1[k] x_r + b_1[k]) ...) + b_L[k]  (+ S[k] x_r),    k = which_r
+
+The shortcut S is optional. With it, a law that is linear is represented exactly, and the other layers learn the rest.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -17,8 +19,18 @@ from torch.nn import functional as F
 
 Path = Literal["grouped", "dense"]
 Activation = Literal["silu", "relu"]
-Layers: TypeAlias = list[tuple[Float[Tensor, "1 outputs"], Float[Tensor, "inputs outputs"]]]
-"""Bias and weight of each layer of one module."""
+
+
+class Layers(NamedTuple):
+    """The layers of one module.
+
+    Args:
+        affine: bias and weight of each layer.
+        shortcut: S; None: there is none.
+    """
+
+    affine: list[tuple[Float[Tensor, "1 outputs"], Float[Tensor, "inputs outputs"]]]
+    shortcut: Float[Tensor, "inputs outputs"] | None
 
 
 class ModulePool(nn.Module):
@@ -31,6 +43,9 @@ class ModulePool(nn.Module):
         activation: "silu" or "relu".
         path: how `pool(x, which)` is evaluated. "grouped" sorts the rows by module and multiplies each group once
             (least work); "dense" evaluates every module on every row and picks (static shapes). The results are equal.
+        shortcut: a linear function of the inputs is added to the output; at first it is 0.
+
+    Source: He et al. 2016, "Deep residual learning for image recognition" for the shortcut.
 
     Example:
         >>> pool = ModulePool(2, (3, 8, 1), torch.Generator().manual_seed(0))
@@ -45,6 +60,7 @@ class ModulePool(nn.Module):
         generator: torch.Generator,
         activation: Activation = "silu",
         path: Path = "grouped",
+        shortcut: bool = False,
     ) -> None:
         super().__init__()
         self.sizes = tuple(sizes)
@@ -56,6 +72,13 @@ class ModulePool(nn.Module):
             for parameters, shape in ((self.weights, (modules, inputs, outputs)), (self.biases, (modules, 1, outputs))):
                 drawn = torch.rand(shape, generator=generator, device=generator.device)
                 parameters.append(nn.Parameter((2 * drawn - 1) * bound))
+        straight = torch.zeros(modules, sizes[0], sizes[-1], device=generator.device)
+        self.shortcut = nn.Parameter(straight) if shortcut else None
+
+    @property
+    def layered(self) -> list[nn.Parameter]:
+        """The weights, then the biases, of all layers; not the shortcut."""
+        return [*self.weights, *self.biases]
 
     @property
     def modules_count(self) -> int:
@@ -77,18 +100,25 @@ class ModulePool(nn.Module):
 
     def one(self, x: Float[Tensor, "R inputs"], k: int) -> Float[Tensor, "R outputs"]:
         """Evaluates module k on every row."""
-        return self.through([(bias[k], weight[k]) for bias, weight in zip(self.biases, self.weights, strict=True)], x)
+        layers = [(bias[k], weight[k]) for bias, weight in zip(self.biases, self.weights, strict=True)]
+        return self.through(Layers(layers, None if self.shortcut is None else self.shortcut[k]), x)
 
     def each(self) -> list[Layers]:
         """Returns the layers of every module. If a module is evaluated many times, `through` them is faster."""
         layers = [(bias.unbind(), weight.unbind()) for bias, weight in zip(self.biases, self.weights, strict=True)]
-        return [[(biases[k], weights[k]) for biases, weights in layers] for k in range(self.modules_count)]
+        shortcuts = [None] * self.modules_count if self.shortcut is None else self.shortcut.unbind()
+        return [
+            Layers([(biases[k], weights[k]) for biases, weights in layers], shortcut)
+            for k, shortcut in enumerate(shortcuts)
+        ]
 
     def through(self, layers: Layers, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "R outputs"]:
         """Evaluates the module with these layers on every row."""
-        for bias, weight in layers[:-1]:
-            x = self.activation(torch.addmm(bias, x, weight), inplace=not torch.is_grad_enabled())
-        return torch.addmm(layers[-1][0], x, layers[-1][1])
+        hidden = x
+        for bias, weight in layers.affine[:-1]:
+            hidden = self.activation(torch.addmm(bias, hidden, weight), inplace=not torch.is_grad_enabled())
+        y = torch.addmm(layers.affine[-1][0], hidden, layers.affine[-1][1])
+        return y if layers.shortcut is None else torch.addmm(y, x, layers.shortcut)
 
     def all(self, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "K R outputs"]:
         """Evaluates every module on every row."""
@@ -107,7 +137,14 @@ class ModulePool(nn.Module):
     def layers(
         self, x: Float[Tensor, "K R width"], first: int, only: int | None = None
     ) -> Float[Tensor, "K R outputs"]:
-        """Evaluates the layers from `first` on: module k on the rows of `x[k]`, or module `only` on those of `x[0]`."""
+        """Evaluates the layers from `first` on: module k on the rows of `x[k]`, or module `only` on those of `x[0]`.
+
+        Raises:
+            ValueError: there is a shortcut, and the rows are not the inputs of the modules.
+        """
+        if self.shortcut is not None and first:
+            raise ValueError(f"a shortcut needs the inputs of the modules, not those of layer {first}")
+        inputs = x
         chosen = slice(None) if only is None else slice(only, only + 1)
         for layer, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
             weight, bias = weights[chosen], biases[chosen]
@@ -115,7 +152,7 @@ class ModulePool(nn.Module):
                 x = torch.bmm(x, weight).add_(bias)  # in place is faster than `baddbmm`, which copies the bias first
                 if layer < len(self.weights) - 1:
                     x = self.activation(x, inplace=not torch.is_grad_enabled())
-        return x
+        return x if self.shortcut is None else torch.baddbmm(x, inputs, self.shortcut[chosen])
 
 
 class Permuted(torch.autograd.Function):

@@ -27,7 +27,8 @@ def move_offsets(composition: Composition, tracks: Float[Tensor, "M T N D"]) -> 
     Compositions other than a graph have no such constant and do not change.
 
     Args:
-        composition: the last biases of its edge modules and the first bias of its node module are changed.
+        composition: the last biases of its edge modules and the first bias of its node module are changed; with a
+            shortcut, the last bias of its node module, too.
         tracks: scaled states of training.
     """
     if not isinstance(composition, GraphComposition):
@@ -36,17 +37,22 @@ def move_offsets(composition: Composition, tracks: Float[Tensor, "M T N D"]) -> 
     if marked or composition.pinned or composition.slots != composition.entities * (composition.entities - 1):
         return
     mean, size = message_sizes(composition, tracks)
-    weights = composition.node.weights[0][:, : mean.shape[-1]]
     share = 1 / (size + 1e-9 * size.sum()).clamp(min=1e-300)
     offset = ((share / share.sum()).to(mean.dtype)[:, None] * mean).sum(0)
     composition.edge.biases[-1].sub_(offset)
-    composition.node.biases[0].add_((composition.entities - 1) * (offset @ weights)[:, None])
+    node, arriving = composition.node, (composition.entities - 1) * offset
+    node.biases[0].add_((arriving @ node.weights[0][:, : len(offset)])[:, None])
+    if node.shortcut is not None:
+        node.biases[-1].add_((arriving @ node.shortcut[:, : len(offset)])[:, None])
 
 
 def message_sizes(
     composition: GraphComposition, tracks: Float[Tensor, "M T N D"]
 ) -> tuple[Float[Tensor, "K width"], Float[Tensor, " K"]]:
-    """Returns the mean message of each type, and the variance of its messages after the node module's first layer."""
+    """Returns the mean message of each type, and the variance of its messages after the node module's first layer.
+
+    A shortcut of the node module counts as a part of this layer.
+    """
     tasks = min(TASKS, max(1, MESSAGES // (FRAMES * max(1, composition.slots))))
     states = composition.with_history(tracks[:tasks])
     frames = torch.linspace(0, states.shape[1] - 1, FRAMES, device=states.device).long().unique()
@@ -54,8 +60,9 @@ def message_sizes(
     if tracks.shape[-1] > composition.features:
         there = states[:, frames][..., composition.state].flatten(0, 1)[:, composition.pairs] > 0
         message = message[:, there.all(1).flatten()]
-    weights = composition.node.weights[0][:, None, : message.shape[-1]]
-    mean = message.mean(1)
+    node = composition.node
+    first = node.weights[0] if node.shortcut is None else torch.cat([node.weights[0], node.shortcut], -1)
+    weights, mean = first[:, None, : message.shape[-1]], message.mean(1)
     return mean, ((message - mean[:, None]) @ weights).square().mean((0, 2, 3)).double()
 
 

@@ -176,6 +176,7 @@ def graph(
             likelihood=likelihood or likelihood_of(config),
             head=head,
             resolution=() if likelihood else config.resolution,
+            shortcut=likelihood is not None,
         ),
         Inputs(
             lags=config.lags,

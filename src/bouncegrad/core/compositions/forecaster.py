@@ -5,7 +5,8 @@
     spread    = 0.683 max(u, 0) + 0.317 max(-u, 0),   u = log |error of one step| - log_variance / 2
 
 The likelihood finds the graph because it tolerates rare close encounters, but these dominate the error of a forecast.
-So forecasts have modules of their own, and learning to forecast cannot harm inference. The spread is a log-variance of
+So forecasts have modules of their own, and learning to forecast cannot harm inference. Every module has a shortcut, see
+`ModulePool`: the part of a law that is linear, as of springs, is exact. The spread is a log-variance of
 every feature's change. It has the inputs of the forecast and gives them no gradient; samples add noise of this size in
 every frame. It learns the width that contains 68.3 % of the errors, one standard deviation of a normal distribution:
 errors have heavy tails, and a likelihood would follow the few largest errors.
@@ -40,6 +41,7 @@ from bouncegrad.data.errors import InputError
 # Bounds, in units of a typical change. Wider noise would drive samples to states that the training data lack.
 LOG_VARIANCE = (-24.0, 2.0)
 WITHIN = 0.683  # share of errors within one standard deviation of a normal distribution
+ADDED = ("largest", "room", "damping", "shortcut")  # what older runs lack
 TINY = 1e-12  # keeps the logarithm of a zero error finite
 
 
@@ -99,8 +101,9 @@ class Forecaster(nn.Module):
         self.register_buffer("damping", undamped(horizons, graph.features, weight.device))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Restores what `state_dict` returned; older runs have fewer horizons, no damping, no bounds."""
-        state = {name: getattr(self, name) for name in ("largest", "room", "damping")} | dict(state_dict)
+        """Restores what `state_dict` returned; older runs have fewer horizons, no damping, no bounds, no shortcuts."""
+        added = {name: value for name, value in self.state_dict().items() if name.rpartition(".")[-1] in ADDED}
+        state = added | dict(state_dict)
         rows = torch.arange(len(self.widening), device=state["widening"].device)
         state["widening"] = state["widening"][rows.clamp(max=len(state["widening"]) - 1)]
         return super().load_state_dict(state, *args, **kwargs)
@@ -110,9 +113,9 @@ class Forecaster(nn.Module):
         """Copies the weights of the mean from trained modules of the same widths; a pinned type has no weights."""
         kept = [k for k in range(len(self.names)) if self.names[k] >= self.graph.pinned]
         modules = [k - trained.pinned for k in kept]
-        for new, old in zip(self.graph.edge.parameters(), trained.edge.parameters(), strict=True):
+        for new, old in zip(self.graph.edge.layered, trained.edge.layered, strict=True):
             new.copy_(old[modules])
-        for new, old in zip(self.graph.node.parameters(), trained.node.parameters(), strict=True):
+        for new, old in zip(self.graph.node.layered, trained.node.layered, strict=True):
             new.copy_(old[..., : new.shape[-1]])
 
     def on(

@@ -84,9 +84,9 @@ class GraphComposition(nn.Module):
         device = generator.device
         self.view = PairView(features, history, scaling, inputs.polar, inputs.relative, inputs.angles, device)
         edge_sizes = (self.view.width, *networks.edge_hidden, networks.message)
-        self.edge = ModulePool(edge_types - self.pinned, edge_sizes, generator, networks.activation, networks.path)
+        self.edge = networks.pool(edge_types - self.pinned, edge_sizes, generator)
         node_sizes = (networks.message + self.view.state, *networks.node_hidden, heads * features)
-        self.node = ModulePool(1 + max(place.kinds, default=0), node_sizes, generator, networks.activation)
+        self.node = networks.pool(1 + max(place.kinds, default=0), node_sizes, generator)
         # The division is in double precision, so that the same recordings in other units give the same numbers.
         change = np.divide(scaling.change, scaling.scale)
         self.register_buffer("change", torch.tensor(change, device=device).float())

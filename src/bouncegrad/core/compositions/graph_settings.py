@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from bouncegrad.core.heads import Gaussian
-from bouncegrad.core.modules import Activation, Path
+from bouncegrad.core.modules import Activation, ModulePool, Path
 from bouncegrad.core.seams import Head
 
 Likelihood = Literal["learned", "rolled", "shared"]
@@ -39,7 +40,7 @@ class Networks:
         node_hidden: widths of the hidden layers of the node module.
         message: width of a message.
         activation: "silu" or "relu".
-        path: how the edge modules are evaluated, see `ModulePool`.
+        path: how the modules are evaluated, see `ModulePool`.
         likelihood: "learned": the node module has a second output, the log-variance of each feature's change, and the
             loss is the one-step negative log-likelihood. "rolled": the same, but the loss is that of rollouts, see
             `rolled.py`. "shared": the loss is the squared error of rollouts (as in the paper); in inference each
@@ -47,6 +48,8 @@ class Networks:
         head: the likelihood of a change, given its mean and its log-variance.
         resolution: standard deviation of each feature, in typical changes, whose square is added to every variance; one
             number for all features; empty: 0.
+        shortcut: the modules have a linear part, see `ModulePool`. It serves rollouts only: inference needs modules
+            without it.
     """
 
     edge_hidden: Sequence[int] = (64, 64)
@@ -57,6 +60,11 @@ class Networks:
     likelihood: Likelihood = "learned"
     head: Head = field(default_factory=Gaussian)
     resolution: Sequence[float] = ()
+    shortcut: bool = False
+
+    def pool(self, modules: int, sizes: Sequence[int], generator: torch.Generator) -> ModulePool:
+        """Returns modules of these widths."""
+        return ModulePool(modules, sizes, generator, self.activation, self.path, self.shortcut)
 
 
 @dataclass(frozen=True)
