@@ -14,7 +14,9 @@ from bouncegrad import InputError
 from bouncegrad.app.cli import main
 from bouncegrad.data.formats import save
 from bouncegrad.data.simulate import simulate
+from bouncegrad.fitting import forecasting
 from bouncegrad.fitting.environment import Environment
+from bouncegrad.fitting.last_good import LastGood
 from bouncegrad.fitting.stages import train
 from bouncegrad.models.forecasts import forecast, predict, without
 from bouncegrad.models.model import Model
@@ -67,6 +69,21 @@ def test_a_run_without_shortcuts_forecasts_as_if_they_were_zero(tasks, run, tmp_
     for shortcut in (model.forecaster.graph.edge.shortcut, model.forecaster.graph.node.shortcut):
         torch.nn.init.zeros_(shortcut)
     np.testing.assert_array_equal(predict(Model.load(older.folder), tasks, 5, 8), predict(model, tasks, 5, 8))
+
+
+def test_the_first_rate_falls_with_the_root_of_the_length_and_halves_when_weights_are_restored(tasks, run, monkeypatch):
+    rates = [row["learning_rate"] for row in run.rows() if row.get("stage") == "forecast"]
+    monkeypatch.setattr(forecasting, "SHORT", run.state()["forecast"]["steps"] / 4)
+    begin = LastGood.__init__
+
+    def begin_restored(self, *parts):
+        begin(self, *parts)
+        self.restored = 1
+
+    monkeypatch.setattr(LastGood, "__init__", begin_restored)
+    _, _, rows = train(CONFIG, tasks)
+    slower = [row["learning_rate"] for row in rows if row.get("stage") == "forecast"]
+    np.testing.assert_allclose(slower, np.array(rates) / 4, rtol=1e-6)
 
 
 def test_a_stage_that_was_stopped_resumes_to_the_same_result(tasks, run, tmp_path):

@@ -1,6 +1,7 @@
 """The forecasting stage: once structures are found, separate modules learn to forecast many frames ahead.
 
     R = 1 until 0.3 of the stage, then R grows, up to `horizon` steps at 0.7 of the stage
+    first learning rate = 0.006 min(1, sqrt(2000 / steps of the stage)) / 2^(times that good weights were restored)
 
 The structures are the most probable ones given all frames, see `final_structures.py`. Neither these structures nor the
 modules that found them change in this stage.
@@ -46,6 +47,7 @@ from bouncegrad.models.forecasts import region_of
 from bouncegrad.settings.build import CompositionSetup, build_forecaster
 
 RATE, CLIP = 0.006, 1.0  # first learning rate, and the norm that gradients are scaled down to
+SHORT = 2000  # steps of a stage that has this rate; after several thousand steps at this rate, losses jump
 LAST = 0.0005  # share of the learning rate at the end; on five springs 0.01 gives errors that are larger by a fifth
 FEWEST, STEPS_A_BATCH = 128, 1024  # segments of a batch, at least; frames that a batch forecasts
 MESSAGES = 2**18  # messages of a batch, at most; with many entities a batch has fewer segments, but 8 at least
@@ -195,7 +197,15 @@ class ForecastStage:
     @property
     def rate(self) -> float:
         """The learning rate; it falls on half a cosine from the first rate to nearly nothing."""
-        return RATE * cosine(self.progress, LAST)
+        first = RATE * min(1.0, (SHORT / self.expected) ** 0.5) / 2**self.last_good.restored
+        return first * cosine(self.progress, LAST)
+
+    @property
+    def expected(self) -> float:
+        """The expected number of gradient steps of the whole stage."""
+        if self.progress > 0:
+            return self.steps / self.progress
+        return SHORT if self.config.epochs is None else self.enough
 
     def after_a_pass(self, took: float) -> None:
         """Updates the progress, by the steps so far or by the time left."""

@@ -1,9 +1,11 @@
 """The last good weights: a training that goes wrong goes on from the weights before.
 
-    wrong    the mean loss of a pass is not finite, or 10 times the median of the last passes of the same horizon
+    usual    the least median so far of the losses of 20 passes of the same horizon
+    wrong    the mean loss of a pass is not finite, or 5 times the usual loss
     then     modules and optimizer get their state of the last good checkpoint, and the horizon's passes count anew
 
-A single wrong pass is enough, since rollouts of damaged modules give gradients that do not lead back.
+A single wrong pass is enough, since rollouts of damaged modules give gradients that do not lead back. The median is the
+least one so far, so that losses which grow slowly are found, too.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-WRONG = 10.0  # times the median
+WRONG = 5.0  # times the usual loss
 REMEMBERED, FEWEST = 20, 5  # passes in the median, at most and at least
 
 
@@ -34,18 +36,20 @@ class LastGood:
     def __init__(self, modules: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         self.modules, self.optimizer = modules, optimizer
         self.losses: list[float] = []
+        self.usual = math.inf
         self.horizon, self.restored = 0, 0
         self.kept: dict[str, Any] | None = None
 
     def after_a_pass(self, loss: float, horizon: int) -> bool:
         """Judges a pass by its mean loss; returns whether the state was restored."""
         if horizon != self.horizon:
-            self.horizon, self.losses = horizon, []
-        usual = median(self.losses) if len(self.losses) >= FEWEST else math.inf
-        if math.isfinite(loss) and loss <= WRONG * abs(usual):
+            self.horizon, self.losses, self.usual = horizon, [], math.inf
+        if math.isfinite(loss) and loss <= WRONG * self.usual:
             self.losses = [*self.losses, loss][-REMEMBERED:]
+            if len(self.losses) >= FEWEST:
+                self.usual = min(self.usual, abs(median(self.losses)))
             return False
-        self.losses = []
+        self.losses, self.usual = [], math.inf
         if self.kept is None:
             return False
         self.modules.load_state_dict(self.kept["modules"])
@@ -61,7 +65,7 @@ class LastGood:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that changes; tensors are shared, not copied."""
-        return {name: getattr(self, name) for name in ("losses", "horizon", "restored", "kept")}
+        return {name: getattr(self, name) for name in ("losses", "usual", "horizon", "restored", "kept")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores what `state_dict` returned."""

@@ -1,8 +1,8 @@
 """Confinement: a forecast cannot run away from the region that training saw, nor jump within it.
 
 With R = high - low of a feature, states up to a room of r R outside of the region stay as they are. Beyond, the
-distance e is reduced smoothly to  2.8 r R tanh(e / 2.8 r R):  no state is farther than 3.8 r R outside, however long
-the forecast. The share r is 1/4 at most. It is less where training shows a wall: many recordings reach nearly the same
+distance e is reduced smoothly to  r R tanh(4 e / r R) / 4:  no state is farther than 5/4 r R outside, however long the
+forecast. The share r is 1/4 at most. It is less where training shows a wall: many recordings reach nearly the same
 extreme value. A start outside of the region widens it, for its own forecast.
 
 Changes up to the largest one of training, L, stay as they are. A larger change c becomes  L + L tanh((c - L) / L):  no
@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-FREE, LIMIT = 0.25, 2.8  # r at most, and the limit in units of the room
+FREE, LIMIT = 0.25, 0.25  # r at most, and how much farther states can go, in units of the room
 NARROWEST = 0.02  # r at least, for walls that modules do not know exactly
 EXTREMES = 10  # recordings that show a wall
 BEYOND = 2.0  # how far beyond their extremes states may go, in differences of these extremes
