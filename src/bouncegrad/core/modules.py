@@ -114,11 +114,15 @@ class ModulePool(nn.Module):
 
     def through(self, layers: Layers, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "R outputs"]:
         """Evaluates the module with these layers on every row."""
-        hidden = x
-        for bias, weight in layers.affine[:-1]:
-            hidden = self.activation(torch.addmm(bias, hidden, weight), inplace=not torch.is_grad_enabled())
-        y = torch.addmm(layers.affine[-1][0], hidden, layers.affine[-1][1])
+        bias, weight = layers.affine[-1]
+        y = torch.addmm(bias, self.hidden(layers, x), weight)
         return y if layers.shortcut is None else torch.addmm(y, x, layers.shortcut)
+
+    def hidden(self, layers: Layers, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "R width"]:
+        """Returns the inputs of the last layer."""
+        for bias, weight in layers.affine[:-1]:
+            x = self.activation(torch.addmm(bias, x, weight), inplace=not torch.is_grad_enabled())
+        return x
 
     def all(self, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "K R outputs"]:
         """Evaluates every module on every row."""

@@ -112,10 +112,9 @@ class RegressionEncoder(nn.Module):
 
 def columns(pool: ModulePool, x: Float[Tensor, "R inputs"]) -> Float[Tensor, "outputs R"]:
     """Returns the outputs of a network, transposed. With few outputs this product is several times as fast."""
-    *layers, (bias, weight) = pool.each()[0].affine
-    for first, then in layers:
-        x = pool.activation(torch.addmm(first, x, then), inplace=not torch.is_grad_enabled())
-    return torch.addmm(bias.T, weight.T, x.T)
+    layers = pool.each()[0]
+    bias, weight = layers.affine[-1]
+    return torch.addmm(bias.T, weight.T, pool.hidden(layers, x).T)
 
 
 def grouped(x: Float[Tensor, "*more E"], groups: Int[Tensor, "N degree"]) -> Float[Tensor, "*more N degree"]:
