@@ -65,6 +65,19 @@ def loop_of(composition, z, search=None, rate: float = 1e-3, **settings) -> Boun
     return BounceGrad(composition, search, proposal, Fixed(1e-9), z, generator, optimizer, **settings)
 
 
+def test_outliers_that_are_not_left_out_count_as_a_typical_step() -> None:
+    weight = nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    guard = Guard(clip=1.0, leaves_out=False, steps=WARMING + MEMORY, typical=math.log(0.005))
+    guard.step(optimizer, weight @ torch.tensor([30.0, 40.0]), [])
+    typical = math.exp(guard.typical)
+    assert 0.005 < typical < 0.006
+    torch.testing.assert_close(weight.data, torch.tensor([-0.6, -0.8]) * typical)
+    guard.step(optimizer, (weight * 1e38).sum() * 10, [])
+    assert guard.skipped == 1  # its norm is infinite
+    torch.testing.assert_close(weight.data, torch.tensor([-0.6, -0.8]) * typical)
+
+
 def test_a_loss_that_is_not_a_number_stops_and_names_the_task() -> None:
     """Users reported losses that became NaN."""
     composition, batch = small_graph(3), random_batch(10, 6, 3)

@@ -7,6 +7,9 @@
 `typical` is the running geometric mean of the gradient's norm. A structure that was accepted by accident can have a
 loss a million times as large as the others. The momenta of Adam would keep such a gradient, clipped or not, for dozens
 of steps, so the step is left out. If gradients stay large, the typical norm follows within a few hundred steps.
+
+Where structures do not change, an outlier is no accident but a hard task. There it is scaled down to the typical norm
+and counts as much as any other step.
 """
 
 from __future__ import annotations
@@ -34,12 +37,14 @@ class Guard:
 
     Args:
         clip: gradients are scaled down to this norm.
+        leaves_out: outliers are left out; otherwise those of a finite norm are scaled down to the typical norm.
         skipped: steps left out so far.
         steps: steps so far whose norm was finite and not 0.
         typical: logarithm of the typical norm.
     """
 
     clip: float = 10.0
+    leaves_out: bool = True
     skipped: int = 0
     steps: int = 0
     typical: float = 0.0
@@ -77,11 +82,13 @@ class Guard:
             names = {id(tensor): name for name, tensor in named}
             bad = next(i for i, part in enumerate(gradient) if part.isnan().any())
             raise self.stopped(f"the gradient of {names.get(id(learned[bad]), f'learned tensor {bad}')}")
-        if self.is_outlier(float(total)):
+        outlier = self.is_outlier(float(total))
+        if outlier and (self.leaves_out or total.isinf()):
             self.skipped += 1
-        else:
-            nn.utils.clip_grads_with_norm_(learned, self.clip, total)
-            optimizer.step()
+            return
+        most = min(self.clip, math.exp(self.typical)) if outlier else self.clip
+        nn.utils.clip_grads_with_norm_(learned, most, total)
+        optimizer.step()
 
     def is_outlier(self, norm: float) -> bool:
         """Returns whether this norm is far above the typical norm, then moves the typical norm towards it."""
