@@ -44,7 +44,7 @@ def main(words: list[str]) -> None:
         print(json.dumps(about | {"interval": INTERVAL, "inside": inside, "seconds": seconds, "files": files}))
         return
     print_line = printer(args.quiet)
-    print_line(f"{len(data.tasks)} tasks, {args.steps} frames after the first {found.context}, {seconds:.1f} s")
+    print_line(f"{len(data.tasks)} tasks, {args.steps} frames after the first {found.context}, in {seconds:.1f} s")
     if inside is not None:
         print_line(f"after frame {inside} the forecast leaves what was seen in training; it is kept near it")
     print_line(f"{INTERVAL:.0%} of the futures lie between _low and _high")
