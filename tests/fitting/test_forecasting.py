@@ -56,7 +56,7 @@ def test_inference_equals_that_of_a_run_without_the_stage(tasks, model):
     np.testing.assert_array_equal(alone.infer(tasks).probability, model.infer(tasks).probability)
 
 
-def test_a_run_without_shortcuts_forecasts_as_if_they_were_zero(tasks, run, tmp_path):
+def test_a_run_without_shortcuts_forecasts_as_if_they_were_zero_and_resumes_with_a_new_stage(tasks, run, tmp_path):
     state = run.state()
     trained = state["forecast"]["loop"]["composition"]
     shortcuts = [name for name in trained if name.endswith("shortcut")]
@@ -65,6 +65,8 @@ def test_a_run_without_shortcuts_forecasts_as_if_they_were_zero(tasks, run, tmp_
         assert trained.pop(name).any()
     older = Run(shutil.copytree(run.folder, tmp_path / "older"))
     older.save(state)
+    again = train(CONFIG, tasks, Run(shutil.copytree(older.folder, tmp_path / "again")), resume=True)[0]
+    np.testing.assert_array_equal(predict(again, tasks, 5, 8), predict(Model.load(run.folder), tasks, 5, 8))
     model = Model.load(run.folder)
     for shortcut in (model.forecaster.graph.edge.shortcut, model.forecaster.graph.node.shortcut):
         torch.nn.init.zeros_(shortcut)

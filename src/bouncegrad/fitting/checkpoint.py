@@ -63,5 +63,8 @@ def restore(run: Run, parts: Parts) -> Restored:
     if forecast is not None:
         if final is None:  # older runs keep all structures in the forecasting stage
             final = {"z": forecast["z"], "done": len(forecast["z"]), "seconds": 0.0}
-        end = parts.schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
+        if "graph.edge.shortcut" in forecast["loop"]["composition"]:
+            end = parts.schedule.epoch + forecast["segments"]["passes"] + (not forecast["losses"])
+        else:  # older runs forecast without shortcuts: their forecasting stage begins anew
+            forecast = None
     return Restored(counts, within_pass, final, forecast, end)

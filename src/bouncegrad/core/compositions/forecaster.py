@@ -6,10 +6,11 @@
 
 The likelihood finds the graph because it tolerates rare close encounters, but these dominate the error of a forecast.
 So forecasts have modules of their own, and learning to forecast cannot harm inference. Every module has a shortcut, see
-`ModulePool`: the part of a law that is linear, as of springs, is exact. The spread is a log-variance of
-every feature's change. It has the inputs of the forecast and gives them no gradient; samples add noise of this size in
-every frame. It learns the width that contains 68.3 % of the errors, one standard deviation of a normal distribution:
-errors have heavy tails, and a likelihood would follow the few largest errors.
+`ModulePool`, by which the linear part of a law, as of springs, is learned nearly exactly.
+
+The spread is a log-variance of every feature's change. It has the inputs of the forecast and gives them no gradient;
+samples add noise of this size in every frame. It learns the width that contains 68.3 % of the errors, one standard
+deviation of a normal distribution: errors have heavy tails, and a likelihood would follow the few largest errors.
 
 With a region, see `confined.py`, no step changes a state by more than twice the largest change of training, and no
 forecast runs away. In training, an error beyond the variance of a uniform distribution over the region counts
