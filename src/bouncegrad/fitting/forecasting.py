@@ -119,7 +119,7 @@ class ForecastStage:
             self.optimizer,
             CLIP,
         )
-        self.loop.guard.leaves_out = False
+        self.loop.guard.leaves_out = False  # structures are fixed here, so an outlier is a hard segment
         self.seconds = time.perf_counter() - begin
         if state is not None:
             self.load_state_dict(state)

@@ -47,7 +47,7 @@ class LastGood:
         if math.isfinite(loss) and loss <= WRONG * self.usual:
             self.losses = [*self.losses, loss][-REMEMBERED:]
             if len(self.losses) >= FEWEST:
-                self.usual = min(self.usual, abs(median(self.losses)))
+                self.usual = min(self.usual, median(self.losses))
             return False
         self.losses, self.usual = [], math.inf
         if self.kept is None:
